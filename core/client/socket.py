@@ -1,0 +1,61 @@
+"""An endpoint over an engine's Unix socket: JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ..protocol.wire import LINE_LIMIT, ClientMessage, ServerMessage, decode_server, encode
+from .ports import LinkClosed
+
+
+class SocketEndpoint:
+    """A link to an engine in another process."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def connect(cls, path: str) -> SocketEndpoint:
+        """A link to the engine that listens at ``path``.
+
+        :raises LinkClosed: if none does.
+        """
+        try:
+            reader, writer = await asyncio.open_unix_connection(path, limit=LINE_LIMIT)
+        except OSError as error:
+            raise LinkClosed(f"No engine answers at {path}: {error.strerror}.") from error
+        return cls(reader, writer)
+
+    async def send(self, message: ClientMessage) -> None:
+        """Write ``message`` and wait until the socket takes more.
+
+        :raises LinkClosed: if the engine is gone.
+        """
+        try:
+            self._writer.write(encode(message))
+            await self._writer.drain()
+        except (OSError, RuntimeError) as error:
+            raise LinkClosed("The engine is gone.") from error
+
+    async def receive(self) -> ServerMessage:
+        """The next message.
+
+        :raises LinkClosed: if the engine is gone.
+        """
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except asyncio.IncompleteReadError as error:
+            raise LinkClosed("The engine closed the link.") from error
+        except asyncio.LimitOverrunError as error:
+            raise LinkClosed(f"The engine sent a line of over {LINE_LIMIT} bytes.") from error
+        except OSError as error:
+            raise LinkClosed(f"The engine is gone: {error.strerror}.") from error
+        return decode_server(line)
+
+    async def close(self) -> None:
+        """Close the socket."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()

@@ -1,0 +1,76 @@
+"""What the engine keeps beside sessions, and the changes that are journalled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..sessions.records import SessionChange
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One event as it is kept; ``body`` is ``Event.dump()`` as JSON text."""
+
+    sequence: int
+    type: str
+    at: datetime
+    session_id: str | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRecord:
+    """The reply to a command, kept so that a repeated command gets it again."""
+
+    command_id: str
+    at: datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddEvent:
+    """Append an event to the log; its sequence is above all kept ones."""
+
+    event: EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReply:
+    """Keep a reply; the first one kept for a command stays."""
+
+    reply: ReplyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SavePreference:
+    """Keep a preference; ``None`` forgets it."""
+
+    name: str
+    value: Any
+
+
+Change = SessionChange | AddEvent | SaveReply | SavePreference
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much history a store keeps when it is pruned: the newest so many of each."""
+
+    events: int = 100_000
+    replies: int = 10_000
+    statuses_per_session: int = 1_000
+    closed_items: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """A store's figures since it was opened."""
+
+    commits: int
+    changes: int
+    pending: int
+    last_commit_ms: float
+    slowest_commit_ms: float
+    bytes_on_disk: int
