@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -53,11 +53,11 @@ class ManualClock:
             msg = "time only moves forward; use jump() for the wall clock"
             raise ValueError(msg)
         self._monotonic += seconds
-        self._now = datetime.fromtimestamp(self._now.timestamp() + seconds, UTC)
+        self._now += timedelta(seconds=seconds)
 
     def jump(self, seconds: float) -> None:
         """Move the wall clock alone, either way, as an administrator or NTP would."""
-        self._now = datetime.fromtimestamp(self._now.timestamp() + seconds, UTC)
+        self._now += timedelta(seconds=seconds)
 
 
 SYSTEM_CLOCK = SystemClock()

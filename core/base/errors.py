@@ -33,12 +33,14 @@ class QuarterdeckError(Exception):
     """Base of every error that a user can meet.
 
     A subclass fixes ``category``, ``recoverable`` and, where it has one cause only, ``code``;
-    ``message`` says what is wrong, where, and what to do about it.
+    ``message`` says what is wrong, where, and what to do about it. ``transient`` marks causes
+    that pass by themselves, so that the same call is worth another try at once.
     """
 
     code: ClassVar[str] = "internal"
     category: ClassVar[Category] = Category.SYSTEM
     recoverable: ClassVar[bool] = True
+    transient: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)

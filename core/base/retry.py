@@ -32,6 +32,8 @@ class RetryPolicy:
 
     def delay(self, attempt: int, random: Random | None = None) -> float:
         """Seconds to wait after ``attempt`` (1 is the first) has failed."""
+        if not self.initial_delay:
+            return 0.0
         try:
             grown = self.initial_delay * self.exponential_base ** (attempt - 1)
         except OverflowError:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..base.errors import ErrorInfo, QuarterdeckError
+from ..base.errors import Category, ErrorInfo, QuarterdeckError
 from ..protocol.commands import Command, Payload, command
 from ..protocol.events import Event
 from ..protocol.screen import ScreenFrame
@@ -32,6 +32,9 @@ from .ports import Endpoint, LinkClosed
 from .view import View
 
 OUTGOING_LIMIT = 1000
+UNEXPLAINED = ErrorInfo(
+    code="internal", category=Category.SYSTEM, message="The engine refused and did not say why."
+)
 
 
 class CommandRefused(QuarterdeckError):
@@ -54,14 +57,15 @@ class Client:
 
     Listeners are called in the loop, in the order of arrival, and must be quick:
     ``on_event(event)`` after ``view`` took it in, ``on_frame(frame)``, ``on_output(output)``,
-    ``on_goodbye(goodbye)``, and ``on_closed(reason)`` once, when the link ends.
+    ``on_goodbye(goodbye)``, and ``on_closed(reason)`` once, when the link ends. One that raises
+    is reported to the loop's exception handler and disturbs nothing else.
     """
 
     def __init__(self, endpoint: Endpoint, name: str = "client", *, host: bool = False) -> None:
         self._endpoint = endpoint
         self._name = name
         self._host = host
-        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
         self._outgoing: deque[ClientMessage] = deque()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,16 +111,20 @@ class Client:
         return await self.call_command(command(payload))
 
     async def call_command(self, sent: Command) -> dict[str, Any]:
-        """The result of ``sent``; sending it again after a lost link gives the same reply."""
+        """The result of ``sent``; sending it again after a lost link gives the same reply.
+
+        :raises CommandRefused: if the engine answers with an error.
+        :raises LinkClosed: if the link ends before the reply.
+        """
         if self._closed:
             raise LinkClosed("The link to the engine is closed.")
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[sent.id] = future
+        self._waiting.setdefault(sent.id, []).append(future)
         try:
             await self._endpoint.send(sent)
             return await future
         finally:
-            self._waiting.pop(sent.id, None)
+            self._forget(sent.id, future)
 
     async def follow(self, *topics: str, since: int | None = None, snapshot: bool = True) -> None:
         """Receive events from now on; see ``Follow``."""
@@ -133,8 +141,10 @@ class Client:
     def input(self, message: Input) -> bool:
         """Queue input for a session without waiting; False if the bounded queue is full.
 
-        Of several sizes queued for one session the last one counts.
+        Of several sizes queued for one session the last one counts. On a closed link: False.
         """
+        if self._closed:
+            return False
         if isinstance(message, SizeInput):
             self._drop_sizes(message.session_id)
         if len(self._outgoing) >= OUTGOING_LIMIT:
@@ -143,7 +153,9 @@ class Client:
         return True
 
     def post(self, message: ClientMessage) -> None:
-        """Queue ``message`` behind everything queued before."""
+        """Queue ``message`` behind everything queued before; on a closed link it is left out."""
+        if self._closed:
+            return
         self._outgoing.append(message)
         self._wake.set()
 
@@ -174,50 +186,70 @@ class Client:
                 self._wake.clear()
                 while self._outgoing:
                     await self._endpoint.send(self._outgoing.popleft())
-        except LinkClosed as error:
+        except QuarterdeckError as error:
             self._end(error.message)
 
     async def _receive(self) -> None:
         try:
             while True:
                 self._dispatch(await self._endpoint.receive())
-        except LinkClosed as error:
+        except QuarterdeckError as error:
             self._end(error.message)
 
     def _dispatch(self, message: Any) -> None:
         match message:
             case Event():
-                self.view.apply(message)
-                self.on_event(message)
+                _call(self.view.apply, message)
+                _call(self.on_event, message)
             case Reply():
                 self._reply(message)
             case Frame(frame=frame):
-                self.on_frame(frame)
+                _call(self.on_frame, frame)
             case Output():
-                self.on_output(message)
+                _call(self.on_output, message)
             case Goodbye():
-                self.on_goodbye(message)
+                _call(self.on_goodbye, message)
             case _:
                 pass
 
     def _reply(self, reply: Reply) -> None:
-        future = self._waiting.get(reply.command_id or "")
-        if future is None or future.done():
-            return
-        if reply.ok:
-            future.set_result(reply.result)
-        elif reply.error is not None:
-            future.set_exception(CommandRefused(reply.error))
+        for future in self._waiting.get(reply.command_id or "", ()):
+            if future.done():
+                continue
+            if reply.ok:
+                future.set_result(reply.result)
+            else:
+                future.set_exception(CommandRefused(reply.error or UNEXPLAINED))
+
+    def _forget(self, command_id: str, future: asyncio.Future[dict[str, Any]]) -> None:
+        """Wait for ``future`` no more, and take note of an error that nobody awaited."""
+        futures = self._waiting[command_id]
+        futures.remove(future)
+        if not futures:
+            del self._waiting[command_id]
+        if future.done() and not future.cancelled():
+            future.exception()
 
     def _end(self, reason: str) -> None:
         if self._closed:
             return
         self._closed = True
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(LinkClosed(f"The link to the engine ended: {reason}"))
-        self.on_closed(reason)
+        self._outgoing.clear()
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(LinkClosed(f"The link to the engine ended: {reason}"))
+        _call(self.on_closed, reason)
 
 
 def _ignore(_: Any) -> None:
     """Listen to nothing."""
+
+
+def _call(listener: Callable[[Any], None], news: Any) -> None:
+    """Tell ``listener``; what it raises goes to the loop's exception handler."""
+    try:
+        listener(news)
+    except Exception as error:  # noqa: BLE001  # whatever a listener does, the link goes on
+        context = {"message": "A listener of the client failed.", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)

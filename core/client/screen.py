@@ -33,14 +33,21 @@ class ScreenModel:
         if frame.full:
             self.rows = [frame.rows.get(y, ()) for y in range(frame.lines)]
         else:
-            for y, row in frame.rows.items():
-                self.rows[y] = row
+            self._take(frame)
         changed.update(self._cursor_lines(frame.cursor))
         resized = (frame.cols, frame.lines) != (self.cols, self.lines)
         self.generation, self.cols, self.lines = frame.generation, frame.cols, frame.lines
         self.cursor, self.modes, self.title = frame.cursor, frame.modes, frame.title
         self.history = frame.history
         return EVERYTHING if frame.full or resized else frozenset(changed)
+
+    def _take(self, frame: ScreenFrame) -> None:
+        if len(self.rows) != frame.lines:
+            missing = frame.lines - len(self.rows)
+            self.rows = [*self.rows[: frame.lines], *([()] * missing)]
+        for y, row in frame.rows.items():
+            if y < frame.lines:
+                self.rows[y] = row
 
     def _cursor_lines(self, new: Cursor) -> set[int]:
         """The lines on which the cursor must be taken off or drawn."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ..protocol.validation import CommandFault
 from ..protocol.wire import LINE_LIMIT, ClientMessage, ServerMessage, decode_server, encode
 from .ports import LinkClosed
+
+FAREWELL = 1.0
 
 
 class SocketEndpoint:
@@ -42,7 +45,7 @@ class SocketEndpoint:
     async def receive(self) -> ServerMessage:
         """The next message.
 
-        :raises LinkClosed: if the engine is gone.
+        :raises LinkClosed: if the engine is gone, or sent what is no message.
         """
         try:
             line = await self._reader.readuntil(b"\n")
@@ -52,10 +55,17 @@ class SocketEndpoint:
             raise LinkClosed(f"The engine sent a line of over {LINE_LIMIT} bytes.") from error
         except OSError as error:
             raise LinkClosed(f"The engine is gone: {error.strerror}.") from error
-        return decode_server(line)
+        try:
+            return decode_server(line)
+        except CommandFault as error:
+            raise LinkClosed(f"The engine can't be understood. {error.message}") from error
 
     async def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; an engine that takes nothing more is waited for a second at most."""
         self._writer.close()
         with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+            try:
+                async with asyncio.timeout(FAREWELL):
+                    await self._writer.wait_closed()
+            except TimeoutError:
+                self._writer.transport.abort()

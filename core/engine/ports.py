@@ -13,13 +13,18 @@ from ..protocol.screen import ScreenFrame
 from ..protocol.views import AgentView, Check, SessionView
 from ..protocol.wire import Input
 from ..sessions.ports import SessionStore
-from .records import Change, EventRecord, Retention, StoreStatistics
+from .records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 
 
 class Store(SessionStore, Protocol):
-    """Durable state. One writer; every change is on disk before its future ends."""
+    """Durable state. One writer; every change is on disk before its future ends.
+
+    ``durability`` is the one in force: ``normal`` survives the death of the process, ``full`` a
+    power cut too. ``notices`` holds what ``open`` found and mended, for the engine to report.
+    """
 
     durability: str
+    notices: list[StoreNotice]
 
     async def open(self) -> None:
         """Open or create; bring an older schema up to date.
@@ -41,8 +46,13 @@ class Store(SessionStore, Protocol):
         """Queue ``changes`` as one transaction; futures end in the order of the calls.
 
         A transaction that fails (disk full, a stale version) ends its own future with the error
-        and leaves the others alone.
+        and leaves the others alone. Cancelling a future does not take its changes back. Whoever
+        writes much awaits ``ready`` first.
         """
+        ...
+
+    async def ready(self) -> None:
+        """Wait while more transactions are pending than the store's bound."""
         ...
 
     async def preferences(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -65,8 +65,25 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreNotice:
+    """Something a store met while it opened, mended without losing anything, and a person should read.
+
+    Shaped as ``system.warning`` is, so that the engine can pass it on.
+    """
+
+    code: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatistics:
-    """A store's figures since it was opened."""
+    """A store's figures since it was opened.
+
+    ``commits`` and ``changes`` count transactions that were made durable, and what was in them;
+    ``pending`` those whose futures have not ended. Milliseconds are those of the disk's commit
+    alone. ``mode`` says where commits run at present: ``inline`` (on the loop) or ``thread``.
+    """
 
     commits: int
     changes: int
@@ -74,3 +91,4 @@ class StoreStatistics:
     last_commit_ms: float
     slowest_commit_ms: float
     bytes_on_disk: int
+    mode: str = "inline"

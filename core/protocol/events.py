@@ -41,7 +41,7 @@ class EventPayload(BaseModel):
         """What the event is about: with the type, the key it coalesces by."""
         return ""
 
-    def merged(self, older: EventPayload) -> EventPayload:  # noqa: ARG002  # subclasses use it
+    def merged(self, older: EventPayload) -> EventPayload:
         """This payload in place of an unsent ``older`` one of the same key."""
         return self
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from ..base.errors import ValidationFault
+from .rules import QUOTED_LIMIT, quoted
 
 
 class UnknownPreference(ValidationFault):
@@ -64,14 +65,15 @@ def check_preference(name: str, value: JsonValue) -> bool | int | str:
     """
     known = PREFERENCES.get(name)
     if known is None:
-        near = difflib.get_close_matches(name, PREFERENCES, n=1)
+        near = difflib.get_close_matches(name[:QUOTED_LIMIT], PREFERENCES, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownPreference(f"There is no preference {name}.{hint}", name=name)
+        shown = quoted(name)
+        raise UnknownPreference(f"There is no preference {shown}.{hint}", name=shown)
     if value is None:
         return known.default
     if type(value) is not type(known.default) or isinstance(value, dict | list | float):
         kind = {bool: "true or false", int: "a whole number", str: "text"}[type(known.default)]
-        raise InvalidPreference(f"{name} is {kind}, not {value!r}.", name=name)
+        raise InvalidPreference(f"{name} is {kind}, not {quoted(value)}.", name=name)
     if known.choices and value not in known.choices:
         raise InvalidPreference(f"{name} is one of {', '.join(known.choices)}.", name=name)
     if known.high and not known.low <= int(value) <= known.high:

@@ -14,14 +14,24 @@ from ..base.ids import is_id
 NAME_LIMIT = 50
 ENV_KEY_LIMIT = 100
 ENV_VALUE_LIMIT = 1000
+QUOTED_LIMIT = 60
 TEXT_LIMIT = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9 _-]+")
+
+
+def quoted(value: Any) -> str:
+    """``value`` as a message may quote it: short, and text that can be encoded."""
+    text = value if isinstance(value, str) else repr(value)
+    short = text if len(text) <= QUOTED_LIMIT else text[:QUOTED_LIMIT] + "…"
+    return short.encode(errors="backslashreplace").decode()
 
 
 def _ulid(value: Any) -> Any:
     if not isinstance(value, str) or not is_id(value):
         raise PydanticCustomError(
-            "bad_id", "{value} is no ULID: 26 characters of Crockford base 32.", {"value": value}
+            "bad_id",
+            "{value} is no ULID: 26 characters of Crockford base 32.",
+            {"value": quoted(value)},
         )
     return value
 
@@ -41,7 +51,7 @@ def _name(value: Any) -> Any:
         raise PydanticCustomError(
             "name_invalid",
             "A name is made of letters, digits, spaces, _ and -; {value} is not.",
-            {"value": value},
+            {"value": quoted(value)},
         )
     return value
 
@@ -51,20 +61,25 @@ def _aware(value: datetime) -> datetime:
         raise PydanticCustomError(
             "timestamp_naive", "A timestamp has a time zone, such as 2026-01-31T12:00:00Z.", {}
         )
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError(
+            "timestamp_invalid", "The timestamp lies outside the years 1 to 9999 in UTC.", {}
+        ) from error
 
 
 def _env(value: dict[str, str]) -> dict[str, str]:
     for key, text in value.items():
         if not key or "=" in key or "\0" in key + text:
             raise PydanticCustomError(
-                "env_invalid", "{key} can't be an environment entry.", {"key": key}
+                "env_invalid", "{key} can't be an environment entry.", {"key": quoted(key)}
             )
         if len(key) > ENV_KEY_LIMIT:
             raise PydanticCustomError(
                 "env_key_too_long",
                 "An environment key has at most {limit} characters; {key} has more.",
-                {"limit": ENV_KEY_LIMIT, "key": key[:ENV_KEY_LIMIT] + "…"},
+                {"limit": ENV_KEY_LIMIT, "key": quoted(key)},
             )
         if len(text) > ENV_VALUE_LIMIT:
             raise PydanticCustomError(

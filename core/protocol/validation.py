@@ -11,6 +11,10 @@ from pydantic_core import ErrorDetails
 
 from ..base.errors import ValidationFault
 from .commands import PAYLOADS, Command, Payload
+from .rules import QUOTED_LIMIT, quoted
+
+VALUE_LIMIT = 10_000
+"""The most values, nested ones and field names included, that a command may hold."""
 
 _ENVELOPE = ("id", "type", "timestamp")
 
@@ -42,6 +46,8 @@ CODES = {
     "env_key_too_long": "An environment key has more than 100 characters.",
     "env_value_too_long": "An environment value has more than 1000 characters.",
     "argument_invalid": "An argument holds a NUL.",
+    "text_invalid": "A text holds half a surrogate pair, which is no Unicode.",
+    "too_large": "A command holds more than 10 000 values.",
     "updates_empty": "An update changes nothing.",
     "keys_empty": "Neither keys nor text were given.",
     "answer_empty": "An answer has neither a choice nor text.",
@@ -56,6 +62,7 @@ def parse_command(raw: Mapping[str, Any]) -> tuple[Command, Payload]:
 
     :raises CommandFault: naming the first thing that is wrong.
     """
+    check_values(raw)
     for key in _ENVELOPE:
         if raw.get(key) in (None, ""):
             raise CommandFault(f"{key}_missing", f"A command needs a field {key}.")
@@ -75,19 +82,50 @@ def parse_payload(kind: str, raw: Mapping[str, Any]) -> Payload:
     """
     model = PAYLOADS.get(kind)
     if model is None:
-        near = difflib.get_close_matches(kind, PAYLOADS, n=1)
+        near = difflib.get_close_matches(kind[:QUOTED_LIMIT], PAYLOADS, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise CommandFault("unknown_type", f"There is no command {kind}.{hint}", type=kind)
+        shown = quoted(kind)
+        raise CommandFault("unknown_type", f"There is no command {shown}.{hint}", type=shown)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         raise _fault(error, kind) from error
 
 
+def check_values(raw: Any) -> None:
+    """Refuse data that is too much to check, or text that can't be stored or sent.
+
+    :raises CommandFault: code ``too_large`` or ``text_invalid``.
+    """
+    pending = [raw]
+    count = 0
+    while pending:
+        value = pending.pop()
+        count += 1
+        if isinstance(value, Mapping):
+            pending.extend(value)
+            pending.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pending.extend(value)
+        elif isinstance(value, str):
+            _check_text(value)
+        if count + len(pending) > VALUE_LIMIT:
+            raise CommandFault("too_large", f"A command holds at most {VALUE_LIMIT} values.")
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise CommandFault(
+            "text_invalid", f"{quoted(value)} holds half a surrogate pair, which is no Unicode."
+        ) from error
+
+
 def _fault(error: ValidationError, where: str) -> CommandFault:
     """The fault for the first of pydantic's findings."""
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
+    field = quoted(".".join(str(part) for part in first["loc"]))
     code = _code(first)
     text = first["msg"]
     message = text if code in CODES and first["type"] in CODES else f"{field or where}: {text}."

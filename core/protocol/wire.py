@@ -20,6 +20,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import PydanticSerializationError
 
 from ..base.errors import ErrorInfo
 from .commands import Cols, Command, Lines
@@ -71,12 +72,13 @@ class Hello(Message):
 class Follow(Message):
     """Send events from now on, after a snapshot; with ``since``, the kept ones after it first.
 
-    ``topics`` are patterns over event types (``session.*``, ``status.changed``); none: all.
+    ``topics`` are patterns over event types (``session.*``, ``status.changed``; see
+    ``base.topics``), at most 100; none: all.
     ``snapshot`` false leaves out the first snapshot.
     """
 
     kind: Literal["follow"] = "follow"
-    topics: tuple[str, ...] = ()
+    topics: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     since: int | None = None
     snapshot: bool = True
 
@@ -208,9 +210,17 @@ _SERVER: TypeAdapter[Any] = TypeAdapter(
 def encode(message: ClientMessage | ServerMessage) -> bytes:
     """``message`` as one line of JSON, its newline included."""
     if isinstance(message, Event):
-        text = json.dumps(message.dump(), separators=(",", ":"), ensure_ascii=False)
-        return text.encode() + b"\n"
-    return message.model_dump_json().encode() + b"\n"
+        return _line(message.dump())
+    try:
+        return message.model_dump_json().encode() + b"\n"
+    except PydanticSerializationError:
+        # Half surrogate pairs, as in a file name that is no UTF-8.
+        return _line(message.model_dump(mode="json"))
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def decode_client(line: bytes) -> ClientMessage | dict[str, Any]:

@@ -1,0 +1,343 @@
+"""Durable updates: what a caller waits until its change is on disk.
+
+    python bench/store.py [--json]
+
+Every figure stands beside its reference of the same run: the same statements, a commit each, on a
+writer thread. Rounds are interleaved, and figures are medians over them; a ratio is the median of
+the rounds' ratios. Times in microseconds for an update, unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import platform
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import median, quantiles
+from typing import Any
+
+import aiosqlite
+
+from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.engine.records import AddEvent, Change, EventRecord
+from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
+from quarterdeck.core.sessions.records import AddStatus, SaveSession, SessionRecord, StatusEntry
+from quarterdeck.state.sqlite.rows import statements_of
+from quarterdeck.state.sqlite.statements import load_migrations
+from quarterdeck.state.sqlite.store import open_store
+
+ROUNDS = 7
+WARM_UP = 20
+LONE_UPDATES = 500
+CALLERS = 100
+UPDATES_PER_CALLER = 20
+HELD_UPDATES = 250
+TURNS_MS = (0.2, 3.0, 10.0)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BODY = json.dumps({"type": "status.changed", "text": "x" * 400})
+
+Commit = Callable[[Sequence[Change]], Awaitable[Any]]
+Contender = Callable[[Path], AbstractAsyncContextManager[Commit]]
+
+
+class Changes:
+    """Updates whose versions and sequences only grow; all but the sequence is made beforehand."""
+
+    def __init__(self, kind: str, callers: int, updates: int) -> None:
+        self._sequence = 0
+        self._ready = {
+            caller: iter([_STATUS[kind](caller, version) for version in range(1, updates + 1)])
+            for caller in range(callers)
+        }
+
+    def next(self, caller: int) -> list[Change]:
+        """The caller's next update."""
+        self._sequence += 1
+        event = EventRecord(self._sequence, "status.changed", NOW, f"S{caller}", BODY)
+        return [*next(self._ready[caller]), AddEvent(event)]
+
+
+def status_change(caller: int, version: int) -> list[Change]:
+    """What a status change writes beside its event: the session and a line of its history."""
+    name = f"S{caller}"
+    status = Status(activity=Activity.WORKING, source=Source.SCREEN, evidence="e", since=NOW)
+    record = SessionRecord(
+        name, name, "claude", "/home/me/shop", NOW, status, version=version, started_at=NOW
+    )
+    line = StatusEntry(name, NOW, Lifecycle.RUNNING, Activity.WORKING, Source.SCREEN, "e")
+    return [SaveSession(record), AddStatus(line)]
+
+
+# What goes with the event in each kind of update.
+_STATUS: dict[str, Callable[[int, int], list[Change]]] = {
+    "event": lambda _caller, _version: [],
+    "status": status_change,
+}
+
+
+# ---- contenders ----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def ours(path: Path, durability: str = "normal") -> AsyncIterator[Commit]:
+    store = open_store(f"sqlite://{path}", clock=SYSTEM_CLOCK, durability=durability)
+    await store.open()
+    try:
+        yield store.commit
+    finally:
+        await store.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.executescript("".join(sql for _, sql in load_migrations()))
+    return connection
+
+
+def write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for sql, values in statements_of(changes):
+        connection.execute(sql, values)
+    connection.execute("COMMIT")
+
+
+def set_result(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@asynccontextmanager
+async def thread_each(path: Path) -> AsyncIterator[Commit]:
+    """The reference: a writer thread that commits each update."""
+    loop = asyncio.get_running_loop()
+    queue: SimpleQueue[tuple[Sequence[Change], asyncio.Future[None]] | None] = SimpleQueue()
+
+    def work() -> None:
+        with closing(connect(path)) as connection:
+            while (item := queue.get()) is not None:
+                write(connection, item[0])
+                loop.call_soon_threadsafe(set_result, item[1])
+
+    def commit(changes: Sequence[Change]) -> asyncio.Future[None]:
+        future = loop.create_future()
+        queue.put((changes, future))
+        return future
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield commit
+    finally:
+        queue.put(None)
+        await asyncio.to_thread(thread.join)
+
+
+@asynccontextmanager
+async def inline_each(path: Path) -> AsyncIterator[Commit]:
+    """Plain sqlite3 on the loop, a commit each; gives the loop a turn as any await would."""
+    with closing(connect(path)) as connection:
+
+        async def commit(changes: Sequence[Change]) -> None:
+            write(connection, changes)
+            await asyncio.sleep(0)
+
+        yield commit
+
+
+@asynccontextmanager
+async def aiosqlite_each(path: Path) -> AsyncIterator[Commit]:
+    """aiosqlite, a commit each; one caller at a time, since a connection has one transaction."""
+    connect(path).close()
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        lock = asyncio.Lock()
+
+        async def commit(changes: Sequence[Change]) -> None:
+            async with lock:
+                await connection.execute("BEGIN IMMEDIATE")
+                for sql, values in statements_of(changes):
+                    await connection.execute(sql, values)
+                await connection.commit()
+
+        yield commit
+
+
+CONTENDERS: dict[str, Contender] = {
+    "ours": ours,
+    "thread": thread_each,
+    "inline": inline_each,
+    "aiosqlite": aiosqlite_each,
+}
+
+
+# ---- measurements --------------------------------------------------------------------------
+
+
+async def lone(commit: Commit, changes: Changes) -> float:
+    """Microseconds for an update, with one caller that awaits each."""
+    started = time.perf_counter()
+    for _ in range(LONE_UPDATES):
+        await commit(changes.next(0))
+    return (time.perf_counter() - started) / LONE_UPDATES * 1e6
+
+
+async def crowd(commit: Commit, changes: Changes) -> float:
+    """Microseconds for an update, with a hundred callers that await each of theirs."""
+
+    async def call(caller: int) -> None:
+        for _ in range(UPDATES_PER_CALLER):
+            await commit(changes.next(caller))
+
+    started = time.perf_counter()
+    await asyncio.gather(*(call(caller) for caller in range(CALLERS)))
+    return (time.perf_counter() - started) / (CALLERS * UPDATES_PER_CALLER) * 1e6
+
+
+async def held(commit: Commit, changes: Changes, turn_ms: float) -> float:
+    """The 99th percentile in milliseconds, while a coroutine holds the loop ``turn_ms`` a turn."""
+    stop = False
+
+    async def hold() -> None:
+        while not stop:
+            until = time.perf_counter() + turn_ms / 1000
+            while time.perf_counter() < until:
+                pass
+            await asyncio.sleep(0)
+
+    holder = asyncio.create_task(hold())
+    taken = []
+    for _ in range(HELD_UPDATES):
+        started = time.perf_counter()
+        await asyncio.wait_for(asyncio.ensure_future(commit(changes.next(0))), 60)
+        taken.append((time.perf_counter() - started) * 1000)
+    stop = True
+    await holder
+    return quantiles(taken, n=100)[98]
+
+
+async def measure(
+    contender: Contender, kind: str, what: Callable[..., Awaitable[float]], *more: float
+) -> float:
+    """One figure of one contender, on a fresh database."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with contender(Path(directory) / "state.db") as commit:
+            changes = Changes(kind, CALLERS, WARM_UP + LONE_UPDATES)
+            for _ in range(WARM_UP):
+                await commit(changes.next(0))
+            gc.collect()
+            return await what(commit, changes, *more)
+
+
+def interleaved(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """The figures of each job over the rounds, every round in an order of its own."""
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    names = list(jobs)
+    for number in range(rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            found[name].append(asyncio.run(jobs[name]()))
+    return found
+
+
+def row(
+    name: str,
+    values: Sequence[float],
+    references: Sequence[float],
+    unit: str,
+    limits: tuple[float | None, float | None] = (None, None),
+) -> dict[str, Any]:
+    """One line of the table: medians, and the median of the rounds' ratios."""
+    ratios = [mine / its for mine, its in zip(values, references, strict=True)]
+    return {
+        "name": name,
+        "value": round(median(values), 2),
+        "unit": unit,
+        "reference": round(median(references), 2),
+        "ratio": round(median(ratios), 3),
+        "must": limits[0],
+        "goal": limits[1],
+    }
+
+
+def throughput_rows(kind: str, label: str) -> list[dict[str, Any]]:
+    """One caller and a hundred, for one kind of update."""
+    found = []
+    for callers, what, limits in (
+        ("1 caller", lone, (0.6, 0.4)),
+        ("100 callers", crowd, (0.3, 0.2)),
+    ):
+        jobs = {
+            name: partial(measure, contender, kind, what) for name, contender in CONTENDERS.items()
+        }
+        jobs["full"] = partial(measure, partial(ours, durability="full"), kind, what)
+        figures = interleaved(jobs, ROUNDS)
+        title = f"durable updates, {label}, {callers}"
+        reference = figures["thread"]
+        found.append(row(title, figures["ours"], reference, "us", limits))
+        for name, text in (
+            ("inline", "sqlite3 inline, a commit each"),
+            ("aiosqlite", "aiosqlite, a commit each"),
+            ("full", "ours, FULL (against a NORMAL reference)"),
+        ):
+            found.append(row(f"  {text}", figures[name], reference, "us"))
+    return found
+
+
+def held_rows() -> list[dict[str, Any]]:
+    """The p99 under a held loop: the reference is the turn, the limits are turns plus a constant."""
+    found = []
+    for turn in TURNS_MS:
+        jobs = {
+            "normal": partial(measure, ours, "status", held, turn),
+            "full": partial(measure, partial(ours, durability="full"), "status", held, turn),
+        }
+        figures = interleaved(jobs, 5)
+        title = f"durable update p99, the loop held {turn} ms a turn"
+        limits = (4 + 5 / turn, 3 + 1 / turn)
+        found.append(row(title, figures["normal"], [turn] * 5, "ms", limits))
+        found.append(row("  the same, FULL, on the thread", figures["full"], [turn] * 5, "ms"))
+    return found
+
+
+def rows() -> list[dict[str, Any]]:
+    """Every line: name, value, unit, reference, ratio, must and goal (both for the ratio)."""
+    return [
+        *throughput_rows("event", "one row"),
+        *throughput_rows("status", "a status change of three rows"),
+        *held_rows(),
+    ]
+
+
+def main(json_wanted: bool) -> None:
+    """Measure, and print a table or JSON."""
+    found = rows()
+    if json_wanted:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {ROUNDS} rounds")
+    print(f"{'':64}{'value':>10}    {'reference':>9}{'ratio':>8}{'must':>8}{'goal':>8}")
+    for line in found:
+        limits = "".join(
+            f"{'' if line[key] is None else round(line[key], 2):>8}" for key in ("must", "goal")
+        )
+        print(
+            f"{line['name']:64}{line['value']:>10} {line['unit']:2} {line['reference']:>9}"
+            f"{line['ratio']:>8}{limits}"
+        )
+
+
+if __name__ == "__main__":
+    main("--json" in sys.argv[1:])

@@ -1,0 +1,64 @@
+"""``quarterdeck`` without a command: the dashboard, the engine alone, the version."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..catalogue import ENTRIES
+from ..failing import fault, near
+from ..invocation import Invocation
+
+
+def root(invocation: Invocation, *, headless: bool, minimal: bool, version: bool) -> int | None:
+    """``quarterdeck [PATH]``."""
+    if version:
+        _tell_version(invocation)
+        return None
+    directory = existing_directory(invocation.values.get("path"))
+    if headless:
+        # Start-up time: the engine and its stores.
+        from ..headless import serve  # noqa: PLC0415
+
+        return serve(invocation)
+    require_terminal()
+    # Start-up time: Textual and the engine.
+    from ..dashboard import open_dashboard  # noqa: PLC0415
+
+    return open_dashboard(invocation, directory, minimal=minimal)
+
+
+def _tell_version(invocation: Invocation) -> None:
+    # Start-up time: not for any other command.
+    from importlib.metadata import version  # noqa: PLC0415
+
+    found = version("quarterdeck")
+    invocation.printer.show(
+        {"version": found}, lambda: invocation.printer.line(f"quarterdeck {found}")
+    )
+
+
+def existing_directory(path: str | None) -> Path:
+    """The directory that a PATH names; here if there is none.
+
+    :raises CliFault: ``usage`` if it is no directory, with the command that may be meant.
+    """
+    found = Path(path or ".").expanduser()
+    if not found.is_dir():
+        raise fault(
+            "usage", f"{path} is neither a command nor a directory.{near(str(path), ENTRIES)}"
+        )
+    return found.absolute()
+
+
+def require_terminal() -> None:
+    """See that the dashboard has a terminal to draw on.
+
+    :raises CliFault: ``not_a_terminal``.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise fault(
+            "not_a_terminal",
+            "The dashboard needs a terminal, and there is none here. Run the engine alone with: "
+            "quarterdeck --headless. Ask one that runs with commands, see: quarterdeck --help",
+        )

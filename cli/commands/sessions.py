@@ -1,0 +1,209 @@
+"""``quarterdeck session``: what they are, and their lives."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..failing import fault
+from ..invocation import Invocation
+from ..link import PATIENCE, Message
+from ..naming import find_session
+from ..presenting import (
+    SESSION_HEADS,
+    choices_text,
+    ending,
+    request_text,
+    session_record,
+    session_row,
+)
+from ..printing import age
+
+LIFECYCLES = ("created", "starting", "running", "stopping", "exited", "crashed", "lost")
+GRACE = 30.0
+
+
+def new(
+    invocation: Invocation,
+    *,
+    name: str,
+    agent: str | None,
+    cwd: str | None,
+    prompt: str | None,
+    no_start: bool,
+    env: tuple[str, ...],
+    arg: tuple[str, ...],
+    cols: int,
+    lines: int,
+) -> None:
+    """``session new``."""
+    if agent is None:
+        raise fault("usage", "Say which agent: --agent NAME. See them with: quarterdeck agent list")
+    result = invocation.call(
+        "session.create",
+        name=name,
+        agent=agent,
+        cwd=str(Path(cwd or ".").expanduser().resolve()),
+        prompt=sys.stdin.read() if prompt == "-" else prompt,
+        start=not no_start,
+        env=_pairs(env),
+        args=list(arg) or None,
+        cols=cols,
+        lines=lines,
+    )
+    _show(invocation, result["session"], "is created" if no_start else "is started")
+
+
+def _pairs(entries: tuple[str, ...]) -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in entries]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise fault("usage", f"--env takes KEY=VALUE, not {key}.")
+    return {key: value for key, _, value in pairs}
+
+
+def _show(invocation: Invocation, view: Message, done: str) -> None:
+    record = session_record(view)
+    invocation.printer.show(
+        {"session": record},
+        lambda: invocation.printer.line(f"{record['name']} {done} ({record['id']})."),
+    )
+
+
+def list_(
+    invocation: Invocation, *, agent: str | None, state: str | None, needs: bool, text: str | None
+) -> None:
+    """``session list``."""
+    wanted = state and state.replace("-", "_").replace(" ", "_")
+    wanted = {"done": "turn_done", "error": "errored"}.get(wanted or "", wanted)
+    field = "lifecycle" if wanted in LIFECYCLES else "activity"
+    filters: Message = {
+        "agent": agent,
+        "text": text,
+        field: wanted,
+        "needs_attention": needs or None,
+    }
+    sessions = invocation.call("session.list", **filters)["sessions"]
+    records = [session_record(view) for view in sessions]
+    given = any(value is not None for value in filters.values())
+    empty = "No session is like that." if given else "There are no sessions yet."
+    printer = invocation.printer
+    printer.show(
+        {"sessions": records},
+        lambda: printer.table(SESSION_HEADS, map(session_row, records), empty),
+    )
+
+
+def show(invocation: Invocation, *, name: str) -> None:
+    """``session show``."""
+    record = session_record(find_session(invocation, name))
+    invocation.printer.show(record, lambda: _describe(invocation, record))
+
+
+def _describe(invocation: Invocation, record: Message) -> None:
+    request = record["request"]
+    invocation.printer.fields(
+        (
+            ("name", record["name"]),
+            ("id", record["id"]),
+            ("agent", record["agent"]),
+            ("state", f"{record['shown']} for {age(record['since'])}"),
+            ("ended", ending(record)),
+            ("reason", record["reason"]),
+            ("asks", request_text(record)),
+            ("choices", choices_text(request["choices"]) if request else ""),
+            ("source", record["source"]),
+            ("evidence", record["evidence"]),
+            ("progress", "" if record["progress"] is None else f"{record['progress']}%"),
+            ("title", record["title"]),
+            ("in", record["cwd"]),
+            ("repository", record["repo"]),
+            ("pid", record["pid"]),
+            ("keeper", record["keeper_pid"]),
+            ("size", f"{record['cols']}x{record['lines']}"),
+            ("created", record["created_at"]),
+            ("started", record["started_at"]),
+            ("finished", record["ended_at"]),
+            ("resumable", "yes" if record["resumable"] else ""),
+        )
+    )
+
+
+def start(invocation: Invocation, *, name: str, resume: bool) -> None:
+    """``session start``."""
+    session = find_session(invocation, name)
+    result = invocation.call("agent.start", session_id=session["id"], resume=resume)
+    _show(invocation, result["session"], "runs")
+
+
+def stop(invocation: Invocation, *, name: str, grace: float | None) -> None:
+    """``session stop``."""
+    session = find_session(invocation, name)
+    result = invocation.call(
+        "agent.stop", PATIENCE + (grace or GRACE), session_id=session["id"], grace=grace
+    )
+    record = session_record(result["session"])
+    how = ending(record)
+    _show(invocation, result["session"], f"is {record['shown']}" + (f", {how}" if how else ""))
+
+
+def restart(invocation: Invocation, *, name: str, grace: float | None) -> None:
+    """``session restart``."""
+    session = find_session(invocation, name)
+    result = invocation.call(
+        "agent.restart", PATIENCE + (grace or GRACE), session_id=session["id"], grace=grace
+    )
+    _show(invocation, result["session"], "is started anew")
+
+
+def rename(invocation: Invocation, *, name: str, new: str) -> None:
+    """``session rename``."""
+    session = find_session(invocation, name)
+    result = invocation.call("session.update", session_id=session["id"], updates={"name": new})
+    _show(invocation, result["session"], f"is the new name of {session['name']}")
+
+
+def delete(invocation: Invocation, *, name: str, force: bool) -> None:
+    """``session delete``."""
+    session = find_session(invocation, name)
+    invocation.call("session.delete", PATIENCE + GRACE, session_id=session["id"], force=force)
+    gone = {"deleted": {"id": session["id"], "name": session["name"]}}
+    invocation.printer.show(gone, lambda: invocation.printer.line(f"{session['name']} is gone."))
+
+
+def explain(invocation: Invocation, *, name: str) -> None:
+    """``session explain``."""
+    session = find_session(invocation, name)
+    result = invocation.call("session.explain", session_id=session["id"])
+    printer = invocation.printer
+    printer.show(result, lambda: printer.fields(_flat(result)))
+
+
+def _flat(value: Message, prefix: str = "") -> list[tuple[str, object]]:
+    """Nested data as names and values for a person."""
+    pairs: list[tuple[str, object]] = []
+    for key, part in value.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(part, dict):
+            pairs.extend(_flat(part, f"{name} "))
+        elif isinstance(part, list) and part and isinstance(part[0], dict):
+            for number, one in enumerate(part, 1):
+                pairs.extend(_flat(one, f"{name} {number} "))
+        elif isinstance(part, list):
+            pairs.append((name, ", ".join(map(str, part))))
+        else:
+            pairs.append((name, part))
+    return pairs
+
+
+def history(invocation: Invocation, *, name: str, limit: int) -> None:
+    """``session history``."""
+    session = find_session(invocation, name)
+    result = invocation.call("session.history", session_id=session["id"], limit=limit)
+    rows = (
+        (entry["at"], entry["lifecycle"], entry["activity"], entry["source"], entry["evidence"])
+        for entry in result["entries"]
+    )
+    heads = ("at", "lifecycle", "activity", "source", "evidence")
+    printer = invocation.printer
+    printer.show(result, lambda: printer.table(heads, rows, "Nothing is kept yet."))

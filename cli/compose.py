@@ -1,0 +1,165 @@
+"""The composition root: an engine out of settings, a store, sessions and agents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..core.base.clock import SYSTEM_CLOCK, Clock
+from ..core.engine.building import new_engine
+from ..core.engine.engine import Engine
+from ..core.engine.journal import Journal
+from ..core.engine.ports import Store
+from ..core.protocol.events import SystemWarning
+from ..core.sessions.agents.loader import AgentCatalog
+from ..core.sessions.desk import AttentionDesk
+from ..core.sessions.manager import SessionManager
+from ..core.sessions.ports import ContainerManager
+from ..core.sessions.roster import Roster
+from ..core.sessions.services import Services, SessionOptions
+from ..core.sessions.surroundings import NoIsolation
+from ..core.sessions.terminal.factory import available
+from ..core.settings import Settings
+from ..core.telemetry.logs import Logbook, open_logbook
+from ..core.telemetry.redaction import Redactor
+from .agency import load_catalog
+from .failing import fault
+
+STORES = "quarterdeck.stores"
+LOG_NAME = "quarterdeck.log"
+
+NOT_INHERITED = frozenset({"COLUMNS", "LINES", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "NO_COLOR"})
+"""Variables that tell of the terminal quarterdeck runs in, which is not the sessions' own."""
+
+
+def open_store(url: str, *, clock: Clock, durability: str) -> Store:
+    """The store that ``url``'s scheme names, not yet opened.
+
+    :raises CliFault: ``unknown_store`` if none has this scheme.
+    """
+    scheme = url.partition("://")[0]
+    known = entry_points(group=STORES)
+    found = [entry for entry in known if entry.name == scheme]
+    if not found:
+        names = ", ".join(sorted({entry.name for entry in known})) or "none"
+        raise fault("unknown_store", f"No store is installed for {url!r}; known are: {names}.")
+    store: Store = found[0].load()(url, clock=clock, durability=durability)
+    return store
+
+
+def session_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What sessions inherit of ``environment``."""
+    return {name: value for name, value in environment.items() if name not in NOT_INHERITED}
+
+
+class Assembly:
+    """One engine with what belongs to it: its agents, its log, what was wrong with its files."""
+
+    def __init__(
+        self, settings: Settings, *, headless: bool, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.settings = settings
+        self._environment = os.environ if environment is None else environment
+        self._redactor = Redactor()
+        self._redactor.learn_environment(self._environment)
+        self._catalog: AgentCatalog = load_catalog(settings)
+        self._clock = SYSTEM_CLOCK
+        self._store = open_store(
+            settings.store_url, clock=self._clock, durability=settings.state.durability
+        )
+        self._journal: Journal | None = None
+        self._logbook: Logbook | None = None
+        self.engine: Engine = new_engine(
+            settings,
+            store=self._store,
+            sessions=self._sessions,
+            redactor=self._redactor,
+            headless=headless,
+            backend=self._backend(),
+        )
+
+    def _backend(self) -> str:
+        wanted = self.settings.terminal.backend
+        return next(iter(available()), "") if wanted == "auto" else wanted
+
+    def _sessions(self, journal: Journal, _metrics: Any) -> SessionManager:
+        self._journal = journal
+        services = Services(
+            recorder=journal,
+            store=self._store,
+            clock=self._clock,
+            containers=containers(self.settings),
+            state_dir=self.settings.state_dir,
+            desk=AttentionDesk(journal, self._clock),
+            options=session_options(self.settings),
+            environment=session_environment(self._environment),
+        )
+        path = self._environment.get("PATH", os.defpath)
+        return SessionManager(services, Roster(self._catalog.definitions, path))
+
+    async def start(self) -> None:
+        """Start the engine, with its log; what was wrong with agents' files becomes warnings.
+
+        :raises EngineRunning: if another engine holds the state directory.
+        :raises QuarterdeckError: whatever else keeps it from starting.
+        """
+        self._open_log()
+        try:
+            await self.engine.start()
+        except BaseException:
+            self.close_log()
+            raise
+        warnings = [
+            SystemWarning(code=one.code, message=one.message, details=one.details)
+            for one in self._catalog.faults
+        ]
+        if warnings and self._journal is not None:
+            await self._journal.record([], warnings)
+
+    def _open_log(self) -> None:
+        """Write the log, if the state directory can be written; if not, the engine says so."""
+        place = self.settings.state_dir
+        with suppress(OSError):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            level = self.settings.engine.log_level
+            self._logbook = open_logbook(place / LOG_NAME, level, self._redactor)
+
+    def close_log(self) -> None:
+        """Write the log no more; a second time does nothing."""
+        if self._logbook is not None:
+            self._logbook.close()
+            self._logbook = None
+
+
+def containers(settings: Settings) -> ContainerManager:
+    """What isolates sessions.
+
+    :raises CliFault: ``unknown_isolation``.
+    """
+    wanted = settings.sessions.isolation
+    if wanted != NoIsolation.isolation:
+        raise fault(
+            "unknown_isolation",
+            f"[sessions] isolation is {wanted!r}; only {NoIsolation.isolation!r} is there.",
+        )
+    return NoIsolation()
+
+
+def session_options(settings: Settings) -> SessionOptions:
+    """The settings of the sessions room."""
+    sessions, terminal = settings.sessions, settings.terminal
+    return SessionOptions(
+        max_sessions=settings.engine.max_concurrent_sessions,
+        stop_grace=sessions.stop_grace,
+        prompt_timeout=sessions.prompt_verify_timeout,
+        answer_timeout=sessions.answer_timeout,
+        seen_after=sessions.seen_after,
+        start_timeout=sessions.start_timeout,
+        scrollback=terminal.scrollback,
+        backend=terminal.backend,
+        ring_bytes=terminal.ring_bytes,
+        away_rate=terminal.away_rate,
+    )

@@ -1,0 +1,75 @@
+"""Faults of the command line itself, and the engine's as they come over the socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.base.errors import Category, ErrorInfo, QuarterdeckError
+from .failing import FAILED, NO_ENGINE, USAGE
+
+CODES = {
+    "usage": "The command line can't be read as written.",
+    "not_a_terminal": "The command needs a terminal, and there is none.",
+    "no_engine": "No engine runs for the state directory.",
+    "engine_silent": "The engine runs but does not answer in time.",
+    "link_closed": "The engine left before it answered.",
+    "unknown_session": "No session has this name or id.",
+    "ambiguous_session": "Several sessions have this name or begin with this id.",
+    "unknown_item": "No attention item has this id.",
+    "ambiguous_item": "Several attention items begin with this id.",
+    "nothing_asked": "The session has no open request that could be answered.",
+    "session_ended": "The session ended, so that the state waited for can't come.",
+    "not_running": "The session has no process that could be attached to.",
+    "timed_out": "The state waited for did not come in time.",
+    "unreadable": "A file can't be read.",
+    "unwritable": "A file can't be written.",
+    "exists": "A file is there already and is not overwritten.",
+    "unknown_store": "No store is installed for the URL's scheme.",
+    "unknown_isolation": "The settings name an isolation that is not there.",
+    "demo_failed": "The practice crew did not do all that the demo expects.",
+}
+"""Every code of the command line with its cause."""
+
+_EXIT = {"usage": USAGE, "not_a_terminal": USAGE, "no_engine": NO_ENGINE}
+_CATEGORY = {
+    "usage": Category.VALIDATION,
+    "not_a_terminal": Category.VALIDATION,
+    "no_engine": Category.RESOURCE,
+    "engine_silent": Category.RESOURCE,
+    "link_closed": Category.RESOURCE,
+    "unwritable": Category.RESOURCE,
+    "unreadable": Category.RESOURCE,
+}
+
+
+class CliFault(QuarterdeckError):
+    """A command that can't be carried out; ``code`` is one of ``CODES``."""
+
+    category = Category.BUSINESS
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.code = code  # type: ignore[misc]  # one class for a family of codes, each in CODES
+        self.category = _CATEGORY.get(code, Category.BUSINESS)  # type: ignore[misc]
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with."""
+        return _EXIT.get(self.code, FAILED)
+
+
+class Refused(CliFault):
+    """The engine answered a command with an error."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.error = ErrorInfo.model_validate(error)
+        super().__init__(self.error.code, self.error.message, **self.error.details)
+
+    @property
+    def exit_code(self) -> int:
+        """Always 1: the command line was right, the engine refused."""
+        return FAILED
+
+    def info(self) -> ErrorInfo:
+        """What the engine said."""
+        return self.error

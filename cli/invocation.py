@@ -1,0 +1,48 @@
+"""One run of one command: which engine it means, how it prints, its link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .link import PATIENCE, Link, Message
+from .place import Place, locate
+from .printing import Printer
+
+
+class Invocation:
+    """What a command works with; the link is opened on first use."""
+
+    def __init__(self, values: Message) -> None:
+        self.values = values
+        self.printer = Printer(as_json=bool(values.get("json")))
+        self._place: Place | None = None
+        self._link: Link | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the engine is."""
+        if self._place is None:
+            given = (self.values.get(key) for key in ("state_dir", "config", "profile", "path"))
+            self._place = locate(*given)
+        return self._place
+
+    @property
+    def link(self) -> Link:
+        """The link to the engine.
+
+        :raises CliFault: ``no_engine`` if none runs.
+        """
+        if self._link is None:
+            self._link = Link.open(self.place.socket)
+        return self._link
+
+    def call(self, kind: str, patience: float = PATIENCE, **payload: Any) -> Message:
+        """The result of a command; payload fields that are ``None`` are left out."""
+        given = {key: value for key, value in payload.items() if value is not None}
+        return self.link.call(kind, given, patience)
+
+    def close(self) -> None:
+        """Close the link, if it was opened."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None

@@ -1,0 +1,89 @@
+"""The entry point of ``quarterdeck`` and ``qd``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .catalogue import CATALOGUE
+from .failing import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
+from .grammar import JSON, PLACE
+from .invocation import Invocation
+from .parsing import Call, parse
+from .place import PROGRAM
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line; its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _carry_out(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more; Python must not complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001  # told apart below; unknown ones are raised again
+        return _fail(error, as_json="--json" in arguments)
+
+
+def _carry_out(arguments: list[str]) -> int:
+    program = Path(sys.argv[0]).name or PROGRAM
+    call = None if _completing(program) else parse(CATALOGUE, arguments)
+    if call is None:
+        # Start-up time: Typer loads only for help, completion and what is wrong.
+        from .tree import understand  # noqa: PLC0415
+
+        understood = understand(CATALOGUE, arguments, program)
+        if isinstance(understood, int):
+            return understood
+        call = understood
+    return execute(call)
+
+
+def _completing(program: str) -> bool:
+    return f"_{program}_COMPLETE".replace("-", "_").upper() in os.environ
+
+
+def execute(call: Call) -> int:
+    """Run one command; its exit code."""
+    invocation = Invocation(call.values)
+    command = call.command
+    own = [part.key for part in command.options if part not in (*PLACE, JSON)]
+    keys = [*(argument.key for argument in command.arguments), *own]
+    values = {key: call.values[key] for key in keys}
+    try:
+        code = handler(call.command.run)(invocation, **values)
+    finally:
+        invocation.close()
+    return DONE if code is None else int(code)
+
+
+def handler(name: str) -> Callable[..., Any]:
+    """The function that ``module:function`` under ``cli.commands`` names."""
+    # Start-up time: each command loads its own module only.
+    from importlib import import_module  # noqa: PLC0415
+
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f".commands.{module}", __package__), function)
+    return found
+
+
+def _fail(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong, on stderr."""
+    # Start-up time: the error tree is loaded by now, or soon will be.
+    from ..core.base.errors import QuarterdeckError  # noqa: PLC0415
+
+    if not isinstance(error, QuarterdeckError):
+        raise error
+    if as_json:
+        text = json.dumps({"error": error.info().model_dump(mode="json")}, ensure_ascii=False)
+    else:
+        text = f"quarterdeck: {error.code}: {' '.join(error.message.split())}"
+    sys.stderr.write(f"{text}\n")
+    return int(getattr(error, "exit_code", FAILED))

@@ -1,0 +1,60 @@
+"""From what a person types to the thing that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .failing import fault, near
+from .invocation import Invocation
+from .link import Message
+
+LEAST_PREFIX = 4
+"""Characters of an id that count as its beginning."""
+
+
+def find_session(invocation: Invocation, name: str) -> Message:
+    """The session of that name, id or beginning of an id, as the engine's view of it.
+
+    :raises CliFault: ``unknown_session`` with near names, or ``ambiguous_session``.
+    """
+    sessions: list[Message] = invocation.call("session.list")["sessions"]
+    named = [one for one in sessions if one["name"] == name]
+    found = named or _by_id(sessions, "id", name)
+    if len(found) > 1:
+        listed = ", ".join(f"{one['name']} ({one['id']})" for one in found)
+        raise fault("ambiguous_session", f"{name} may be any of: {listed}. Give the id.")
+    if not found:
+        raise fault("unknown_session", f"No session is called {name}.{_hint(name, sessions)}")
+    return found[0]
+
+
+def find_item(invocation: Invocation, name: str) -> Message:
+    """The open attention item of that id or beginning of an id.
+
+    :raises CliFault: ``unknown_item`` or ``ambiguous_item``.
+    """
+    found = _by_id(invocation.call("attention.list")["items"], "item_id", name)
+    if len(found) > 1:
+        listed = ", ".join(one["item_id"] for one in found)
+        raise fault("ambiguous_item", f"{name} may be any of: {listed}. Give more of the id.")
+    if not found:
+        raise fault(
+            "unknown_item", f"No open item is {name}. See them with: quarterdeck attention list"
+        )
+    return found[0]
+
+
+def _by_id(things: Sequence[Message], key: str, text: str) -> list[Message]:
+    wanted = text.upper()
+    if len(wanted) < LEAST_PREFIX:
+        return []
+    exact = [one for one in things if one[key] == wanted]
+    return exact or [one for one in things if one[key].startswith(wanted)]
+
+
+def _hint(name: str, sessions: Sequence[Message]) -> str:
+    """What may have been meant, or where to look."""
+    if not sessions:
+        return " There are no sessions yet."
+    found = near(name, dict.fromkeys(one["name"] for one in sessions))
+    return found or " See them with: quarterdeck session list"

@@ -1,0 +1,143 @@
+"""Where an engine is: its state directory and its socket.
+
+The settings decide, as ``core.settings`` reads them; but that loads pydantic, for which a command
+that only asks an engine should not wait. So the one key that matters is read here by the same
+rules, which a test holds against the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .failing import no_engine
+
+if TYPE_CHECKING:
+    from ..core.settings import Loaded
+
+PROGRAM = "quarterdeck"
+FILE_NAME = "quarterdeck.toml"
+LOCK_NAME = "engine.lock"
+VARIABLE = "QUARTERDECK_STATE__DIR"
+
+
+class Place(NamedTuple):
+    """A state directory, and what was given to find it and all other settings.
+
+    ``given_dir`` is the flag; ``project`` the directory in or above which a project's settings lie.
+    """
+
+    state_dir: Path
+    given_dir: str | None
+    config: Path | None
+    profile: str | None
+    project: Path
+
+    @property
+    def socket(self) -> str:
+        """The socket of the engine that entered itself for the state directory.
+
+        :raises CliFault: ``no_engine`` if none did; one that did may be gone nevertheless.
+        """
+        found = entered_socket(self.state_dir)
+        if found is None:
+            raise no_engine(f"No engine runs for {self.state_dir}.")
+        return found
+
+
+def entered_socket(state_dir: Path) -> str | None:
+    """The socket of the engine that entered itself in the lock of ``state_dir``, if one did."""
+    try:
+        return str(json.loads((state_dir / LOCK_NAME).read_bytes())["socket"]) or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def locate(
+    state_dir: str | None, config: str | None, profile: str | None, project: str | None = None
+) -> Place:
+    """The place that the flags, the environment and the configuration name.
+
+    :raises SettingsInvalid: if a configuration file can't be read.
+    """
+    start = _absolute(project or ".")
+    file = _absolute(config) if config else None
+    given = state_dir or os.environ.get(VARIABLE) or _from_files(file, profile, start)
+    return Place(_absolute(given) if given else _own(), state_dir, file, profile, start)
+
+
+def load(place: Place, **flags: Any) -> Loaded:
+    """All settings of ``place``; ``flags`` stand above them, ``section__key`` each.
+
+    :raises SettingsInvalid: naming every fault.
+    """
+    # Start-up time: see the head of this module.
+    from ..core.settings import load_settings  # noqa: PLC0415
+
+    given = {key.replace("__", "."): value for key, value in flags.items()}
+    return load_settings(
+        project=place.project,
+        config=place.config,
+        profile=place.profile,
+        flags={"state.dir": place.given_dir, **given},
+    )
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _own() -> Path:
+    """The user's own state directory."""
+    # Start-up time: not needed where a flag says it.
+    from platformdirs import user_state_path  # noqa: PLC0415
+
+    return user_state_path(PROGRAM, appauthor=False).absolute()
+
+
+def _from_files(config: Path | None, profile: str | None, start: Path) -> str | None:
+    """``[state] dir`` of the last file that has it; profiles stand above all plain sections."""
+    read = [_read(path) for path in _files(config, start)]
+    profiles = [_table(_table(one.get("profiles")).get(profile or "")) for one in read]
+    given = [_table(one.get("state")).get("dir") for one in (*read, *profiles)]
+    return next((str(one) for one in reversed(given) if one is not None), None)
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _files(config: Path | None, start: Path) -> Iterator[Path]:
+    # Start-up time: not needed where a flag says where the state is.
+    from platformdirs import user_config_path  # noqa: PLC0415
+
+    users = user_config_path(PROGRAM, appauthor=False) / FILE_NAME
+    found = [path for path in (users, _project_file(start)) if path.exists()]
+    yield from found if config is None else [*found, config]
+
+
+def _project_file(start: Path) -> Path:
+    """The nearest settings file in ``start`` or above it, up to the top of its repository."""
+    for place in (start, *start.parents):
+        if (place / FILE_NAME).is_file():
+            return place / FILE_NAME
+        if (place / ".git").exists():
+            break
+    return start / FILE_NAME
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    # Start-up time: only where there is a file.
+    import tomllib  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError) as error:
+        # Start-up time: the settings room says what is wrong, with its line.
+        from ..core.settings import SettingsInvalid, check_files  # noqa: PLC0415
+
+        raise SettingsInvalid(check_files([path])) from error

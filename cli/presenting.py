@@ -1,0 +1,78 @@
+"""Views of the protocol as the command line shows them: the JSON schema, and a person's words.
+
+A session as JSON has every field of ``core.protocol.views.SessionView``; its status stands flat
+beside them: ``activity``, ``source``, ``evidence``, ``since``, ``request``, and ``shown``, the word
+a person reads.
+"""
+
+from __future__ import annotations
+
+from .link import Message
+from .printing import age, clean
+
+_SHOWN = {"turn_done": "done", "errored": "error"}
+
+ENDED = ("exited", "crashed", "lost")
+
+
+def shown(lifecycle: str, activity: str) -> str:
+    """The word a person reads for a session's state, as ``core.protocol.status`` has it."""
+    if lifecycle != "running":
+        return lifecycle
+    return _SHOWN.get(activity, activity.replace("_", " "))
+
+
+def session_record(view: Message) -> Message:
+    """A session's JSON."""
+    status = view["status"]
+    flat = {key: status.get(key) for key in ("activity", "source", "evidence", "since", "request")}
+    kept = {key: value for key, value in view.items() if key != "status"}
+    return kept | flat | {"shown": shown(view["lifecycle"], status["activity"])}
+
+
+def session_row(record: Message) -> tuple[object, ...]:
+    """A session's line in a list; see ``SESSION_HEADS``."""
+    word = record["shown"]
+    progress = record["progress"]
+    if progress is not None and word == "working":
+        word += f" {progress}%"
+    about = request_text(record) or record["reason"] or record["title"]
+    return (record["name"], record["agent"], word, age(record["since"]), record["cwd"], about)
+
+
+SESSION_HEADS = ("name", "agent", "state", "since", "in", "about")
+
+
+def request_text(record: Message) -> str:
+    """What a session asks, in its words."""
+    request = record["request"]
+    return clean(request["text"]) if request else ""
+
+
+def ending(record: Message) -> str:
+    """How a session's process ended, in words; empty if it did not."""
+    if record["lifecycle"] not in ENDED:
+        return ""
+    if record["exit_signal"] is not None:
+        return f"signal {record['exit_signal']}"
+    return "" if record["exit_code"] is None else f"exit code {record['exit_code']}"
+
+
+def choices_text(choices: list[Message]) -> str:
+    """The choices of a request as one can answer them: key, label, meaning."""
+    return "  ".join(
+        f"[{choice['key']}] {choice['label']}"
+        + (f" ({choice['meaning']})" if choice.get("meaning") else "")
+        for choice in choices
+    )
+
+
+def item_row(item: Message) -> tuple[object, ...]:
+    """An attention item's line in a list; see ``ITEM_HEADS``."""
+    put_aside = "snoozed" if item.get("snoozed_until") else ""
+    kind = item["kind"].replace("_", " ")
+    return (item["item_id"], kind, put_aside, age(item["created_at"]), item["title"])
+
+
+ITEM_HEADS = ("item", "kind", "", "age", "title")
+"""The column without a head says whether an item is put aside."""

@@ -1,0 +1,124 @@
+"""What a command prints: JSON for programs, tables for people, plain where no terminal is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from ..core.sessions.terminal.untrusted import one_line
+
+COLOURS = {
+    "working": "green",
+    "needs approval": "bold yellow",
+    "needs answer": "bold yellow",
+    "done": "cyan",
+    "limited": "magenta",
+    "error": "red",
+    "crashed": "red",
+    "lost": "red",
+    "fail": "bold red",
+    "warn": "yellow",
+    "ok": "green",
+    "healthy": "green",
+    "degraded": "yellow",
+    "unhealthy": "bold red",
+}
+"""How words that are states are coloured on a terminal; the word itself always stands there."""
+
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+ONE_LINE = 2000
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without controls and invisibles: agents' words can't drive a terminal."""
+    return one_line(" ".join(text.split()), ONE_LINE)
+
+
+def clean_lines(text: str) -> str:
+    """``text`` without control characters but for line ends and tabs."""
+    return text.translate(_CONTROLS)
+
+
+def stamp(text: str | None) -> datetime | None:
+    """The time in a protocol's field."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def age(text: str | None, now: datetime | None = None) -> str:
+    """How long ago a stamp was, in its largest unit: ``12s``, ``3m``, ``2h``, ``5d``."""
+    then = stamp(text)
+    if then is None:
+        return ""
+    seconds = max(0, int(((now or datetime.now(UTC)) - then).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+class Printer:
+    """One command's way out."""
+
+    def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = out
+
+    @property
+    def out(self) -> TextIO:
+        """Where results go."""
+        return self._out or sys.stdout
+
+    @property
+    def fancy(self) -> bool:
+        """Whether a terminal is there that can draw."""
+        return self.out.isatty() and os.environ.get("TERM") != "dumb"
+
+    def show(self, data: Any, human: Callable[[], None]) -> None:
+        """Print ``data`` as JSON if asked for, else what ``human`` prints."""
+        if self.as_json:
+            self.line(json.dumps(data, indent=2, ensure_ascii=False))
+        else:
+            human()
+
+    def record(self, data: Any) -> None:
+        """Print ``data`` as one line of JSON."""
+        self.line(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
+
+    def line(self, text: str = "") -> None:
+        """Print a line and send it on its way."""
+        print(text, file=self.out, flush=True)
+
+    def piece(self, text: str) -> None:
+        """Print ``text`` as it stands and send it on its way."""
+        print(text, file=self.out, end="", flush=True)
+
+    def fields(self, pairs: Iterable[tuple[str, object]]) -> None:
+        """Print names and values below each other; empty values are left out."""
+        kept = [(name, clean(str(value))) for name, value in pairs if value not in (None, "", ())]
+        width = max((len(name) for name, _ in kept), default=0)
+        for name, value in kept:
+            self.line(f"{name:<{width}}  {value}")
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+        """Print a table, or ``empty`` if there are no rows."""
+        cells = [[clean(str(cell)) for cell in row] for row in rows]
+        if not cells:
+            self.line(empty)
+        elif self.fancy:
+            # Start-up time: rich loads only where a terminal shows what it can do.
+            from .drawing import draw_table  # noqa: PLC0415
+
+            draw_table(self.out, heads, cells)
+        else:
+            self._plain(heads, cells)
+
+    def _plain(self, heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+        every = [[head.upper() for head in heads], *cells]
+        widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
+        for row in every:
+            padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            self.line("  ".join(padded).rstrip())

@@ -1,0 +1,52 @@
+"""Engines from settings: the constructors of the engine document under their Python names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..settings import Settings
+from ..telemetry.collectors import metrics_for
+from ..telemetry.ports import MetricsCollector
+from .engine import Engine
+from .journal import Journal
+from .ports import SessionService, Store
+
+SessionsOf = Callable[[Journal, MetricsCollector], SessionService]
+"""Makes the sessions that record in a journal."""
+
+
+def new_engine(
+    settings: Settings,
+    *,
+    store: Store,
+    sessions: SessionsOf,
+    metrics: MetricsCollector | None = None,
+    **options: Any,
+) -> Engine:
+    """An engine over ``store``, not started; ``options`` are those of ``Engine``.
+
+    Without ``metrics`` it has Prometheus's where the settings enable them, else none.
+    """
+    collector = metrics or metrics_for(prometheus=settings.prometheus.enabled)
+    clock = {"clock": options["clock"]} if "clock" in options else {}
+    journal = Journal(store, metrics=collector, **clock)
+    return Engine(
+        settings,
+        store=store,
+        journal=journal,
+        sessions=sessions(journal, collector),
+        metrics=collector,
+        **options,
+    )
+
+
+def new_with_prometheus_metrics(
+    settings: Settings, *, store: Store, sessions: SessionsOf, **options: Any
+) -> tuple[Engine, MetricsCollector]:
+    """An engine that measures for Prometheus, and its collector.
+
+    The port is opened where ``prometheus.enabled`` says so; the figures are there either way.
+    """
+    metrics = metrics_for(prometheus=True)
+    return new_engine(settings, store=store, sessions=sessions, metrics=metrics, **options), metrics

@@ -1,0 +1,462 @@
+"""The engine: starts in order, serves its clients, and stops in order without losing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.ids import new_id
+from ..base.places import engine_socket
+from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
+from ..protocol.views import EngineView, HealthView, StateView
+from ..protocol.wire import PROTOCOL
+from ..settings import Settings
+from ..telemetry.http import MetricsServer
+from ..telemetry.logs import logger
+from ..telemetry.ports import ExposedMetrics, MetricsCollector, NullMetrics
+from ..telemetry.redaction import Redactor
+from .budget import Budget
+from .connections import LocalEndpoint
+from .context import Intervals, Routes
+from .faults import EngineNotRunning, Internal, StateDirUnusable
+from .handlers.routes import ROUTES
+from .hub import HubStatistics
+from .journal import Journal, JournalStatistics
+from .lock import Holder, StateLock
+from .mailboxes import MailboxStatistics
+from .parts import Answers, Given, Parts
+from .ports import SessionService, Store
+from .queue import QueueStatistics
+from .replies import ReplyStatistics
+from .retrying import Sleep, retried
+from .socket_server import SocketServer
+from .workers import WorkerStatistics
+
+FAREWELL_SECONDS = 1.0
+
+_log = logger("engine")
+
+
+class Phase(StrEnum):
+    """The life of an engine."""
+
+    NEW = "new"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """Figures of the engine's parts."""
+
+    phase: Phase
+    queue: QueueStatistics
+    workers: WorkerStatistics
+    mailboxes: MailboxStatistics
+    replies: ReplyStatistics
+    journal: JournalStatistics
+    hub: HubStatistics
+
+
+@dataclass(slots=True)
+class _Stop:
+    """How the engine is to stop."""
+
+    reason: str
+    stop_sessions: bool
+    handover: bool
+    budget: Budget
+
+
+class Engine:
+    """Serves the clients of one state directory.
+
+    The parts are given: a ``store``, the ``journal`` over it, and ``sessions`` that record in that
+    journal. ``socket`` is where other processes reach it (by default a place of the user's for
+    this state directory); ``listen`` false does without. ``async with`` starts and stops it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        journal: Journal,
+        sessions: SessionService,
+        metrics: MetricsCollector | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        redactor: Redactor | None = None,
+        headless: bool = False,
+        listen: bool = True,
+        socket: Path | None = None,
+        backend: str = "",
+        routes: Routes = ROUTES,
+        intervals: Intervals | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.engine_id = new_id()
+        self.settings = settings
+        self.phase = Phase.NEW
+        self._version = program_version()
+        self.failure: BaseException | None = None
+        self._headless = headless
+        self._listen = listen
+        self._socket_path = socket
+        self._started_at = clock.now()
+        self._stop: _Stop | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._lock = StateLock(settings.state_dir)
+        self._server: SocketServer | None = None
+        self._given = Given(
+            settings=settings,
+            store=store,
+            journal=journal,
+            sessions=sessions,
+            metrics=metrics or NullMetrics(),
+            clock=clock,
+            redactor=redactor or Redactor(),
+            routes=routes,
+            intervals=intervals or Intervals(),
+            state_dir=settings.state_dir,
+            backend=backend,
+            sleep=sleep,
+        )
+        self._parts = Parts(self._given, self._answers())
+
+    def _answers(self) -> Answers:
+        return Answers(
+            view=self.view,
+            state=self.state,
+            health=self.health,
+            stop=lambda stop_sessions: self.request_stop(
+                "a client asked for it", stop_sessions=stop_sessions
+            ),
+            running=lambda: self.phase is Phase.RUNNING,
+            lock_held=lambda: self._lock.held,
+            serving=lambda: None if self._server is None else self._server.serving,
+        )
+
+    # Looking
+
+    @property
+    def socket(self) -> Path | None:
+        """Where other processes reach the engine; ``None`` if they can't."""
+        server = self._server
+        return server.path if server is not None and server.serving else None
+
+    def view(self) -> EngineView:
+        """Which engine this is."""
+        settings = self._given.settings
+        return EngineView(
+            engine_id=self.engine_id,
+            pid=os.getpid(),
+            version=self._version,
+            protocol=PROTOCOL,
+            state_dir=str(settings.state_dir),
+            store=self._given.redactor.text(settings.store_url),
+            headless=self._headless,
+            started_at=self._started_at,
+        )
+
+    def state(self) -> StateView:
+        """Everything a front end shows, as of the last event delivered."""
+        sessions = self._given.sessions
+        return StateView(
+            sequence=self._given.journal.delivered,
+            engine=self.view(),
+            sessions=tuple(sessions.views()),
+            attention=tuple(sessions.items()),
+            preferences=dict(self._parts.preferences),
+            agents=tuple(sessions.agents()),
+            health=self._parts.health.last,
+        )
+
+    async def health(self) -> HealthView:
+        """How the engine is, looked at now."""
+        return await self._parts.health.look()
+
+    def statistics(self) -> EngineStatistics:
+        """The figures of the moment."""
+        parts = self._parts
+        return EngineStatistics(
+            phase=self.phase,
+            queue=parts.queue.statistics(),
+            workers=parts.workers.statistics(),
+            mailboxes=parts.mailboxes.statistics(),
+            replies=parts.replies.statistics(),
+            journal=self._given.journal.statistics(),
+            hub=parts.hub.statistics(),
+        )
+
+    def local_endpoint(self) -> LocalEndpoint:
+        """A link for a front end in this process, for ``core.client.Client``.
+
+        :raises EngineNotRunning: if the engine does not run.
+        """
+        if self.phase is not Phase.RUNNING:
+            raise EngineNotRunning(f"The engine is {self.phase}; a link needs a running one.")
+        return LocalEndpoint(self._parts.connect(local=True))
+
+    # Starting
+
+    async def start(self) -> None:
+        """Start everything, in order; whatever fails, all that was started is ended again.
+
+        :raises EngineRunning: if another engine holds the state directory.
+        :raises QuarterdeckError: whatever a part needs and does not find.
+        """
+        if self.phase is not Phase.NEW:
+            raise EngineNotRunning(f"The engine is {self.phase}; an engine starts once.")
+        self.phase = Phase.STARTING
+        self._stop = self._plan("it did not start", stop_sessions=False, handover=False)
+        try:
+            async with self._stack as stack:
+                await self._start_parts(stack)
+                self._stack = stack.pop_all()
+        except BaseException:
+            self.phase = Phase.STOPPED
+            self._stopped.set()
+            raise
+        self._stop = None
+
+    async def _start_parts(self, stack: AsyncExitStack) -> None:
+        """Each part is pushed onto ``stack`` as it comes up: it goes down in the reverse order."""
+        parts = self._parts
+        self._ready_state_dir()
+        stack.push_async_callback(self._say_goodbye)
+        self._lock.acquire(self._holder())
+        stack.callback(self._lock.release)
+        await self._open_store(stack)
+        for hush in parts.listen():
+            stack.callback(hush)
+        stack.push_async_callback(self._close_sessions)
+        await self._load()
+        stack.push_async_callback(self._end_commands)
+        parts.workers.start()
+        stack.push_async_callback(parts.background.stop)
+        parts.background.start()
+        await self._open_ports(stack)
+        self.phase = Phase.RUNNING
+        await self._announce_start()
+
+    def _ready_state_dir(self) -> None:
+        place = self._given.state_dir
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mine = place.stat().st_uid == os.geteuid()
+        except OSError as error:
+            raise StateDirUnusable(
+                f"The state directory {place} can't be made: {error.strerror}. "
+                "Choose another one with --state-dir.",
+                path=str(place),
+            ) from error
+        if not mine:
+            raise StateDirUnusable(
+                f"The state directory {place} belongs to another user. "
+                "Choose another one with --state-dir.",
+                path=str(place),
+            )
+
+    def _holder(self) -> Holder:
+        if self._listen and self._socket_path is None:
+            self._socket_path = engine_socket(self._given.state_dir)
+        socket = str(self._socket_path) if self._listen else ""
+        return Holder(os.getpid(), self.engine_id, socket, self._started_at)
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        store, journal, metrics = self._given.store, self._given.journal, self._given.metrics
+        stack.push_async_callback(self._close_store)
+        await retried(store.open, "open", metrics, sleep=self._given.sleep)
+        await journal.open()
+        self._parts.preferences.update(await store.preferences())
+
+    async def _load(self) -> None:
+        given = self._given
+        epoch = await retried(
+            lambda: given.store.begin(self.engine_id), "begin", given.metrics, sleep=given.sleep
+        )
+        await given.sessions.load(epoch)
+        _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
+
+    async def _open_ports(self, stack: AsyncExitStack) -> None:
+        config, metrics = self._given.settings.prometheus, self._given.metrics
+        if config.enabled and isinstance(metrics, ExposedMetrics):
+            server = MetricsServer(
+                self._render,
+                self.health,
+                content_type=metrics.content_type,
+                host=config.host,
+                port=config.port,
+            )
+            await server.start()
+            stack.push_async_callback(server.close)
+        if self._listen and self._socket_path is not None:
+            self._server = SocketServer(
+                self._socket_path, lambda: self._parts.connect(local=False), self._given.metrics
+            )
+            await self._server.start()
+            stack.callback(self._server.stop_listening)
+
+    async def _render(self) -> bytes:
+        await self.health()
+        metrics = self._given.metrics
+        return metrics.render() if isinstance(metrics, ExposedMetrics) else b""
+
+    async def _announce_start(self) -> None:
+        """Tell what the store mended, that the engine runs, and how everything stands."""
+        self._parts.health.begin()
+        journal = self._given.journal
+        notices = [
+            SystemWarning(code=notice.code, message=notice.message, details=notice.details)
+            for notice in self._given.store.notices
+        ]
+        text = f"The engine runs (process {os.getpid()})."
+        details = {"engine_id": self.engine_id, "pid": os.getpid()}
+        started = SystemInfo(code="engine_started", message=text, details=details)
+        await journal.record([], [*notices, started])
+        await self._parts.upkeep.health()
+        journal.announce(StateSnapshot(state=self.state()))
+        _log.info("engine started", id=self.engine_id, socket=str(self.socket))
+
+    # Stopping
+
+    def request_stop(
+        self, reason: str = "", *, stop_sessions: bool = False, handover: bool = False
+    ) -> None:
+        """Begin to stop, without waiting; asked again, or before it runs, it does nothing."""
+        if self._stopping is None and self.phase is Phase.RUNNING:
+            self._stop = self._plan(reason, stop_sessions=stop_sessions, handover=handover)
+            self._stopping = asyncio.create_task(self._shut_down(), name="engine-stop")
+
+    def force_stop(self) -> None:
+        """Cancel what the stop waits for; what must be saved is saved all the same."""
+        if self._stop is not None and self._stopping is not None:
+            self._stop.budget.force()
+
+    async def shutdown(
+        self, reason: str = "", *, stop_sessions: bool = False, handover: bool = False
+    ) -> None:
+        """Stop, and return when all is saved and released; asked again, just wait for that.
+
+        Whoever waits may be cancelled: the stop goes on in a task of its own. With ``handover`` one
+        client that can host an engine is asked to take over. Sessions go on under their keepers
+        unless ``stop_sessions``.
+        """
+        self.request_stop(reason, stop_sessions=stop_sessions, handover=handover)
+        if self._stopping is not None:
+            await asyncio.shield(self._stopping)
+
+    async def wait_stopped(self) -> None:
+        """Return when the engine has stopped, whoever stopped it."""
+        await self._stopped.wait()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop because of a fault that nothing can go on after; everything is saved first."""
+        if self.failure is None:
+            self.failure = error
+            _log.error("the engine stops after a fatal error", error)
+            text = self._given.redactor.text(f"The engine stops: {type(error).__name__}: {error}")
+            self._given.journal.announce(SystemError_(error=Internal(text).info()))
+        self.request_stop("a fatal error")
+
+    def handle_signals(self) -> Callable[[], None]:
+        """Let SIGINT and SIGTERM stop the engine, and a second one force it; undone by the result."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+
+        def came(name: str) -> None:
+            if self._stopping is None:
+                self.request_stop(f"it got {name}")
+            else:
+                self.force_stop()
+
+        def undo() -> None:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+        for number in numbers:
+            loop.add_signal_handler(number, came, number.name)
+        return undo
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.shutdown("its program ends")
+
+    def _plan(self, reason: str, *, stop_sessions: bool, handover: bool) -> _Stop:
+        budget = Budget(self._given.settings.engine.shutdown_timeout, self._given.clock)
+        return _Stop(reason or "it was asked to", stop_sessions, handover, budget)
+
+    async def _shut_down(self) -> None:
+        stop = self._stop
+        try:
+            self.phase = Phase.STOPPING
+            self._parts.queue.close()
+            text = f"The engine stops: {stop.reason if stop else ''}."
+            self._given.journal.record([], [SystemInfo(code="engine_stopping", message=text)])
+            _log.info("engine stops", why=stop.reason if stop else "")
+            await self._stack.aclose()
+        except Exception as error:  # noqa: BLE001  # a stop ends, whatever happens
+            _log.error("the stop failed", error)
+        finally:
+            self.phase = Phase.STOPPED
+            self._stopped.set()
+            _log.info("engine stopped", id=self.engine_id)
+
+    async def _end_commands(self) -> None:
+        if self._stop is not None:
+            await self._stop.budget.spend(
+                "commands", self._parts.finish_commands, share=0.5, save=False
+            )
+        await self._parts.refuse_commands()
+
+    async def _close_sessions(self) -> None:
+        stop = self._stop
+        if stop is not None:
+            close = functools.partial(self._given.sessions.close, stop_sessions=stop.stop_sessions)
+            await stop.budget.spend("sessions", close, share=0.7, save=True)
+
+    async def _close_store(self) -> None:
+        if self._stop is not None:
+            budget = self._stop.budget
+            await budget.spend("journal", self._given.journal.settled, share=0.7, save=True)
+            await budget.spend("store", self._given.store.close, save=True)
+
+    async def _say_goodbye(self) -> None:
+        """The last step: the state directory is free, so that whoever takes over finds it so."""
+        stop, hub = self._stop, self._parts.hub
+        heir = hub.heir() if stop is not None and stop.handover else None
+        reason = stop.reason if stop is not None else "it ends"
+        hub.farewell(f"The engine has stopped: {reason}.", heir)
+        if self._server is not None:
+            await self._server.close(FAREWELL_SECONDS)
+
+
+def program_version() -> str:
+    """The version of the installed program; empty where it is run uninstalled."""
+    try:
+        return metadata.version("quarterdeck")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,14 @@
+"""Every command's route."""
+
+from __future__ import annotations
+
+from ..context import Route
+from . import attention, sessions, system, ui
+
+ROUTES: dict[str, Route] = {
+    **sessions.ROUTES,
+    **attention.ROUTES,
+    **ui.ROUTES,
+    **system.ROUTES,
+}
+"""By the command's type; one for each of ``protocol.commands.PAYLOADS``."""

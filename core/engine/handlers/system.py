@@ -1,0 +1,52 @@
+"""Handlers of ``system.*`` and ``events.list``.
+
+Results: ``{"health": view}``, ``{"state": view}``, ``{"stopping": True}``,
+``{"events": [event, ...]}``, oldest first.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ...base.topics import topic_matches
+from ...protocol import commands as c
+from ...protocol.events import EVENTS
+from ..context import Call, Context, Kept, Result, Route, routes_by_type
+
+
+async def health(context: Context, _wish: c.HealthCheck, _call: Call) -> Result:
+    """How the engine is, looked at now."""
+    view = await context.health()
+    return {"health": view.model_dump(mode="json")}
+
+
+async def state(context: Context, _wish: c.GetState, _call: Call) -> Result:
+    """The whole state."""
+    return {"state": context.state().model_dump(mode="json")}
+
+
+async def shutdown(context: Context, wish: c.Shutdown, _call: Call) -> Result:
+    """Begin to stop the engine; the reply comes before it is gone."""
+    context.stop(wish.stop_sessions)
+    return {"stopping": True}
+
+
+async def list_events(context: Context, wish: c.ListEvents, _call: Call) -> Result:
+    """Kept events."""
+    types: tuple[str, ...] = ()
+    if wish.topic is not None:
+        types = tuple(kind for kind in EVENTS if topic_matches(wish.topic, kind))
+        if not types:
+            return {"events": []}
+    records = await context.store.events(
+        after=wish.after, types=types, session_id=wish.session_id, limit=wish.limit
+    )
+    return {"events": [json.loads(record.body) for record in records]}
+
+
+ROUTES = routes_by_type(
+    Route(c.HealthCheck, health, kept=Kept.NOT),
+    Route(c.GetState, state, kept=Kept.NOT),
+    Route(c.Shutdown, shutdown),
+    Route(c.ListEvents, list_events, kept=Kept.NOT),
+)

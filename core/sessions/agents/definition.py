@@ -1,0 +1,195 @@
+"""An agent as data: how it is started, spoken to, answered and read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ...protocol.status import DialogKind
+from .patterns import Expression, Expressions, as_tuple, compile_pattern
+from .rules import Pick, ScreenRule, TitleRule
+
+Transport = Literal["pty", "acp", "process"]
+
+
+class Part(BaseModel):
+    """Base of all parts of a definition: frozen, no unknown keys, no guessing of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+Seconds = Annotated[float, Field(ge=0, le=3600, strict=False)]
+
+
+class Resume(Part):
+    """How a conversation is taken up again.
+
+    ``args`` replace the agent's own and hold ``{session_ref}``, the agent's id for its
+    conversation. It becomes known by ``assign`` (arguments added at start that hold
+    ``{session_ref}``, for agents that let us choose it) or by ``found_by``, an expression with a
+    group ``ref`` that is tried on the last lines after the exit.
+    """
+
+    args: Strings = ()
+    assign: Strings = ()
+    found_by: Expression | None = None
+
+    @model_validator(mode="after")
+    def _group(self) -> Resume:
+        if self.found_by is not None and "ref" not in self.found_by.groupindex:
+            raise PydanticCustomError(
+                "group_missing", "The expression found_by has a group (?P<ref>...).", {}
+            )
+        return self
+
+
+class PromptDelivery(Part):
+    """How a prompt is typed: pasted, a pause in seconds, then the key that submits it alone.
+
+    ``verify``: the agent shows that it has taken a prompt by a change of its status.
+    """
+
+    paste: Literal["bracketed", "typed"] = "bracketed"
+    pause: Seconds = 0.25
+    submit: str = "enter"
+    verify: bool = True
+
+
+class AnswerKeys(Part):
+    """How a dialog of one kind is answered.
+
+    ``pick`` chooses an option; ``reject`` and the others, if given, are the keys for that meaning
+    whatever the options are. ``free_text`` is the sequence for an answer in words: names of keys,
+    ``{option}`` (choose the option that takes text), ``{move}`` (only mark it), ``{text}``.
+    ``pause`` (seconds) stands between two keys.
+    """
+
+    pick: Annotated[Pick, Field(strict=False)] = Pick.ARROWS
+    allow_once: Strings = ()
+    allow_always: Strings = ()
+    reject: Strings = ()
+    free_text: Strings = ()
+    pause: Seconds = 0.1
+
+
+def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(compile_pattern(source) for source in sources)
+
+
+class Meanings(Part):
+    """Which options mean what, by their labels; tried in this order, the first match wins.
+
+    ``other`` names those that must never be taken for a plain yes, such as a change of mode. The
+    defaults fit the words that most agents use.
+    """
+
+    other: Expressions = _patterns(r"(?i)switch to auto mode")
+    reject: Expressions = _patterns(
+        r"(?i)^(?:no|reject|deny|cancel|exit|back|skip|continue without)\b",
+        r"(?i)^don.t (?:trust|allow|run)\b",
+    )
+    allow_always: Expressions = _patterns(
+        r"(?i)\balways\b",
+        r"(?i)\bdon.t ask again\b",
+        r"(?i)\bfor (?:this|the) session\b",
+        r"(?i)\baccept edits\b",
+    )
+    allow_once: Expressions = _patterns(
+        r"(?i)^(?:yes|ok|allow|approve|accept|proceed|trust)\b", r"(?i)\bonce$"
+    )
+
+
+class Timing(Part):
+    """Seconds. 0 turns ``start_grace`` and ``silence_limit`` off.
+
+    ``start_grace``: states at the start that mean nothing yet. ``turn_end``: how long work must
+    have stopped, by title or screen, to be over. ``silence_limit``: an agent that always moves
+    while it works, and writes nothing for so long, is not known to work. ``output_window``: how
+    long output counts as work, for agents without rules.
+    """
+
+    start_grace: Seconds = 0.0
+    turn_end: Seconds = 0.5
+    silence_limit: Seconds = 0.0
+    output_window: Seconds = 3.0
+
+
+def _program(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.split() != [value]:
+            raise PydanticCustomError(
+                "bad_command",
+                "A command is one program: write a list for more, such as {example}.",
+                {"example": str(value.split()) if value.strip() else '["my-agent"]'},
+            )
+        return (value,)
+    if isinstance(value, list) and not value:
+        raise PydanticCustomError("bad_command", "A command names a program.", {})
+    return as_tuple(value)
+
+
+class AgentDefinition(Part):
+    """One kind of agent. Only ``command`` is needed; everything else has a sane default.
+
+    ``command`` is the program with what always goes before ``args``. ``detect`` names the programs
+    to look for on PATH; the command's own if empty. ``shell``: it runs other programs, and is idle
+    when it owns its terminal. ``reports``: it always tells its status by OSC 7501. ``limits`` tell
+    from an error's message that a limit is the cause. ``extend``: the rules given last came on top
+    of those for the same agent before them, rather than in their place.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    title: str = ""
+    command: Annotated[tuple[str, ...], BeforeValidator(_program)]
+    args: Strings = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    cwd: str | None = None
+    transport: Transport = "pty"
+    capabilities: Strings = ()
+    detect: Strings = ()
+    shell: bool = False
+    reports: bool = False
+    practice: bool = False
+    resume: Resume = Resume()
+    prompt: PromptDelivery = PromptDelivery()
+    answers: dict[Annotated[DialogKind, Field(strict=False)], AnswerKeys] = Field(
+        default_factory=dict
+    )
+    meanings: Meanings = Meanings()
+    timing: Timing = Timing()
+    limits: Expressions = ()
+    title_rules: Annotated[tuple[TitleRule, ...], BeforeValidator(as_tuple)] = ()
+    screen_rules: Annotated[tuple[ScreenRule, ...], BeforeValidator(as_tuple)] = ()
+    extend: bool = False
+    origin: str = "built in"
+
+    @property
+    def shown(self) -> str:
+        """The name a person reads."""
+        return self.title or self.name
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether rules can tell its status from title or screen."""
+        return bool(self.title_rules or self.screen_rules)
+
+    @property
+    def readable(self) -> bool:
+        """Whether its status is known from something better than output and processes.
+
+        Only such an agent's unknown state refuses input.
+        """
+        return self.has_rules or self.reports or self.transport == "acp"
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it has a way to take up a conversation."""
+        return bool(self.resume.args)
+
+    def answer_keys(self, kind: DialogKind) -> AnswerKeys:
+        """How its dialogs of ``kind`` are answered."""
+        return self.answers.get(kind, AnswerKeys())

@@ -1,0 +1,166 @@
+"""The attention desk: keeps the queue true to the sessions, durable and told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from ..base.clock import Clock
+from ..protocol.attention import AttentionItem
+from ..protocol.events import (
+    AttentionClosed,
+    AttentionRaised,
+    AttentionUpdated,
+    Cause,
+    EventPayload,
+    SystemWarning,
+)
+from .attention.drafts import Draft, session_drafts
+from .attention.queue import AttentionQueue, AttentionStatistics, Change, ChangeKind
+from .ports import Recorder
+from .records import SaveItem, SessionChange, SessionRecord
+
+Outcome = tuple[list[SessionChange], list[EventPayload]]
+"""Changes to journal and events to tell, from one look at a session."""
+
+
+class AttentionDesk:
+    """The queue with its clock, its journal and the answers that are on their way."""
+
+    def __init__(self, recorder: Recorder, clock: Clock) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._queue = AttentionQueue()
+        self._answers: dict[tuple[str, str], tuple[str, str]] = {}
+        self._wake: asyncio.TimerHandle | None = None
+
+    def load(self, items: Iterable[AttentionItem]) -> None:
+        """Take up the items an earlier engine kept open."""
+        self._queue.restore(items)
+        self._schedule()
+
+    def close(self) -> None:
+        """Set no more timers."""
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+
+    def items(self, *, snoozed: bool = True) -> list[AttentionItem]:
+        """The open items in the queue's order."""
+        return self._queue.items(self._clock.now(), snoozed=snoozed)
+
+    def get(self, item_id: str) -> AttentionItem:
+        """One open item.
+
+        :raises ItemUnknown: if there is none of this id.
+        """
+        return self._queue.get(item_id)
+
+    def next(self, current: str | None, *, backwards: bool) -> AttentionItem | None:
+        """The actionable item after or before ``current``, wrapping."""
+        move = self._queue.previous_item if backwards else self._queue.next_item
+        return move(current, self._clock.now())
+
+    def statistics(self) -> AttentionStatistics:
+        """The queue's figures."""
+        return self._queue.statistics()
+
+    def reconcile(self, record: SessionRecord) -> Outcome:
+        """Make the session's items those that its state calls for."""
+        drafts = session_drafts(
+            record.name,
+            record.lifecycle,
+            record.status,
+            record.priority,
+            reason=record.reason,
+            ended_at=record.ended_at,
+        )
+        return self._sync(record.id, drafts)
+
+    def forget(self, session_id: str) -> Outcome:
+        """Close everything of a session that is removed."""
+        return self._sync(session_id, [])
+
+    def _sync(self, session_id: str, drafts: list[Draft]) -> Outcome:
+        now = self._clock.now()
+        changes = self._take_answers(session_id, {draft.request_id for draft in drafts})
+        changes += self._queue.sync(session_id, drafts, now)
+        self._schedule()
+        return _outcome(changes)
+
+    def _take_answers(self, session_id: str, open_requests: set[str]) -> list[Change]:
+        """Close items whose request went away after an answer as answered, not just resolved."""
+        changes = []
+        for item in self._queue.items(self._clock.now()):
+            key = (item.session_id, item.request_id)
+            if item.session_id != session_id or item.request_id in open_requests:
+                continue
+            if (given := self._answers.pop(key, None)) is not None:
+                answer, by = given
+                changes.append(self._queue.answer(item.item_id, answer, by, self._clock.now()))
+        return changes
+
+    def answering(self, session_id: str, request_id: str, answer: str, cause: Cause) -> None:
+        """Note an answer that is being typed."""
+        self._answers[session_id, request_id] = (answer, cause.client_id or "")
+
+    def not_answered(self, session_id: str, request_id: str) -> None:
+        """The answer did not arrive."""
+        self._answers.pop((session_id, request_id), None)
+
+    async def snooze(self, item_id: str, seconds: float, cause: Cause) -> AttentionItem:
+        """Put an item aside for ``seconds``; 0 brings it back."""
+        now = self._clock.now()
+        change = self._queue.snooze(item_id, now + timedelta(seconds=seconds), now)
+        return await self._keep(change, cause)
+
+    async def resolve(self, item_id: str, cause: Cause) -> AttentionItem:
+        """Take an item off the queue without an answer."""
+        change = self._queue.resolve(item_id, self._clock.now(), cause.client_id)
+        return await self._keep(change, cause)
+
+    async def _keep(self, change: Change, cause: Cause) -> AttentionItem:
+        changes, events = _outcome([change])
+        self._schedule()
+        await self._recorder.record(changes, events, cause)
+        return change.item
+
+    def _schedule(self) -> None:
+        """Wake when the next snooze or deadline is over; no timer otherwise."""
+        self.close()
+        at = self._queue.wake_at()
+        if at is not None:
+            delay = max((at - self._clock.now()).total_seconds(), 0.0)
+            self._wake = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._wake = None
+        changes, events = _outcome(self._queue.tick(self._clock.now()))
+        if changes:
+            self._recorder.record(changes, events)
+        self._schedule()
+
+
+_EVENTS = {
+    ChangeKind.RAISED: AttentionRaised,
+    ChangeKind.UPDATED: AttentionUpdated,
+    ChangeKind.CLOSED: AttentionClosed,
+    ChangeKind.DROPPED: AttentionClosed,
+}
+
+
+def _outcome(changes: Iterable[Change]) -> Outcome:
+    rows: list[SessionChange] = []
+    events: list[EventPayload] = []
+    for change in changes:
+        rows.append(SaveItem(change.item))
+        events.append(_EVENTS[change.what](item=change.item))
+        if change.what is ChangeKind.DROPPED:
+            events.append(
+                SystemWarning(
+                    code="attention_full",
+                    message=f"The attention queue is full; “{change.item.title}” was left out.",
+                )
+            )
+    return rows, events

@@ -1,0 +1,280 @@
+"""Starting keepers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ...base.errors import QuarterdeckError
+from ...base.places import runtime_directory
+from ..faults import DirectoryMissing
+from .bundle import install_program
+from .faults import (
+    ChildSpecInvalid,
+    CommandNotExecutable,
+    CommandNotFound,
+    KeeperExists,
+    KeeperStartFailed,
+    KeeperTimeout,
+)
+from .items import KeeperFacts
+from .places import (
+    FoundKeeper,
+    KeeperPlaces,
+    clean_places,
+    erase_places,
+    find_keepers,
+    make_folder,
+    places_for,
+)
+from .recording import PostMortem, post_mortem
+
+__all__ = [
+    "ChildSpec",
+    "FoundKeeper",
+    "KeeperHandle",
+    "KeeperPlaces",
+    "PostMortem",
+    "clean_places",
+    "erase_places",
+    "find_keepers",
+    "places_for",
+    "post_mortem",
+    "spawn_keeper",
+]
+
+LEAST_RING = 16 * 1024
+MOST_CELLS = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """A child to be kept.
+
+    ``env`` is its whole environment, to which the keeper's marker is added. Sizes are in bytes,
+    rates in bytes a second, times in seconds. ``lag_rate`` and ``away_rate`` bound what is read
+    while the engine doesn't keep up, and while there is none. ``linger`` is how long the keeper
+    waits for an engine when its child has ended; ``grace`` is for when the keeper itself is told
+    to end.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    session_id: str
+    mode: Literal["pty", "pipe"] = "pty"
+    cols: int = 80
+    rows: int = 24
+    ring_bytes: int = 4 * 1024 * 1024
+    lag_rate: float = 4 * 1024 * 1024
+    away_rate: float = 1024 * 1024
+    linger: float = 24 * 3600.0
+    grace: float = 5.0
+
+    def __post_init__(self) -> None:
+        texts = (*self.argv, self.cwd, self.session_id, *self.env, *self.env.values())
+        problems = {
+            "the command is empty": not self.argv or not self.argv[0],
+            "a text holds a NUL character": any("\0" in text for text in texts),
+            "a name in the environment is empty or holds '='": any(
+                not name or "=" in name for name in self.env
+            ),
+            f"the mode is {self.mode!r}, not 'pty' or 'pipe'": self.mode not in {"pty", "pipe"},
+            f"a terminal has 1 to {MOST_CELLS} columns and rows": not (
+                1 <= self.cols <= MOST_CELLS and 1 <= self.rows <= MOST_CELLS
+            ),
+            f"the log has at least {LEAST_RING} bytes": self.ring_bytes < LEAST_RING,
+            "rates are above 0": min(self.lag_rate, self.away_rate) <= 0,
+            "times are not negative": min(self.linger, self.grace) < 0,
+        }
+        found = [problem for problem, there in problems.items() if there]
+        if found:
+            raise ChildSpecInvalid(f"The child can't be started like this: {'; '.join(found)}.")
+
+    def orders(self, places: KeeperPlaces) -> bytes:
+        """What the keeper is told, on a pipe: the environment may hold secrets."""
+        marker, _, value = places.marker.partition("=")
+        orders = {
+            "session": self.session_id,
+            "marker": places.marker,
+            "mode": self.mode,
+            "argv": self.argv,
+            "env": {**self.env, marker: value},
+            "cwd": self.cwd,
+            "cols": self.cols,
+            "rows": self.rows,
+            "folder": str(places.folder),
+            "socket": str(places.socket),
+            "ring": self.ring_bytes,
+            "lag_rate": self.lag_rate,
+            "away_rate": self.away_rate,
+            "linger": self.linger,
+            "grace": self.grace,
+        }
+        return json.dumps(orders).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperHandle:
+    """A keeper that has started its child."""
+
+    places: KeeperPlaces
+    facts: KeeperFacts
+
+    @property
+    def keeper_pid(self) -> int:
+        """The keeper's process."""
+        return self.facts.keeper_pid
+
+    @property
+    def child_pid(self) -> int:
+        """Its child's process, which leads a session and a group of its own."""
+        return self.facts.child_pid
+
+
+@dataclass(slots=True)
+class _Launch:
+    """A start under way, with what was said so far: the keeper's pid, then facts or a failure."""
+
+    process: Process
+    said: bytearray = field(default_factory=bytearray)
+
+    async def tell(self, orders: bytes) -> None:
+        """Give the orders and listen until the keeper is on its own."""
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
+            raise AssertionError("the process was started with pipes")
+        with contextlib.suppress(ConnectionError):  # it failed at once: what it says tells why
+            stdin.write(orders)
+            await stdin.drain()
+        stdin.close()
+        while data := await stdout.read(4096):
+            self.said += data
+        await self.process.wait()
+
+    async def give_up(self) -> None:
+        """End what was started."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        answers = self.answers()
+        if answers:  # it holds the pipe, so that this number is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(answers[0]["keeper_pid"]), signal.SIGKILL)
+        await self.process.wait()
+
+    def answers(self) -> list[dict[str, Any]]:
+        """The whole lines of JSON among what was said."""
+        lines = bytes(self.said).split(b"\n")[:-1]
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
+
+
+async def spawn_keeper(
+    spec: ChildSpec,
+    places: KeeperPlaces,
+    *,
+    python: str = sys.executable,
+    timeout: float = 10.0,  # noqa: ASYNC109  # it names the fault
+) -> KeeperHandle:
+    """Start a keeper and its child; what an earlier one left at ``places`` is overwritten.
+
+    ``python`` must be of this program's version. A start that is cancelled leaves nothing running.
+
+    :raises CommandNotFound: if the command is not there.
+    :raises CommandNotExecutable: if it can't be run.
+    :raises DirectoryMissing: if the directory is not there.
+    :raises KeeperExists: if a keeper lives at ``places``.
+    :raises KeeperStartFailed: if the system refuses anything else.
+    :raises KeeperTimeout: if it takes longer than ``timeout`` seconds.
+    :raises PlaceUnsafe: if a directory belongs to another user.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            program = await asyncio.to_thread(_prepare, places)
+            answers, said = await _launch(python, program, spec.orders(places))
+    except TimeoutError as error:
+        raise KeeperTimeout(
+            f"The keeper of {spec.argv[0]} didn't start within {timeout:g} seconds; the machine may "
+            "be overloaded, or the directory on a disk that doesn't answer."
+        ) from error
+    if len(answers) > 1 and "stage" not in answers[1]:
+        return KeeperHandle(places, KeeperFacts.parse(answers[1]))
+    stage, number = "", 0
+    if len(answers) > 1:
+        stage, number = str(answers[1]["stage"]), int(answers[1]["errno"])
+    if stage != "lock":
+        await asyncio.to_thread(erase_places, places)
+    raise _fault(spec, stage, number, said)
+
+
+def _prepare(places: KeeperPlaces) -> Path:
+    make_folder(places)
+    try:
+        with contextlib.suppress(OSError):  # a full disk; only a moved keeper needs it
+            places.address.write_bytes(os.fsencode(places.socket))
+        return install_program(runtime_directory())
+    except OSError as error:
+        raise KeeperStartFailed(f"The keeper's program can't be written: {error}.") from error
+
+
+async def _launch(python: str, program: Path, orders: bytes) -> tuple[list[dict[str, Any]], str]:
+    linker = {name: os.environ[name] for name in os.environ if name.startswith(("LD_", "DYLD_"))}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            python,
+            "-I",
+            "-S",
+            "-X",
+            "utf8",
+            str(program),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env=linker,
+        )
+    except OSError as error:
+        raise KeeperStartFailed(f"{python} can't be run: {error.strerror}.") from error
+    launch = _Launch(process)
+    try:
+        await launch.tell(orders)
+    except BaseException:
+        await launch.give_up()
+        raise
+    return launch.answers(), launch.said.decode(errors="replace")
+
+
+def _fault(spec: ChildSpec, stage: str, number: int, said: str) -> QuarterdeckError:
+    command, why = spec.argv[0], os.strerror(number)
+    if stage == "lock" and number in {errno.EAGAIN, errno.EACCES}:
+        return KeeperExists(f"A keeper of {spec.session_id} lives already; connect to it.")
+    if stage == "directory" and number in {errno.ENOENT, errno.ENOTDIR}:
+        return DirectoryMissing(
+            f"The directory {spec.cwd} is not there; create it or give another one.", cwd=spec.cwd
+        )
+    if stage == "command" and number in {errno.ENOENT, errno.ENOTDIR}:
+        return CommandNotFound(
+            f"There is no command {command}, or the interpreter it names is missing; install it or "
+            "correct the agent's command.",
+            command=command,
+        )
+    if stage == "command" and number in {errno.EACCES, errno.ENOEXEC, errno.EPERM}:
+        return CommandNotExecutable(
+            f"{command} can't be run ({why}); make it executable.", command=command
+        )
+    what = {"": said.strip()[-2000:], "directory": f"{spec.cwd} can't be entered: {why}"}
+    return KeeperStartFailed(
+        f"{command} could not be started: {what.get(stage, f'{stage}: {why}')}.",
+        stage=stage,
+        errno=number,
+    )

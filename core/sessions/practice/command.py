@@ -1,0 +1,136 @@
+"""The command line of the practice crew."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+
+from .agent import Agent
+from .dice import Dice, Pace
+from .line_agents import Flooder, Idler
+from .loop import Loop
+from .program import Program
+from .terminal import Terminal
+from .turns import TURNS
+
+USAGE = """\
+usage: crew.py --role ROLE [--seed N] [--pace fast|person|SECONDS] [--prompt TEXT] [--turns N]
+               [--signal] [--rate BYTES]
+
+A scripted agent for practice: it runs in a terminal, behaves like a coding agent, touches no file.
+
+  --role ROLE     worker    works on what it is told
+                  approver  asks before each command it wants to run
+                  asker     asks questions with options
+                  crasher   works for a while and dies with exit code 3
+                  flooder   writes as fast as the terminal takes it, until a key is pressed
+                  idler     waits at a prompt
+  --seed N        the same seed, the same texts and decisions (default 0)
+  --pace PACE     fast, person (default), or the seconds that a step takes
+  --prompt TEXT   begin with this
+  --turns N       begin N turns without being asked (default: 1 for crasher and flooder, else 0)
+  --signal        the crasher kills itself by SIGABRT instead
+  --rate BYTES    the flooder's limit in bytes a second; 0 (default) for none
+"""
+VALUES = ("--role", "--seed", "--pace", "--prompt", "--turns", "--rate")
+SELF_STARTING = ("crasher", "flooder")
+USAGE_CODE = 2
+
+
+class UsageFault(ValueError):
+    """The command line can't be understood; the message says where."""
+
+
+class Options:
+    """The command line, read."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.signal = False
+        values: dict[str, str] = {}
+        words = iter(arguments)
+        for word in words:
+            name, equals, value = word.partition("=")
+            if word == "--signal":
+                self.signal = True
+            elif name not in VALUES:
+                raise UsageFault(f"{word} is not known")
+            else:
+                values[name] = value if equals else next(words, "")
+        self.role = values.get("--role", "")
+        if self.role not in (*TURNS, Flooder.role, Idler.role):
+            raise UsageFault(f"there is no role {self.role!r}")
+        self.seed = whole_number(values, "--seed", 0)
+        self.rate = whole_number(values, "--rate", 0)
+        self.turns = whole_number(values, "--turns", int(self.role in SELF_STARTING))
+        self.pace = checked_pace(values.get("--pace", "person"))
+        self.prompt = values.get("--prompt")
+
+
+def whole_number(values: dict[str, str], name: str, default: int) -> int:
+    """The whole number, 0 or more, that was given as ``name``."""
+    text = values.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()):
+        raise UsageFault(f"{name} is a whole number, not {text!r}")
+    return int(text)
+
+
+def checked_pace(text: str) -> str:
+    """``text``, if it is a pace."""
+    try:
+        known = text in {"fast", "person"} or 0 <= float(text) < float("inf")
+    except ValueError:
+        known = False
+    if not known:
+        raise UsageFault(f"--pace is fast, person or seconds, not {text!r}")
+    return text
+
+
+def place_name() -> str:
+    """The working directory as a person writes it."""
+    try:
+        place = os.getcwd()  # noqa: PTH109 - pathlib would double the start-up time
+    except OSError:
+        return "a directory that is gone"
+    home = os.environ.get("HOME", "")
+    return f"~{place[len(home) :]}" if home and f"{place}/".startswith(f"{home}/") else place
+
+
+def make_agent(options: Options) -> Program:
+    """The agent that was asked for."""
+    if options.role == Idler.role:
+        return Idler(options.seed, place_name())
+    if options.role == Flooder.role:
+        return Flooder(options.seed, place_name(), options.rate)
+    pace = Pace(options.pace, Dice(options.seed))
+    return Agent(options.role, options.seed, pace, place_name())
+
+
+def die() -> None:
+    """End by SIGABRT, without a core file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGABRT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def main(arguments: list[str], terminal: Terminal | None = None) -> int:
+    """Run the agent that ``arguments`` describe; its exit code."""
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(USAGE)
+        return 0
+    try:
+        options = Options(arguments)
+    except UsageFault as fault:
+        sys.stderr.write(f"crew.py: {fault}; --help says more\n")
+        return USAGE_CODE
+    terminal = terminal or Terminal()
+    if not terminal.usable():
+        sys.stderr.write("crew.py: a practice agent needs a terminal\n")
+        return USAGE_CODE
+    program = make_agent(options)
+    program.begin(options.prompt, options.turns)
+    code = Loop(program, terminal).run()
+    if program.crashed and options.signal:
+        die()
+    return code

@@ -1,0 +1,44 @@
+"""Typed settings, where each value comes from, and what is wrong with them."""
+
+from .faults import Fault, SettingsInvalid
+from .loading import (
+    FILE_NAME,
+    PROFILES,
+    Kind,
+    Loaded,
+    Origin,
+    check_files,
+    config_files,
+    load_settings,
+)
+from .model import (
+    EngineSettings,
+    PrometheusSettings,
+    SessionSettings,
+    Settings,
+    StateSettings,
+    TerminalSettings,
+    UiSettings,
+    default_config,
+)
+
+__all__ = [
+    "FILE_NAME",
+    "PROFILES",
+    "EngineSettings",
+    "Fault",
+    "Kind",
+    "Loaded",
+    "Origin",
+    "PrometheusSettings",
+    "SessionSettings",
+    "Settings",
+    "SettingsInvalid",
+    "StateSettings",
+    "TerminalSettings",
+    "UiSettings",
+    "check_files",
+    "config_files",
+    "default_config",
+    "load_settings",
+]

@@ -1,0 +1,131 @@
+"""The settings: every section, field and default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_state_path
+from pydantic import BaseModel, ConfigDict, Field
+
+PROGRAM = "quarterdeck"
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Field(ge=4096, le=1 << 40)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Grace = Annotated[float, Field(ge=0, le=300)]
+
+
+class Section(BaseModel):
+    """Base of all sections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EngineSettings(Section):
+    """``[engine]``: limits, buffers and workers."""
+
+    max_concurrent_sessions: Annotated[int, Field(ge=1, le=1000)] = 10
+    command_buffer_size: Count = 100
+    event_buffer_size: Count = 5000
+    state_file: Annotated[str, Field(min_length=1)] = "quarterdeck.db"
+    worker_count: Annotated[int, Field(ge=1, le=64)] = 3
+    shutdown_timeout: Seconds = 30
+    rate_limit_per_second: Annotated[float, Field(gt=0, le=1_000_000)] = 10
+    rate_limit_burst: Count = 20
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class PrometheusSettings(Section):
+    """``[prometheus]``: the port for ``/metrics`` and ``/health``, on the loopback only."""
+
+    enabled: bool = False
+    port: Annotated[int, Field(ge=1, le=65535)] = 9090
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+
+
+class StateSettings(Section):
+    """``[state]``: where what is kept lies, and how safe it is.
+
+    ``durability`` ``normal`` survives the death of the process, ``full`` a power cut, too. ``url``
+    names another store than SQLite in ``dir``.
+    """
+
+    dir: Path | None = None
+    durability: Literal["normal", "full"] = "normal"
+    url: str | None = None
+
+
+class TerminalSettings(Section):
+    """``[terminal]``: emulation and the record of each session's output.
+
+    ``ring_bytes`` of output are kept for each session. A keeper reads at ``lag_rate`` bytes a
+    second at most while the engine lags, at ``away_rate`` while it is away.
+    """
+
+    backend: Literal["auto", "rust", "pyte"] = "auto"
+    scrollback: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
+    ring_bytes: Bytes = 4 * 1024 * 1024
+    lag_rate: Bytes = 4 * 1024 * 1024
+    away_rate: Bytes = 1024 * 1024
+
+
+class SessionSettings(Section):
+    """``[sessions]``: how sessions start, stop and take input; times in seconds."""
+
+    stop_grace: Grace = 5
+    start_timeout: Seconds = 10
+    prompt_verify_timeout: Seconds = 5
+    answer_timeout: Seconds = 5
+    seen_after: Seconds = 2
+    isolation: Annotated[str, Field(min_length=1)] = "none"
+    cols: Annotated[int, Field(ge=2, le=1000)] = 120
+    lines: Annotated[int, Field(ge=1, le=1000)] = 40
+
+
+class UiSettings(Section):
+    """``[ui]``: the dashboard. ``keys`` maps an action's name to the key or keys that do it."""
+
+    leave_key: Annotated[str, Field(min_length=1)] = "ctrl+]"
+    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 30
+    keys: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Settings(Section):
+    """All settings. ``agents`` tables are checked by the agents' loader."""
+
+    engine: EngineSettings = EngineSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    state: StateSettings = StateSettings()
+    terminal: TerminalSettings = TerminalSettings()
+    sessions: SessionSettings = SessionSettings()
+    ui: UiSettings = UiSettings()
+    agents: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory, absolute: the given one, else the user's."""
+        given = self.state.dir
+        place = user_state_path(PROGRAM, appauthor=False) if given is None else given
+        return place.expanduser().absolute()
+
+    @property
+    def state_file(self) -> Path:
+        """The state file, within the state directory unless its path is absolute."""
+        return self.state_dir / Path(self.engine.state_file).expanduser()
+
+    @property
+    def store_url(self) -> str:
+        """The address of the store."""
+        return self.state.url or f"sqlite:///{self.state_file}"
+
+
+class ProfiledSettings(Settings):
+    """A settings file: all sections, and again in ``[profiles.NAME]``."""
+
+    profiles: dict[str, Settings] = Field(default_factory=dict)
+
+
+def default_config() -> Settings:
+    """The settings where nothing is set: the engine document's ``DefaultConfig``."""
+    return Settings()

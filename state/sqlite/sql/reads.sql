@@ -1,0 +1,47 @@
+-- What readers run. Columns come in the order that rows.py expects.
+
+-- name: sessions
+SELECT
+    id, version, name, agent, cwd, repo, args, env, prompt, priority,
+    lifecycle, activity, source, evidence, since, request,
+    pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
+    cols, lines, created_at, started_at, ended_at
+FROM sessions ORDER BY created_at, id;
+
+-- name: open_items
+SELECT
+    item_id, kind, session_id, request_id, title, text, choices, free_text, priority,
+    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at
+FROM attention_items WHERE state = 'open' ORDER BY created_at, item_id;
+
+-- name: snapshot
+SELECT session_id, generation, "offset", at, data FROM snapshots WHERE session_id = ?;
+
+-- name: history
+SELECT session_id, at, lifecycle, activity, source, evidence
+FROM status_history WHERE session_id = ? ORDER BY place DESC LIMIT ?;
+
+-- name: preferences
+SELECT name, value FROM preferences;
+
+-- name: reply
+SELECT body FROM replies WHERE command_id = ?;
+
+-- name: events_after
+SELECT sequence, type, at, session_id, body FROM events
+WHERE sequence > :after
+    AND (:session IS NULL OR session_id = :session)
+    AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+ORDER BY sequence LIMIT :limit;
+
+-- name: newest_events
+SELECT sequence, type, at, session_id, body FROM events
+WHERE (:session IS NULL OR session_id = :session)
+    AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: last_sequence
+SELECT max(
+    coalesce((SELECT max(sequence) FROM events), 0),
+    coalesce((SELECT value FROM counters WHERE name = 'last_sequence'), 0)
+);

@@ -1,0 +1,285 @@
+"""The store on SQLite: one writer, and readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...core.base.clock import Clock
+from ...core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
+from ...core.protocol.attention import AttentionItem
+from ...core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
+from .. import faults as f
+from ..settings import BOUND, check_durability, rest_of_url
+from ..stamps import to_text
+from . import translating
+from .journal import Journal
+from .migrating import Migrations
+from .opening import Opened, Terms, open_database
+from .pace import Mode, Pace
+from .pruning import Pruner
+from .reader import Reader
+from .rows import ENTER_ENGINE
+from .statements import load_migrations
+from .wal import journal_of, size_of
+from .writer import Writer
+
+PATIENCE = 5.0
+"""Seconds to wait for another process's lock, off the loop."""
+
+
+def open_store(url: str, *, clock: Clock, durability: str = "normal") -> SqliteStore:
+    """The store at ``sqlite://PATH``, not yet opened; the path is taken literally.
+
+    :raises BadStoreSetting: if the URL or the durability is none.
+    """
+    rest = rest_of_url(url, "sqlite")
+    if not rest.strip("/"):
+        raise f.BadStoreSetting(
+            f"{url!r} names no file. Write sqlite:///path/to/state.db.", url=url
+        )
+    return SqliteStore(Path(rest), clock=clock, durability=durability)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What an open store is made of."""
+
+    reader: Reader
+    writer: Writer
+    journal: Journal
+    thread: ThreadPoolExecutor
+    pruner: Pruner
+
+
+class SqliteStore:
+    """A ``Store`` in one SQLite file. Belongs to the loop that opened it.
+
+    ``bound`` is the number of pending transactions above which ``ready`` waits; ten times as many
+    are refused. ``patience`` in seconds is the wait for another process's lock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        durability: str = "normal",
+        bound: int = BOUND,
+        patience: float = PATIENCE,
+        migrations: Migrations | None = None,
+    ) -> None:
+        self.path = path
+        self.durability = check_durability(durability)
+        self.notices: list[StoreNotice] = []
+        self._clock = clock
+        self._bound = bound
+        self._patience = patience
+        self._migrations = load_migrations() if migrations is None else migrations
+        self._open: _Parts | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._folding: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open or create; an open one stays as it is.
+
+        :raises StoreFault: a subclass for each cause.
+        """
+        if self._open is not None:
+            return
+        thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        opened = await self._open_database(thread)
+        try:
+            self._open = await self._assemble(opened, thread)
+        except BaseException:
+            opened.connection.close()
+            thread.shutdown()
+            raise
+        self.notices = opened.notices
+        self._closing = None
+
+    async def close(self) -> None:
+        """Write what is pending, fold the journal, release; goes on if its awaiter is cancelled."""
+        if self._open is not None:
+            parts, self._open = self._open, None
+            self._closing = asyncio.create_task(self._close(parts))
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def begin(self, engine_id: str) -> int:
+        """Enter a new engine; its epoch."""
+
+        def enter(connection: sqlite3.Connection) -> int | None:
+            return connection.execute(ENTER_ENGINE, (engine_id, began_at)).lastrowid
+
+        began_at = to_text(self._clock.now())
+        return int(await self._parts.writer.run(enter))
+
+    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """Queue ``changes`` as one transaction.
+
+        Far beyond the bound its future fails at once with ``store_busy``, before earlier ones end.
+        """
+        if self._open is not None:
+            return self._open.writer.commit(changes)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(translating.closed(self.path))
+        return future
+
+    async def ready(self) -> None:
+        """Wait while more transactions are pending than the bound."""
+        await self._parts.writer.ready()
+
+    async def sessions(self) -> list[SessionRecord]:
+        """Every session, oldest first."""
+        return await self._parts.reader.sessions()
+
+    async def open_items(self) -> list[AttentionItem]:
+        """Every open attention item, oldest first."""
+        return await self._parts.reader.open_items()
+
+    async def snapshot(self, session_id: str) -> ScreenSnapshot | None:
+        """A session's last screen snapshot."""
+        return await self._parts.reader.snapshot(session_id)
+
+    async def history(self, session_id: str, limit: int) -> list[StatusEntry]:
+        """A session's former statuses, newest first."""
+        return await self._parts.reader.history(session_id, limit)
+
+    async def preferences(self) -> dict[str, Any]:
+        """The kept preferences by name."""
+        return await self._parts.reader.preferences()
+
+    async def reply(self, command_id: str) -> str | None:
+        """The kept reply to a command."""
+        return await self._parts.reader.reply(command_id)
+
+    async def events(
+        self,
+        *,
+        after: int | None = None,
+        types: tuple[str, ...] = (),
+        session_id: str | None = None,
+        limit: int = 200,
+    ) -> list[EventRecord]:
+        """Kept events, oldest first."""
+        return await self._parts.reader.events(after, types, session_id, limit)
+
+    async def last_sequence(self) -> int:
+        """The highest sequence ever kept; 0 if none."""
+        return await self._parts.reader.last_sequence()
+
+    async def checkpoint(self) -> None:
+        """Fold the journal into the main file; nothing, if there is nothing in it."""
+        parts = self._parts
+        if parts.writer.unfolded:
+            await asyncio.shield(self._start_folding(parts))
+
+    async def prune(self, retention: Retention) -> int:
+        """Drop history beyond ``retention``, and what belongs to no session."""
+        return await self._parts.pruner.prune(retention)
+
+    def statistics(self) -> StoreStatistics:
+        """Figures since opening; all zero, if it is not open."""
+        if self._open is None:
+            return StoreStatistics(0, 0, 0, 0.0, 0.0, 0)
+        writer = self._open.writer
+        return StoreStatistics(
+            commits=writer.tally.commits,
+            changes=writer.tally.changes,
+            pending=writer.pending,
+            last_commit_ms=writer.tally.last_ms,
+            slowest_commit_ms=writer.tally.slowest_ms,
+            bytes_on_disk=size_of(self.path) + size_of(journal_of(self.path)),
+            mode=writer.mode.value,
+        )
+
+    @property
+    def _parts(self) -> _Parts:
+        if self._open is None:
+            raise translating.closed(self.path)
+        return self._open
+
+    async def _open_database(self, thread: ThreadPoolExecutor) -> Opened:
+        full = self.durability == "full"
+        terms = Terms(self.path, full, self._patience, self._migrations)
+        job = thread.submit(open_database, terms, self._clock)
+        try:
+            return await asyncio.wrap_future(job)
+        except BaseException:
+            thread.shutdown()
+            if not job.cancelled() and job.exception() is None:
+                job.result().connection.close()  # the awaiter was cancelled meanwhile
+            raise
+
+    async def _assemble(self, opened: Opened, thread: ThreadPoolExecutor) -> _Parts:
+        journal = Journal(
+            opened.connection,
+            self.path,
+            self._clock,
+            last_sequence=opened.last_sequence,
+            patience=self._patience,
+        )
+        writer = Writer(
+            journal,
+            Pace(self._clock, Mode.THREAD if self.durability == "full" else None),
+            thread,
+            bound=self._bound,
+            grown=self._grown,
+        )
+        reader = Reader(self.path, self._patience, journal.give_up)
+        await reader.open()
+        return _Parts(reader, writer, journal, thread, Pruner(reader, writer))
+
+    def _grown(self) -> None:
+        if self._open is not None:
+            self._start_folding(self._open)
+
+    def _start_folding(self, parts: _Parts) -> asyncio.Task[None]:
+        if self._folding is None:
+            self._folding = asyncio.create_task(self._fold(parts))
+            # A fold that fails leaves all in the journal; the engine's next checkpoint tells.
+            self._folding.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._folding
+
+    async def _fold(self, parts: _Parts) -> None:
+        """Fold beside the writer, then, if it went on meanwhile, the little that is left.
+
+        Without the second step a journal that is never at rest would never begin anew, and grow
+        without bound.
+        """
+        writer = parts.writer
+        before = writer.unfolded
+        try:
+            if not await parts.reader.checkpoint() or writer.unfolded != before:
+                await writer.run(_checkpoint, alone=True)
+        finally:
+            writer.folded()
+            self._folding = None
+
+    async def _close(self, parts: _Parts) -> None:
+        try:
+            if self._folding is not None:
+                await asyncio.wait([self._folding])
+            await parts.writer.run(_nothing, alone=True)  # ends when all before it has
+            await parts.reader.close()
+            await asyncio.get_running_loop().run_in_executor(parts.thread, parts.journal.close)
+        finally:
+            # Where the loop is being torn down, the rest is done here and now.
+            parts.thread.shutdown()
+            parts.writer.finish()
+            parts.journal.close()
+            await parts.reader.close()
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """A job that only marks a place in the queue."""
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -1,0 +1,492 @@
+"""``session attach`` in a real terminal: what passes, and the terminal as it was on every way out."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.cli.faults import CliFault
+from quarterdeck.cli.leaving import LeaveKey
+from quarterdeck.cli.passing import Passage
+from quarterdeck.cli.realterm import LEAVING, RESET
+from quarterdeck.core.protocol.status import Lifecycle
+from quarterdeck.core.protocol.views import SessionView
+from quarterdeck.core.protocol.wire import Hello, RawInput, SizeInput, Watch
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine, FakeEngine
+
+PATIENCE = 20.0
+PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
+
+
+class Terminal:
+    """A real terminal with ``session attach`` in it; the test is the person and the window."""
+
+    def __init__(self, state_dir: Path, *words: str) -> None:
+        self.ours, self.theirs = pty.openpty()
+        self.resize(100, 30)
+        self.before = termios.tcgetattr(self.theirs)
+        self.shown = b""
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "--state-dir", str(state_dir), *words],
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def resize(self, cols: int, lines: int) -> None:
+        """The person pulls at the window."""
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, cols, 0, 0))
+
+    def type(self, data: bytes) -> None:
+        """The person types."""
+        os.write(self.ours, data)
+
+    def read_until(self, what: bytes) -> bytes:
+        """All that is shown up to ``what``."""
+        end = time.monotonic() + PATIENCE
+        while what not in self.shown:
+            ready, _, _ = select.select([self.ours], [], [], max(end - time.monotonic(), 0))
+            assert ready, f"{what!r} is not in {self.shown!r}"
+            self.shown += os.read(self.ours, 65_536)
+        return self.shown
+
+    def end(self) -> int:
+        """The exit code, once everything shown was read."""
+        end = time.monotonic() + PATIENCE
+        while self.child.poll() is None:
+            assert time.monotonic() < end, f"it still runs; shown: {self.shown!r}"
+            self._drain(0.02)
+        self._drain(0)
+        return self.child.returncode
+
+    def _drain(self, seconds: float) -> None:
+        while select.select([self.ours], [], [], seconds)[0]:
+            self.shown += os.read(self.ours, 65_536)
+
+    @property
+    def attributes(self) -> Any:
+        """The terminal's modes as the kernel has them."""
+        return termios.tcgetattr(self.theirs)
+
+    def close(self) -> None:
+        """Take the window away."""
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        assert self.child.stderr is not None
+        self.child.stderr.close()
+        for fd in (self.ours, self.theirs):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+@pytest.fixture
+def docs(engine: FakeEngine) -> SessionView:
+    return engine.add("docs")
+
+
+@pytest.fixture
+def attach(
+    engine: FakeEngine, docs: SessionView, state_dir: Path
+) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def begin(*words: str) -> Terminal:
+        terminal = Terminal(state_dir, "session", "attach", "docs", *words)
+        opened.append(terminal)
+        engine.wait_for(lambda: any(isinstance(one, Watch) for one in engine.came))
+        engine.output(docs.id, b"\x1b[2J\x1b[Hhello")
+        terminal.read_until(b"leaves it")
+        return terminal
+
+    yield begin
+    for terminal in opened:
+        terminal.close()
+
+
+def typed(engine: FakeEngine) -> bytes:
+    return b"".join(one.data for one in engine.came if isinstance(one, RawInput))
+
+
+def sizes(engine: FakeEngine) -> list[tuple[int, int]]:
+    return [(one.cols, one.lines) for one in engine.came if isinstance(one, SizeInput)]
+
+
+def is_raw(attributes: Any) -> bool:
+    return not attributes[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+
+
+# ---- while attached ------------------------------------------------------------------------
+
+
+def test_the_terminal_is_raw_and_everything_typed_passes(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    assert is_raw(terminal.attributes)
+    terminal.type(b"ls\r\x03\x1a\x1b[A\xc3\xa9")
+    engine.wait_for(lambda: typed(engine) == b"ls\r\x03\x1a\x1b[A\xc3\xa9")
+
+
+def test_the_size_is_told_before_the_screen_is_asked_for_and_when_it_changes(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    kinds = [type(one) for one in engine.came]
+    assert kinds.index(SizeInput) < kinds.index(Watch)
+    assert sizes(engine) == [(100, 30)]
+    terminal.resize(90, 20)
+    os.kill(terminal.child.pid, signal.SIGWINCH)
+    engine.wait_for(lambda: sizes(engine)[-1] == (90, 20))
+
+
+def test_the_leave_key_is_shown_once_and_goes_with_the_next_key(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    terminal = attach()
+    assert b"docs: ctrl+] leaves it" in terminal.shown
+    terminal.type(b"x")
+    engine.wait_for(lambda: sum(isinstance(one, Watch) for one in engine.came) == 2)
+    engine.output(docs.id, b"painted again")
+    terminal.read_until(b"painted again")
+    assert terminal.shown.count(b"leaves it") == 2  # the line and the title, once each
+
+
+def test_output_passes_but_for_what_the_terminal_would_answer(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    terminal = attach()
+    engine.output(docs.id, b"\x1b[31mred\x1b[6n\x1b]52;c;aGk=\x07\x1b]0;title\x07end")
+    shown = terminal.read_until(b"end")
+    assert b"\x1b[31mredend" in shown
+
+
+def test_a_new_engine_is_taken_up(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    terminal = attach()
+    engine.cut()
+    engine.wait_for(lambda: sum(isinstance(one, Watch) for one in engine.came) == 2)
+    assert is_raw(terminal.attributes)
+    engine.output(docs.id, b"still there")
+    terminal.read_until(b"still there")
+    terminal.type(b"y")
+    engine.wait_for(lambda: typed(engine) == b"y")
+
+
+def test_a_paste_of_a_megabyte_arrives_whole(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    data = b"\x1b[200~" + b"0123456789abcdef" * 65_536 + b"\x1b[201~"
+    sent = 0
+    while sent < len(data):
+        sent += os.write(terminal.ours, data[sent : sent + 2048])
+    engine.wait_for(lambda: len(typed(engine)) == len(data))
+    assert typed(engine) == data
+
+
+# ---- ways out ------------------------------------------------------------------------------
+
+
+def assert_as_before(terminal: Terminal) -> None:
+    assert terminal.attributes == terminal.before
+    _, reset, after = terminal.shown.rpartition(RESET)
+    assert reset, f"not reset: {terminal.shown[-200:]!r}"
+    assert b"\x1b[23;2t" in after  # the title
+
+
+def test_the_leave_key_leaves(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
+    terminal = attach()
+    terminal.type(b"last words\x1dnot this")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+    assert b"Left docs; it goes on." in terminal.shown
+    engine.wait_for(lambda: typed(engine) == b"last words")
+
+
+@pytest.mark.parametrize("key", [b"\x1b[93;5u", b"\x1b[27;5;93~", b"\x1b[93;133u"])
+def test_the_leave_key_as_the_kitty_protocol_sends_it(
+    attach: Callable[..., Terminal], key: bytes
+) -> None:
+    terminal = attach()
+    terminal.type(key)
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+def test_another_leave_key(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
+    terminal = attach("--leave", "ctrl+o")
+    assert b"docs: ctrl+o leaves it" in terminal.shown
+    terminal.type(b"\x1d")
+    engine.wait_for(lambda: typed(engine) == b"\x1d")
+    terminal.type(b"\x0f")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+def test_the_session_s_end_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    terminal = attach()
+    ended = docs.model_copy(update={"lifecycle": Lifecycle.EXITED, "exit_code": 7})
+    engine.sessions[docs.id] = ended
+    engine.output(docs.id, b"bye\r\n", ended=True)
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+    assert b"bye" in terminal.shown
+    assert b"docs exited: exit code 7." in terminal.shown
+
+
+@pytest.mark.parametrize("number", LEAVING)
+def test_a_signal_leaves(attach: Callable[..., Terminal], number: signal.Signals) -> None:
+    terminal = attach()
+    terminal.child.send_signal(number)
+    assert terminal.end() == 128 + number
+    assert_as_before(terminal)
+
+
+def test_two_signals_at_once_leave_a_clean_terminal(attach: Callable[..., Terminal]) -> None:
+    terminal = attach()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        terminal.child.send_signal(number)
+    assert terminal.end() != 0
+    assert_as_before(terminal)
+
+
+def test_an_engine_that_is_gone_for_good_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    engine.close()
+    assert terminal.end() == 1
+    assert_as_before(terminal)
+    assert terminal.child.stderr is not None
+    assert terminal.child.stderr.read().startswith(b"quarterdeck: link_closed: ")
+
+
+def test_an_engine_that_talks_nonsense_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    engine._loop.call_soon_threadsafe(engine._to_all, b"no json\n")
+    assert terminal.end() != 0
+    assert_as_before(terminal)
+
+
+def test_a_terminal_that_takes_no_output_is_put_back_too(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    """Nobody reads the terminal, so that writing to it hangs; SIGTERM must leave it all the same."""
+    terminal = attach()
+    engine.output(docs.id, b"x" * 300_000)
+    end = time.monotonic() + PATIENCE
+    while select.select([], [terminal.ours], [], 0)[1] and _unread(terminal.ours) < 4000:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    terminal.child.send_signal(signal.SIGTERM)
+    terminal.child.wait(PATIENCE)
+    assert terminal.attributes == terminal.before
+
+
+def _unread(fd: int) -> int:
+    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0])
+
+
+def test_a_window_that_closes_ends_it(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
+    terminal = attach()
+    os.close(terminal.theirs)
+    os.close(terminal.ours)
+    assert terminal.child.wait(PATIENCE) == 128 + signal.SIGHUP
+
+
+def test_stopped_and_continued(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
+    terminal = attach()
+    terminal.child.send_signal(signal.SIGTSTP)
+    terminal.read_until(RESET)
+    os.waitid(os.P_PID, terminal.child.pid, os.WSTOPPED)
+    assert terminal.attributes == terminal.before
+    terminal.child.send_signal(signal.SIGCONT)
+    engine.wait_for(lambda: sum(isinstance(one, Watch) for one in engine.came) >= 2)
+    assert is_raw(terminal.attributes)
+    terminal.type(b"\x1d")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+# ---- what is refused -----------------------------------------------------------------------
+
+
+def test_without_a_terminal_it_says_so(
+    engine: FakeEngine, docs: SessionView, state_dir: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "session", "attach", "docs", "--state-dir", str(state_dir)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"quarterdeck: not_a_terminal: ")
+    assert not any(isinstance(one, Hello) for one in engine.came)
+
+
+def test_a_session_that_does_not_run_is_refused_and_nothing_is_touched(
+    engine: FakeEngine, state_dir: Path
+) -> None:
+    engine.add("over", lifecycle=Lifecycle.EXITED)
+    terminal = Terminal(state_dir, "session", "attach", "over")
+    assert terminal.end() == 1
+    assert terminal.shown == b""
+    assert terminal.child.stderr is not None
+    assert b"not_running: over is exited." in terminal.child.stderr.read()
+    terminal.close()
+
+
+@pytest.mark.parametrize("name", ["ctrl+c", "ctrl+m", "ctrl+[", "f1", "x", "", "ctrl+"])
+def test_a_leave_key_that_can_t_be(qd: CommandLine, name: str) -> None:
+    done = qd("session", "attach", "docs", "--leave", name)
+    assert (done.code, "ctrl+]" in done.err) == (2, True)
+
+
+# ---- the leave key -------------------------------------------------------------------------
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def fed(key: LeaveKey, parts: list[bytes]) -> tuple[bytes, bool]:
+    passed = b""
+    for part in parts:
+        taken = key.feed(part)
+        passed += taken.data
+        if taken.left:
+            return passed, True
+    return passed + key.flush(), False
+
+
+TOKENS = st.sampled_from(
+    [b"a", b"\r", b"\x1b", b"\x1b[A", b"\x1b[200~", b"\x1b[201~", b"\x1b[<0;3;4M", b"\xc3\xa9",
+     b"\x1b[93;5", b"\x1b[93u", b"\x1b[97;5u", b"9"]
+)  # fmt: skip
+
+
+@given(st.lists(TOKENS, max_size=12), st.lists(st.integers(0, 99), max_size=6))
+def test_without_the_key_everything_passes_however_it_was_split(
+    tokens: list[bytes], cuts: list[int]
+) -> None:
+    data = b"".join(tokens)
+    if b"\x1b[93;5u" in data:
+        return
+    assert fed(LeaveKey("ctrl+]"), pieces(data, cuts)) == (data, False)
+
+
+@given(
+    st.lists(TOKENS.filter(lambda one: b"200~" not in one), max_size=8),
+    st.sampled_from(
+        [b"\x1d", b"\x1b[93;5u", b"\x1b[93;5:1u", b"\x1b[93:125;133u", b"\x1b[27;5;93~"]
+    ),
+    st.binary(max_size=5),
+)
+def test_the_key_ends_what_passes(tokens: list[bytes], pressed: bytes, after: bytes) -> None:
+    before = b"".join(tokens) + b"."
+    if b"\x1b[93;5u" in before:
+        return
+    assert fed(LeaveKey("ctrl+]"), [before + pressed + after]) == (before, True)
+
+
+def test_a_key_cut_in_two_is_found_and_a_lone_escape_never_waits() -> None:
+    key = LeaveKey("ctrl+]")
+    assert key.feed(b"\x1b") == (b"\x1b", False)
+    assert not key.waiting
+    assert key.feed(b"x\x1b[93") == (b"x", False)
+    assert key.waiting
+    assert key.feed(b";5u") == (b"", True)
+
+
+def test_a_release_of_the_key_does_not_leave() -> None:
+    assert LeaveKey("ctrl+]").feed(b"\x1b[93;5:3u") == (b"\x1b[93;5:3u", False)
+
+
+def test_the_key_in_a_paste_is_text() -> None:
+    pasted = b"\x1b[200~a\x1db\x1b[201~"
+    assert fed(LeaveKey("ctrl+]"), [pasted, b"\x1d"]) == (pasted, True)
+
+
+def test_names_of_keys_are_read_as_people_write_them() -> None:
+    assert LeaveKey("^]").name == LeaveKey("Ctrl+]").name == LeaveKey("C-]").name == "ctrl+]"
+    assert LeaveKey("ctrl+\\").feed(b"\x1c").left
+    with pytest.raises(CliFault):
+        LeaveKey("alt+x")
+
+
+# ---- what passes ---------------------------------------------------------------------------
+
+DROPPED = [
+    b"\x1b[6n", b"\x1b[5n", b"\x1b[?6n", b"\x1b[c", b"\x1b[>c", b"\x1b[=c", b"\x1b[0c", b"\x1b[18t",
+    b"\x1b[8;40;100t", b"\x1b[?u", b"\x1b[>q", b"\x1b[?2026$p", b"\x1b[4$p", b"\x1b[x", b"\x1b[3J",
+    b"\x1b[?1;1;0S", b"\x1b]0;title\x07", b"\x1b]2;title\x1b\\", b"\x1b]52;c;aGk=\x07",
+    b"\x1b]11;?\x07", b"\x1b]4;1;?\x07", b"\x1b]7501;?\x1b\\", b"\x1b]9;note\x07",
+    b"\x1bP$qm\x1b\\", b"\x1bP+q544e\x1b\\", b"\x1b_Gi=1;AAAA\x1b\\", b"\x05", b"\x1bZ",
+    b"\x1b[?2048h", b"\x1b[?2031l", b"\x1b[1$w",
+]  # fmt: skip
+PASSED = [
+    b"text", b"\xe2\x94\x80", b"\r\n", b"\x1b[1;31m", b"\x1b[10;5H", b"\x1b[2J", b"\x1b[K",
+    b"\x1b[?1049h", b"\x1b[?1000;1006h", b"\x1b[?2004l", b"\x1b[?25l", b"\x1b[>1u", b"\x1b[<u",
+    b"\x1b[=1;1u", b"\x1b[>4;1m", b"\x1b[2 q", b"\x1b7", b"\x1b8", b"\x1b(0", b"\x1b]8;;http://x\x1b\\",
+    b"\x1b]133;A\x07", b"\x07", b"\x1b[?2026h", b"\x1b[?2026l", b"\x1b=", b"\x1b[3S", b"\x1b[!p",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sequence", DROPPED)
+def test_what_makes_a_terminal_answer_does_not_pass(sequence: bytes) -> None:
+    assert Passage().feed(b"a" + sequence + b"b") == b"ab"
+
+
+@pytest.mark.parametrize("sequence", PASSED)
+def test_what_draws_passes(sequence: bytes) -> None:
+    assert Passage().feed(b"a" + sequence + b"b") == b"a" + sequence + b"b"
+
+
+def test_a_list_of_modes_loses_only_what_must_not_pass() -> None:
+    assert Passage().feed(b"\x1b[?2004;2048;1004h") == b"\x1b[?2004;1004h"
+
+
+def test_a_full_reset_leaves_the_scrollback_alone() -> None:
+    assert Passage().feed(b"\x1bc") == b"\x1b[!p\x1b[?1049l\x1b[2J\x1b[H"
+
+
+@given(
+    st.lists(st.sampled_from([*PASSED, *DROPPED]), max_size=12),
+    st.lists(st.integers(0, 400), max_size=8),
+)
+def test_what_passes_does_not_depend_on_how_bytes_were_split(
+    sequences: list[bytes], cuts: list[int]
+) -> None:
+    data = b"".join(sequences)
+    split = Passage()
+    whole = Passage().feed(data)
+    assert b"".join(split.feed(part) for part in pieces(data, cuts)) == whole
+    assert not any(dropped in whole for dropped in DROPPED if len(dropped) > 4)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from quarterdeck.core.base.priority import Priority
+from quarterdeck.core.protocol.attention import AttentionKind
+from quarterdeck.core.protocol.status import (
+    Activity,
+    Choice,
+    DialogKind,
+    Lifecycle,
+    Request,
+    Status,
+)
+from quarterdeck.core.sessions.attention.drafts import session_drafts, status_draft
+from quarterdeck.core.sessions.attention.queue import AttentionQueue
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ASKED = Request(
+    request_id="f-1",
+    kind=DialogKind.QUESTION,
+    text="Which?",
+    choices=(Choice(key="1", label="Red"),),
+    free_text=True,
+)
+
+
+def status(activity: Activity, request: Request | None = None, seconds: float = 0) -> Status:
+    since = NOW + timedelta(seconds=seconds)
+    return Status(activity=activity, since=since, evidence="seen", request=request)
+
+
+@pytest.mark.parametrize(
+    ("activity", "kind"),
+    [
+        (Activity.NEEDS_APPROVAL, AttentionKind.APPROVAL),
+        (Activity.NEEDS_ANSWER, AttentionKind.QUESTION),
+        (Activity.ERRORED, AttentionKind.FAILURE),
+        (Activity.LIMITED, AttentionKind.LIMIT),
+        (Activity.TURN_DONE, AttentionKind.TURN_DONE),
+    ],
+)
+def test_kind_follows_the_activity(activity: Activity, kind: AttentionKind) -> None:
+    draft = status_draft("fix-login", status(activity))
+    assert draft is not None
+    assert (draft.kind, draft.title, draft.text) == (kind, "fix-login", "seen")
+
+
+@pytest.mark.parametrize("activity", [Activity.WORKING, Activity.IDLE, Activity.UNKNOWN])
+def test_nothing_is_needed(activity: Activity) -> None:
+    assert status_draft("x", status(activity)) is None
+    assert session_drafts("x", Lifecycle.RUNNING, status(activity)) == []
+
+
+def test_request_is_carried_over() -> None:
+    draft = status_draft("x", status(Activity.NEEDS_ANSWER, ASKED), Priority.HIGH)
+    assert draft is not None
+    assert (draft.request_id, draft.text, draft.choices) == ("f-1", "Which?", ASKED.choices)
+    assert (draft.free_text, draft.priority) == (True, Priority.HIGH)
+
+
+def test_next_finished_turn_is_another_item() -> None:
+    one, same, two = (
+        status_draft("x", status(Activity.TURN_DONE, seconds=seconds)) for seconds in (0, 0, 9)
+    )
+    assert one == same
+    assert one is not None
+    assert two is not None
+    assert one.request_id != two.request_id
+
+
+@pytest.mark.parametrize("lifecycle", [Lifecycle.CRASHED, Lifecycle.LOST])
+def test_dead_session_is_a_failure_whatever_it_said_last(lifecycle: Lifecycle) -> None:
+    (draft,) = session_drafts(
+        "x", lifecycle, status(Activity.NEEDS_ANSWER, ASKED), reason="killed by 9", ended_at=NOW
+    )
+    assert (draft.kind, draft.text) == (AttentionKind.FAILURE, "killed by 9")
+    (unsaid,) = session_drafts("x", lifecycle, status(Activity.IDLE))
+    assert lifecycle.value in unsaid.text
+
+
+def test_session_raises_and_clears_its_item_as_it_goes() -> None:
+    queue = AttentionQueue()
+    for activity, request, expected in (
+        (Activity.WORKING, None, []),
+        (Activity.NEEDS_ANSWER, ASKED, [AttentionKind.QUESTION]),
+        (Activity.WORKING, None, []),
+        (Activity.TURN_DONE, None, [AttentionKind.TURN_DONE]),
+        (Activity.IDLE, None, []),
+    ):
+        drafts = session_drafts("x", Lifecycle.RUNNING, status(activity, request))
+        queue.sync("s", drafts, NOW)
+        assert [item.kind for item in queue.items(NOW)] == expected

@@ -1,0 +1,573 @@
+"""A session's status as things happen, told in the order in which real agents do them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from quarterdeck.core.protocol.status import Activity, DialogKind, Request, Source, Status
+from quarterdeck.core.sessions.agents.definition import AgentDefinition
+from quarterdeck.core.sessions.status import inputs as i
+from quarterdeck.core.sessions.status.check import Recording
+from quarterdeck.core.sessions.status.claims import Verdict
+
+Drive = Callable[..., Any]
+Read = Callable[[str], Recording]
+
+
+def test_before_the_process_runs_nothing_is_known(drive: Drive) -> None:
+    session = drive("claude", start=False)
+    session.report("blocked", kind=DialogKind.PERMISSION)
+    session.feed(i.TitleSeen, "◐ Claude Code")
+    assert session.status.activity is Activity.UNKNOWN
+    assert session.status.request is None
+    assert session.status.evidence == "not started"
+
+
+def test_turn_by_reports(drive: Drive) -> None:
+    """Claude with OSC 7501: every state is its own word."""
+    session = drive("claude")
+    for state, activity in (
+        ("idle", Activity.IDLE),
+        ("working", Activity.WORKING),
+        ("done", Activity.TURN_DONE),
+        ("working", Activity.WORKING),
+        ("error", Activity.ERRORED),
+        ("working", Activity.WORKING),
+        ("idle", Activity.IDLE),  # interrupted: not a finished turn
+    ):
+        session.report(state)
+        assert session.activity is activity
+        assert session.status.source is Source.OSC7501
+        session.wait(3)
+    assert session.activity is Activity.IDLE
+
+
+def test_permission_by_report_is_open_at_once_and_gets_its_options_from_the_screen(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    session.report("working")
+    session.show(recording("claude-working"))
+    session.wait(2)
+    session.report("blocked", kind=DialogKind.PERMISSION, message="approve Bash: echo hello")
+    assert session.activity is Activity.NEEDS_APPROVAL
+    first = session.request
+    assert (first.text, first.choices) == ("approve Bash: echo hello", ())
+    since = session.status.since
+    session.wait(0.1)
+    session.show(recording("claude-permission-bash"))
+    assert session.request.request_id == first.request_id
+    assert session.request.text == "approve Bash: echo hello\necho hello > hello.txt"
+    assert [choice.key for choice in session.request.choices] == ["1", "2", "3", "4"]
+    assert session.status.since == since
+    assert session.status.source is Source.OSC7501
+
+
+def test_dialog_still_painted_after_the_answer_is_not_asked_again(
+    drive: Drive, recording: Read
+) -> None:
+    """Claude reports working before it repaints: the old dialog is on the screen for a moment."""
+    session = drive("claude")
+    session.report("blocked", kind=DialogKind.PERMISSION, message="approve")
+    session.show(recording("claude-permission-bash"))
+    session.wait(1)
+    session.feed(i.RequestAnswered, session.request.request_id)
+    session.report("working")
+    assert session.activity is Activity.WORKING
+    session.show(recording("claude-permission-bash"))
+    session.wait(0.3)
+    session.show(recording("claude-working"))
+    session.wait(20)
+    assert [status.activity for status in session.changes].count(Activity.NEEDS_APPROVAL) == 2
+    assert session.activity is Activity.WORKING
+
+
+def test_next_request_is_another_one_even_if_it_looks_the_same(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    ids = []
+    for _ in range(2):
+        session.report("blocked", kind=DialogKind.PERMISSION, message="approve")
+        session.wait(0.1)
+        session.show(recording("claude-permission-bash"))
+        ids.append(session.request.request_id)
+        session.report("working")
+        session.wait(0.1)
+        session.show(recording("claude-working"))
+    assert len(set(ids)) == 2
+
+
+def test_two_requests_in_a_row_without_work_between_are_told_apart_by_their_messages(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    session.report("blocked", kind=DialogKind.PERMISSION, message="approve Bash: one")
+    session.show(recording("claude-permission-bash"))
+    session.wait(1)
+    first = session.request
+    session.report("blocked", kind=DialogKind.PERMISSION, message="approve Bash: two")
+    assert session.request.request_id != first.request_id
+    assert session.request.choices == ()  # the first one's dialog is still on the screen
+    session.wait(0.1)
+    session.show(recording("claude-permission-bash"))
+    assert session.request.choices == ()
+    session.wait(0.1)
+    session.show(recording("claude-permission-hook-pending"))
+    assert session.request.text.startswith("approve Bash: two")
+    assert len(session.request.choices) == 4
+
+
+def test_answer_that_does_not_take_is_asked_again_under_another_id(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("practice-approver")
+    session.show(recording("practice-approver-permission"))
+    first = session.request.request_id
+    session.feed(i.RequestAnswered, first)
+    session.wait(1.0)
+    assert session.request.request_id == first
+    session.wait(1.0)
+    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.request.request_id != first
+
+
+def test_stale_report_of_work_loses_against_a_dialog_that_stays(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    session.report("working")
+    session.wait(1)
+    session.show(recording("claude-permission-bash"))
+    assert session.activity is Activity.WORKING
+    session.wait(4.9)
+    assert session.activity is Activity.WORKING
+    session.wait(0.2)
+    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.status.source is Source.SCREEN
+    verdicts = {each.source: each.verdict for each in session.detector.explain().readings}
+    assert verdicts[Source.OSC7501] is Verdict.CONTRADICTED
+
+
+def test_report_repeated_under_a_dialog_keeps_winning(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.show(recording("claude-permission-bash"))
+    for _ in range(10):
+        session.report("working")
+        session.wait(2)
+        assert session.activity is Activity.WORKING
+
+
+@pytest.mark.parametrize("state", ["idle", "done", "error"])
+def test_dialog_of_trust_needs_no_report(drive: Drive, recording: Read, state: str) -> None:
+    session = drive("claude")
+    session.report(state)
+    session.wait(0.1)
+    session.feed(i.ScreenSettled, recording("claude-trust-dialog").lines)
+    session.wait(0.6)
+    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.request.kind is DialogKind.TRUST
+
+
+def test_kind_of_a_reported_trust_dialog_comes_from_the_screen(
+    drive: Drive, recording: Read
+) -> None:
+    """Claude reports its trust dialog as a permission."""
+    session = drive("claude")
+    session.report("blocked", kind=DialogKind.PERMISSION, message="trust this folder")
+    session.wait(0.1)
+    session.feed(i.ScreenSettled, recording("claude-trust-dialog").lines)
+    assert session.request.kind is DialogKind.TRUST
+    assert session.activity is Activity.NEEDS_APPROVAL
+
+
+def test_title_at_rest_lets_the_screen_say_more(drive: Drive, recording: Read) -> None:
+    """Claude's title is the same for idle and waiting, Gemini's for ready, asked and failed."""
+    session = drive("claude")
+    session.feed(i.TitleSeen, "✳ Claude Code")
+    assert session.activity is Activity.IDLE
+    session.feed(i.ScreenSettled, recording("claude-permission-bash").lines)
+    assert session.activity is Activity.NEEDS_APPROVAL
+    session.feed(i.ScreenSettled, recording("claude-error-500").lines)
+    assert session.activity is Activity.ERRORED
+    gemini = drive("gemini")
+    gemini.show(recording("gemini-trust-dialog"))
+    assert gemini.request.kind is DialogKind.TRUST
+
+
+def test_title_of_work_beats_a_screen_that_looks_idle(drive: Drive, recording: Read) -> None:
+    """Codex shows its prompt while an answer streams."""
+    session = drive("codex")
+    session.wait(2)
+    session.show(recording("codex-working"))
+    assert session.status.source is Source.TITLE
+    session.wait(30)
+    assert session.activity is Activity.WORKING
+
+
+def test_start_up_blip_is_ignored(drive: Drive) -> None:
+    session = drive("codex")
+    session.wait(0.3)
+    session.report("idle")
+    session.wait(0.1)
+    session.report("working")
+    session.feed(i.TitleSeen, "⠋ proj")
+    session.wait(0.1)
+    session.report("idle")
+    session.feed(i.TitleSeen, "proj")
+    assert session.activity is Activity.UNKNOWN
+    session.wait(0.6)
+    assert [status.activity for status in session.changes[1:]] == [Activity.IDLE]
+    assert session.now == pytest.approx(1.1)
+
+
+def test_dialog_at_the_start_is_not_ignored(drive: Drive, recording: Read) -> None:
+    session = drive("codex")
+    session.wait(0.2)
+    session.show(recording("codex-trust-dialog"))
+    assert session.activity is Activity.NEEDS_APPROVAL
+
+
+def test_work_without_a_sign_of_life_is_doubted_and_believed_again(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    session.report("working")
+    session.show(recording("claude-working"))
+    for _ in range(30):
+        session.wait(10)
+        session.feed(i.OutputSeen)
+    assert session.activity is Activity.WORKING
+    session.wait(61)
+    assert session.activity is Activity.UNKNOWN
+    verdicts = {each.verdict for each in session.detector.explain().readings}
+    assert Verdict.SILENT in verdicts
+    session.feed(i.OutputSeen)
+    assert session.activity is Activity.WORKING
+
+
+def test_script_that_reports_work_may_be_silent_for_hours(drive: Drive) -> None:
+    session = drive("practice-worker")
+    session.report("working", message="compiling")
+    session.wait(10_000)
+    assert session.activity is Activity.WORKING
+    assert session.detector.wake_at is None
+
+
+def test_screen_that_fits_no_rule_leaves_the_old_word_standing_for_a_moment(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("opencode")
+    session.show(recording("opencode-working"))
+    session.screen("half a frame")
+    session.wait(1.9)
+    assert session.activity is Activity.WORKING
+    session.wait(0.2)
+    assert session.activity is Activity.UNKNOWN
+    session.show(recording("opencode-working"))
+    assert session.activity is Activity.WORKING
+
+
+def test_dialog_behind_a_half_drawn_frame_is_the_same_request(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("opencode")
+    session.show(recording("opencode-permission-bash"))
+    first = session.request.request_id
+    session.screen("half a frame")
+    session.wait(0.5)
+    session.show(recording("opencode-permission-bash"))
+    session.wait(5)
+    assert session.request.request_id == first
+    assert len([each for each in session.changes if each.request]) == 1
+
+
+def test_dialog_that_was_gone_for_long_is_another_request(drive: Drive, recording: Read) -> None:
+    session = drive("opencode")
+    session.show(recording("opencode-permission-bash"))
+    first = session.request.request_id
+    session.screen("something else")
+    session.wait(3)
+    assert session.status.request is None
+    session.show(recording("opencode-permission-bash"))
+    assert session.request.request_id != first
+
+
+def test_transcript_viewer_changes_nothing(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.show(recording("claude-permission-bash"))
+    before = session.status
+    session.screen("● I will do that.", "  Do you want to proceed?", "  Showing detailed transcript")
+    session.wait(60)
+    assert session.status == before
+
+
+def test_limit_is_read_from_an_error_message(drive: Drive) -> None:
+    session = drive("claude")
+    session.report("error", message="API Error: 500 fake failure")
+    assert session.activity is Activity.ERRORED
+    session.report("error", message="API Error: Repeated 529 Overloaded errors.")
+    assert session.activity is Activity.LIMITED
+
+
+def test_reset_takes_back_every_report_and_a_prompt_mark_the_living_ones(drive: Drive) -> None:
+    session = drive("practice-worker")
+    session.report("working")
+    session.feed(i.ReportsCleared, i.ClearCause.PROMPT_MARK)
+    assert session.activity is Activity.UNKNOWN
+    session.report("done")
+    session.feed(i.ReportsCleared, i.ClearCause.PROMPT_MARK)
+    assert session.activity is Activity.TURN_DONE
+    session.feed(i.ReportsCleared, i.ClearCause.RESET)
+    assert session.activity is Activity.UNKNOWN
+
+
+def test_exit_ends_every_request(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.report("blocked", kind=DialogKind.PERMISSION, message="approve")
+    session.show(recording("claude-permission-bash"))
+    session.feed(i.ProcessExited, "killed by signal 9")
+    assert session.status.request is None
+    assert session.activity is Activity.UNKNOWN
+    assert session.status.evidence == "killed by signal 9"
+    session.report("blocked", kind=DialogKind.PERMISSION, message="a late byte")
+    session.show(recording("claude-permission-bash"))
+    assert session.status.request is None
+
+
+def test_finished_turn_outlives_its_process(drive: Drive) -> None:
+    session = drive("practice-worker")
+    session.report("working")
+    session.report("done")
+    session.feed(i.ProcessExited, "exited with code 0")
+    assert session.activity is Activity.TURN_DONE
+    session.feed(i.FocusChanged, focused=True)
+    session.wait(2)
+    assert session.activity is Activity.IDLE
+
+
+def test_restart_forgets_what_the_former_process_said(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.report("done")
+    session.show(recording("claude-finished"))
+    session.feed(i.ProcessExited, "exited with code 0")
+    session.wait(1)
+    session.feed(i.ProcessStarted)
+    assert session.activity is Activity.UNKNOWN
+    assert session.status.evidence == "running; no signal says what it does"
+
+
+def test_side_channel_counts_within_its_window_and_no_longer(drive: Drive) -> None:
+    session = drive("claude")
+    session.feed(
+        i.ChannelReport, i.ChannelSource.SIDE_CHANNEL, Activity.WORKING, "busy", fresh_for=10.0
+    )
+    assert (session.activity, session.status.source) == (Activity.WORKING, Source.SIDE_CHANNEL)
+    session.wait(9.9)
+    assert session.activity is Activity.WORKING
+    session.wait(0.2)
+    assert session.activity is Activity.UNKNOWN
+
+
+def test_request_of_a_channel_keeps_the_agents_own_id(drive: Drive, recording: Read) -> None:
+    session = drive("opencode")
+    asked = Request(request_id="per_42", kind=DialogKind.PERMISSION, text="$ rm -rf build")
+    session.feed(
+        i.ChannelReport,
+        i.ChannelSource.SIDE_CHANNEL,
+        Activity.NEEDS_APPROVAL,
+        "permission.asked",
+        request=asked,
+    )
+    session.show(recording("opencode-permission-bash"))
+    assert session.status.request == asked
+    session.feed(i.ChannelReport, i.ChannelSource.SIDE_CHANNEL, Activity.WORKING, "busy")
+    assert session.status.request is None
+
+
+def test_protocol_is_believed_against_everything(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.feed(i.ChannelReport, i.ChannelSource.ACP, Activity.WORKING, "prompt pending")
+    session.report("idle")
+    session.show(recording("claude-permission-bash"))
+    session.wait(100)
+    assert (session.activity, session.status.source) == (Activity.WORKING, Source.ACP)
+
+
+def test_shell_is_idle_when_it_owns_its_terminal(drive: Drive) -> None:
+    session = drive("shell")
+    session.feed(i.ForegroundSeen, own=True, program="bash")
+    assert session.activity is Activity.IDLE
+    session.feed(i.TypedInput)
+    session.feed(i.ForegroundSeen, own=False, program="make")
+    assert session.activity is Activity.WORKING
+    assert "make" in session.status.evidence
+    session.wait(30)
+    session.feed(i.ForegroundSeen, own=True, program="bash")
+    session.wait(1)
+    assert session.activity is Activity.TURN_DONE
+
+
+def test_short_command_in_a_shell_is_no_turn(drive: Drive) -> None:
+    session = drive("shell")
+    session.feed(i.ForegroundSeen, own=True)
+    session.feed(i.TypedInput)
+    session.feed(i.ForegroundSeen, own=False, program="ls")
+    session.wait(0.2)
+    session.feed(i.ForegroundSeen, own=True)
+    session.wait(10)
+    assert session.activity is Activity.IDLE
+
+
+def test_report_of_a_program_that_left_the_shell_is_over(drive: Drive) -> None:
+    """A coding agent run by hand in a shell, killed before it could take its report back."""
+    session = drive("shell")
+    session.feed(i.ForegroundSeen, own=True)
+    session.feed(i.ForegroundSeen, own=False, program="claude")
+    session.report("working")
+    assert session.status.source is Source.OSC7501
+    session.feed(i.ForegroundSeen, own=True)
+    session.wait(1)
+    assert session.status.source is Source.PROCESS
+
+
+@pytest.fixture
+def unknown(agents: dict[str, AgentDefinition]) -> AgentDefinition:
+    return AgentDefinition(name="mystery", command=("mystery",))
+
+
+def test_unknown_command_works_while_it_writes(drive: Drive, unknown: AgentDefinition) -> None:
+    session = drive(unknown)
+    assert session.activity is Activity.UNKNOWN
+    for _ in range(20):
+        session.feed(i.OutputSeen)
+        assert session.status.activity is Activity.WORKING
+        session.wait(1)
+    assert session.status.source is Source.SILENCE
+    session.wait(2.5)
+    assert session.activity is Activity.UNKNOWN
+    assert "silent" in session.status.evidence
+
+
+def test_echo_of_a_key_is_no_work(drive: Drive, unknown: AgentDefinition) -> None:
+    session = drive(unknown)
+    session.feed(i.TypedInput)
+    session.wait(0.05)
+    session.feed(i.OutputSeen)
+    assert session.activity is Activity.UNKNOWN
+    session.wait(0.6)
+    session.feed(i.OutputSeen)
+    assert session.activity is Activity.WORKING
+
+
+def test_bell_wants_attention_where_nothing_better_speaks(
+    drive: Drive, unknown: AgentDefinition
+) -> None:
+    session = drive(unknown)
+    session.feed(i.OutputSeen)
+    session.wait(1)
+    session.feed(i.AttentionSignal, "bell")
+    assert (session.activity, session.status.source) == (Activity.TURN_DONE, Source.NOTIFICATION)
+    session.feed(i.FocusChanged, focused=True)
+    session.wait(2.1)
+    assert session.activity is Activity.UNKNOWN
+    session.feed(i.FocusChanged, focused=False)
+    session.feed(i.AttentionSignal, "osc777", "build ready")
+    assert session.activity is Activity.TURN_DONE
+    assert session.status.evidence == "osc777: build ready"
+    session.feed(i.TypedInput)
+    assert session.activity is Activity.UNKNOWN
+
+
+def test_bell_after_typing_is_news_again(drive: Drive, unknown: AgentDefinition) -> None:
+    session = drive(unknown)
+    for _ in range(3):
+        session.feed(i.TypedInput)
+        session.feed(i.AttentionSignal, "bell")
+        assert session.activity is Activity.TURN_DONE
+
+
+def test_bell_says_nothing_where_rules_speak(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.show(recording("claude-working"))
+    session.feed(i.AttentionSignal, "bell")
+    assert session.activity is Activity.WORKING
+    shell = drive("shell")
+    shell.feed(i.ForegroundSeen, own=True)
+    shell.feed(i.AttentionSignal, "bell")  # a completion that found nothing
+    assert shell.activity is Activity.IDLE
+
+
+def test_titles_of_a_spinner_are_no_news(drive: Drive) -> None:
+    session = drive("codex")
+    session.wait(2)
+    for frame in "⠋⠙⠹⠸⠼⠴⠦⠧":
+        session.feed(i.TitleSeen, f"{frame} proj")
+        session.wait(0.1)
+    assert len([each for each in session.changes if each.activity is Activity.WORKING]) == 1
+
+
+def test_restored_session_keeps_request_time_and_what_was_seen(
+    drive: Drive, recording: Read
+) -> None:
+    before = drive("claude")
+    before.wait(50)
+    before.show(recording("claude-permission-bash"))
+    after = drive("claude", restored=before.status)
+    after.now = 400
+    after.show(recording("claude-permission-bash"))
+    assert after.request == before.request
+    assert after.status.since == before.status.since
+    after.show(recording("claude-question"))
+    assert after.request.request_id != before.request.request_id
+
+
+def test_restored_idle_does_not_turn_into_a_finished_turn(drive: Drive, recording: Read) -> None:
+    before = drive("claude")
+    before.show(recording("claude-finished"))
+    assert before.activity is Activity.TURN_DONE
+    seen = drive("claude", restored=Status(activity=Activity.IDLE, since=before.status.since))
+    seen.show(recording("claude-finished"))
+    assert seen.activity is Activity.IDLE
+    unseen = drive("gemini", restored=Status(activity=Activity.TURN_DONE, since=before.status.since))
+    unseen.show(recording("gemini-finished"))
+    assert unseen.activity is Activity.TURN_DONE
+
+
+def test_explanation_ranks_what_was_said(drive: Drive, recording: Read) -> None:
+    session = drive("claude")
+    session.report("working", message="reading")
+    session.show(recording("claude-working"))
+    explanation = session.detector.explain()
+    assert [each.source for each in explanation.readings] == [
+        Source.OSC7501, Source.TITLE, Source.SCREEN, Source.PROCESS,
+    ]  # fmt: skip
+    assert explanation.winner is not None
+    assert explanation.winner.evidence == "working: reading"
+    assert [each.verdict for each in explanation.readings[1:]] == [Verdict.OUTRANKED] * 3
+    title = explanation.readings[1]
+    assert (title.rule, title.evidence) == ("title-working", "◑ Claude Code")
+    assert title.origin.startswith("claude.toml:")
+    assert explanation.model_dump_json()
+
+
+def test_explanation_says_what_was_made_of_the_winner(drive: Drive, recording: Read) -> None:
+    session = drive("gemini")
+    session.show(recording("gemini-working"))
+    session.wait(5)
+    session.show(recording("gemini-finished"))
+    assert "just stopped" in session.detector.explain().note
+    session.wait(1)
+    assert "nobody has seen" in session.detector.explain().note
+    session.feed(i.TypedInput)
+    session.feed(i.FocusChanged, focused=True)
+    assert session.activity is Activity.IDLE
+
+
+def test_time_that_was_not_asked_for_changes_nothing(drive: Drive) -> None:
+    session = drive("claude")
+    session.report("working")
+    session.now = 5
+    assert session.feed(i.TimePassed) is None

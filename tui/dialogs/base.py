@@ -1,0 +1,108 @@
+"""What every dialog has: a frame with a title, a body, a line of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from ..bridge import Bridge
+from ..keys.names import name_of
+from ..widgets.key_line import Hint, KeyLine
+from ..widgets.one_line import OneLine
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Keys that do something in a dialog; one without ``text`` is not hinted at.
+
+    The repeats of a held key count only for one that is ``repeatable``.
+    """
+
+    keys: tuple[str, ...]
+    text: str
+    run: Callable[[], None]
+    repeatable: bool = False
+
+
+class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
+    """A dialog over the screen; escape leaves it without a result."""
+
+    def __init__(self, bridge: Bridge, title: str, *, kind: str) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self._title = title
+        self.frame = Vertical(id=f"{kind}-dialog", classes="dialog")
+        self.key_line = KeyLine()
+
+    def body(self) -> Iterable[Widget]:
+        """What stands in the frame, over the line of keys."""
+        return ()
+
+    def offers(self) -> Sequence[Offer]:
+        """What can be done now, by key."""
+        return (self.escape(),)
+
+    def escape(self, text: str = "close") -> Offer:
+        """Leave without a result."""
+        return Offer(("escape",), text, self.give_up)
+
+    def give_up(self) -> None:
+        """Leave without a result."""
+        self.dismiss(None)
+
+    def compose(self) -> ComposeResult:
+        """Frame, body, keys."""
+        self.frame.border_title = Content(f" {self._title} ")
+        with self.frame:
+            yield from self.body()
+            yield self.key_line
+
+    def on_mount(self) -> None:
+        """Begin to listen."""
+        self.bridge.listeners.append(self.show_state)
+        self.show_state()
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self.bridge.listeners.remove(self.show_state)
+
+    def show_state(self) -> None:
+        """Show how all stands now."""
+        shown = [offer for offer in self.offers() if offer.text]
+        self.key_line.show_hints(
+            [
+                Hint(offer.keys[0].replace("escape", "esc"), offer.text, offer.keys[0])
+                for offer in shown
+            ],
+            (),
+        )
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what the key stands for; nothing reaches the screen below."""
+        key = name_of(event)
+        held = self.bridge.repeats.press(key)
+        offer = next((offer for offer in self.offers() if key in offer.keys), None)
+        if offer is None:
+            return
+        event.stop()
+        event.prevent_default()
+        if not held or offer.repeatable:
+            offer.run()
+
+    def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
+        """A hint was clicked."""
+        event.stop()
+        for offer in self.offers():
+            if event.name in offer.keys:
+                offer.run()
+                return

@@ -1,0 +1,186 @@
+"""A look at one attention item: what is asked, the session's screen, and the answer in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from textual import events
+from textual.widget import Widget
+from textual.widgets import Input
+
+from ...core.protocol.attention import AttentionItem
+from ...core.protocol.status import Choice
+from ..bridge import Bridge
+from ..handlers.answers import WORDS, Answers, choice_for
+from ..keys.names import name_of
+from ..model.ages import age_of, age_text
+from ..model.cells import Cell, Row
+from ..model.deck import identity
+from ..model.words import KIND_SIGNS, KIND_WORDS, clean, clean_lines
+from ..widgets.terminal import TerminalView
+from ..widgets.text_lines import TextLines
+from .base import Dialog, Offer
+
+CHOICES_SHOWN = 9
+GONE = "It is gone or was answered elsewhere."
+CHANGED = "It has changed since it was opened; nothing can be answered before you look again."
+
+
+class PeekDialog(Dialog[None]):
+    """Answers go to the item as it was opened; if it changes, the person looks again first."""
+
+    def __init__(self, bridge: Bridge, item: AttentionItem, answers: Answers) -> None:
+        name = clean(bridge.session_name(item.session_id)) or "a session that is gone"
+        super().__init__(bridge, f"{KIND_WORDS[item.kind].capitalize()} · {name}", kind="peek")
+        self.item = item
+        self._answers = answers
+        self.text = TextLines(id="peek-text")
+        self.terminal = TerminalView(id="peek-screen", interval=bridge.pacing.frame)
+        self.choices = TextLines(id="peek-choices")
+        self.input = Input(placeholder="your answer", compact=True, id="peek-input")
+        self._look_away: Callable[[], None] = lambda: None
+
+    def body(self) -> Iterable[Widget]:
+        """Question, screen, choices, field."""
+        return (self.text, self.terminal, self.choices, self.input)
+
+    def on_mount(self) -> None:
+        """Watch the session's screen."""
+        session_id = self.item.session_id
+        self._look_away = self.bridge.watching.look(session_id, self._frame)
+        self.terminal.show_model(self.bridge.watching.model(session_id))
+        self.terminal.show_note("no picture of the session")
+        self.text.can_focus = self.choices.can_focus = False
+        self._show_item()
+        super().on_mount()
+
+    def on_unmount(self) -> None:
+        """Watch it no more."""
+        self._look_away()
+        super().on_unmount()
+
+    def _frame(self, changed: frozenset[int] | None) -> None:
+        model = self.bridge.watching.model(self.item.session_id)
+        if model is not self.terminal.model:
+            self.terminal.show_model(model)
+        self.terminal.frame_changed(changed)
+
+    def _show_item(self) -> None:
+        """Show the item as it is now; that is what an answer will be for."""
+        item = self.item
+        mark, tone = KIND_SIGNS[item.kind]
+        lines = clean_lines(item.text) if item.text.strip() != item.title.strip() else []
+        rows: list[Row] = [(Cell(f"{mark} {clean(item.title)}", tone),)]
+        rows += [(Cell(line),) for line in lines]
+        self.text.show_text(rows)
+        self.text.styles.height = min(len(rows), 8)
+        self.choices.show_text([_choice(n, c) for n, c in enumerate(self._choices, 1)])
+        self.choices.styles.height = max(1, len(self._choices))
+        self.choices.display = bool(self._choices)
+        self.input.display = item.free_text
+        if item.free_text and not self._choices:
+            self.input.focus()
+
+    @property
+    def _choices(self) -> Sequence[Choice]:
+        return self.item.choices[:CHOICES_SHOWN]
+
+    @property
+    def problem(self) -> str:
+        """Why it can't be answered; empty if it can."""
+        current = self.bridge.view.attention.get(self.item.item_id)
+        if current is None:
+            return GONE
+        return "" if identity(current) == identity(self.item) else CHANGED
+
+    def show_state(self) -> None:
+        """Say how long it has waited, or that it changed."""
+        age = age_text(age_of(self.item.created_at, self.bridge.clock.now()))
+        self.frame.set_class(bool(self.problem), "-stale")
+        self.frame.border_subtitle = self.problem or f"waiting {age}"
+        super().show_state()
+
+    def offers(self) -> Sequence[Offer]:
+        """What can be done with it."""
+        label = self.bridge.keymap.keys
+        go = Offer(("g",), "go there", self._go)
+        if self.problem == GONE:
+            return (self.escape(), go)
+        if self.problem:
+            return (Offer((" ", "space"), "look again", self._look_again), self.escape(), go)
+        return (
+            *self._meanings(),
+            *(
+                Offer((str(number),), "", partial(self._choose, choice))
+                for number, choice in enumerate(self._choices, 1)
+            ),
+            *((Offer(("t",), "write", self._write),) if self.item.free_text else ()),
+            Offer(label["attention.snooze"], "snooze", self._do(self._answers.snooze)),
+            Offer(label["attention.resolve"], "take off", self._do(self._answers.resolve)),
+            go,
+            self.escape(),
+        )
+
+    def _meanings(self) -> Iterable[Offer]:
+        for meaning, said in WORDS.items():
+            choice = choice_for(self.item, meaning)
+            keys = self.bridge.keymap.keys[f"answer.{meaning}"]
+            if choice is not None and keys:
+                text = meaning.replace("_", " ")
+                yield Offer(keys, text, partial(self._choose, choice, said))
+
+    def on_key(self, event: events.Key) -> None:
+        """While an answer is written, only escape and enter mean something else."""
+        if not self.input.has_focus:
+            super().on_key(event)
+            return
+        key = name_of(event)
+        self.bridge.repeats.press(key)
+        if key == "escape":
+            event.stop()
+            self._stop_writing()
+
+    def _write(self) -> None:
+        self.input.focus()
+
+    def _stop_writing(self) -> None:
+        if self._choices:
+            self.set_focus(None)
+        else:
+            self.dismiss(None)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Send what was written."""
+        event.stop()
+        if event.value.strip() and self._answers.answer(
+            self.item, text=event.value, said="Answered"
+        ):
+            self.dismiss(None)
+
+    def _choose(self, choice: Choice, said: str = "Answered") -> None:
+        if self._answers.answer(self.item, choice=choice.key, said=said):
+            self.dismiss(None)
+
+    def _do(self, what: Callable[[], None]) -> Callable[[], None]:
+        def done() -> None:
+            what()
+            self.dismiss(None)
+
+        return done
+
+    def _look_again(self) -> None:
+        current = self.bridge.view.attention.get(self.item.item_id)
+        if current is not None:
+            self.item = current
+            self._show_item()
+            self.show_state()
+
+    def _go(self) -> None:
+        self.bridge.deck.select_session(self.item.session_id, jump=True)
+        self.dismiss(None)
+        self.bridge.moved()
+
+
+def _choice(number: int, choice: Choice) -> Row:
+    return (Cell(f" {number} ", "key"), Cell(clean(choice.label, 200)))

@@ -1,0 +1,104 @@
+"""Leaving the dashboard: agents go on, unless the person says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from ...core.base.errors import QuarterdeckError
+from ...core.protocol.commands import StopAgent
+from ..bridge import Bridge
+from ..model.words import plural
+from .base import Dialog, Offer
+
+
+def others(bridge: Bridge) -> int:
+    """How many other clients the engine has, as far as its last health report says."""
+    health = bridge.view.health
+    return max(0, health.clients - 1) if health is not None else 0
+
+
+def living(bridge: Bridge) -> int:
+    """How many sessions have a process."""
+    return sum(session.living for session in bridge.view.sessions.values())
+
+
+def nothing_runs(bridge: Bridge) -> bool:
+    """Whether leaving changes nothing for anybody."""
+    return not living(bridge) and not others(bridge)
+
+
+async def leave(bridge: Bridge, *, stop: bool) -> None:
+    """Let go of the engine, after stopping every session if told to, and end the dashboard."""
+    connector = bridge.link.connector
+    if stop and not connector.hosting:
+        for session in bridge.view.sessions.values():
+            if session.living:
+                with suppress(QuarterdeckError):  # its own fault is the engine's to keep
+                    await bridge.call(StopAgent(session_id=session.id))
+    await bridge.link.close()
+    await connector.release(stop_sessions=stop)
+    bridge.host.exit()
+
+
+class QuitDialog(Dialog[None]):
+    """Leave running, stop all, or stay; stopping all asks for a second, different key."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge, "Leave the dashboard?", kind="quit")
+        self._stopping = False
+        self._text = Static(classes="dialog-text", markup=False)
+
+    def body(self) -> Iterable[Widget]:
+        """What will happen."""
+        return (self._text,)
+
+    def show_state(self) -> None:
+        """Say what happens to agents and other clients."""
+        self._text.update("\n".join(self._sentences()))
+        super().show_state()
+
+    def _sentences(self) -> Sequence[str]:
+        running = plural(living(self.bridge), "session")
+        if self._stopping:
+            return (f"Stop {running} and quit? What they are doing is cut short.",)
+        first = (
+            f"{running} {'runs' if living(self.bridge) == 1 else 'run'} on without the dashboard."
+        )
+        return (first, self._about_others())
+
+    def _about_others(self) -> str:
+        count = others(self.bridge)
+        if not self.bridge.link.connector.hosting:
+            return "The engine runs in another process and goes on, too."
+        if count:
+            one = "takes" if count == 1 else "one of them takes"
+            return f"{plural(count, 'other client')} attached: {one} the engine over."
+        return "The engine ends with it; the next start finds them again."
+
+    def offers(self) -> Sequence[Offer]:
+        """Leave, stop and leave, or stay."""
+        if self._stopping:
+            return (
+                Offer(("y",), "yes, stop all and quit", lambda: self._leave(stop=True)),
+                Offer(("escape", "n"), "no", self._think_again),
+            )
+        return (
+            Offer(("enter", "l"), "leave them running", lambda: self._leave(stop=False)),
+            Offer(("S",), "stop all and quit", self._ask),
+            self.escape("stay"),
+        )
+
+    def _ask(self) -> None:
+        self._stopping = True
+        self.show_state()
+
+    def _think_again(self) -> None:
+        self._stopping = False
+        self.show_state()
+
+    def _leave(self, *, stop: bool) -> None:
+        self.bridge.host.spawn(leave(self.bridge, stop=stop))

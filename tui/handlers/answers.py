@@ -1,0 +1,136 @@
+"""Answering attention items: always the request that was shown, never another."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ...core.base.errors import QuarterdeckError
+from ...core.protocol.attention import AttentionItem, AttentionKind, is_snoozed
+from ...core.protocol.commands import Answer, AnswerItem, Payload, ResolveItem, SnoozeItem
+from ...core.protocol.status import Choice
+from ..bridge import Bridge
+from ..model.words import clean
+from .base import Handler, Handlers
+
+SNOOZE_SECONDS = 600.0
+OF_A_SESSION = frozenset((AttentionKind.APPROVAL, AttentionKind.QUESTION))
+"""Kinds whose request is the session's own, so that an answer can name it by its id."""
+
+WORDS = {"allow_once": "Allowed once", "allow_always": "Allowed always", "reject": "Rejected"}
+
+
+def choice_for(item: AttentionItem | None, meaning: str) -> Choice | None:
+    """The choice of ``item`` that means ``meaning``."""
+    choices = item.choices if item is not None else ()
+    return next((choice for choice in choices if choice.meaning == meaning), None)
+
+
+def answer_to(item: AttentionItem, choice: str | None, text: str | None) -> Payload:
+    """The command that answers ``item``: by its request's id wherever it has one of a session."""
+    if item.kind in OF_A_SESSION:
+        return Answer(
+            session_id=item.session_id, request_id=item.request_id, choice=choice, text=text
+        )
+    return AnswerItem(item_id=item.item_id, choice=choice, text=text)
+
+
+class Answers:
+    """Answers go to the deck's target, after the deck has agreed that it is what was shown."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._deck = bridge.deck
+
+    def handlers(self) -> Handlers:
+        """What can be done here."""
+        return {
+            **{
+                f"answer.{meaning}": Handler(
+                    partial(self.mean, meaning), partial(self._no_choice, meaning)
+                )
+                for meaning in WORDS
+            },
+            "attention.peek": Handler(self.peek, self._no_item),
+            "attention.snooze": Handler(self.snooze, self._no_item),
+            "attention.resolve": Handler(self.resolve, self._no_item),
+        }
+
+    def mean(self, meaning: str) -> None:
+        """Answer with the choice that means ``meaning``."""
+        item = self._deck.target
+        choice = choice_for(item, meaning)
+        if item is not None and choice is not None:
+            self.answer(item, choice=choice.key, said=WORDS[meaning])
+
+    def answer(
+        self, item: AttentionItem, *, choice: str | None = None, text: str | None = None, said: str
+    ) -> bool:
+        """Send an answer to ``item`` as it was shown; False if it was refused here."""
+        refusal = self._deck.refusal(item)
+        if refusal is not None:
+            self._bridge.host.tell(refusal, "warning")
+            return False
+        key = (item.item_id, item.request_id)
+        self._deck.sent.add(key)
+        self._bridge.send(
+            answer_to(item, choice, text),
+            then=partial(self._answered, item, said),
+            failed=partial(self._failed, key),
+        )
+        self._bridge.changed()
+        return True
+
+    def _answered(self, item: AttentionItem, said: str, _result: dict[str, Any]) -> None:
+        name = clean(self._bridge.session_name(item.session_id)) or "the session"
+        self._bridge.host.tell(f"{said}: {name}: {clean(item.title, 80)}")
+
+    def _failed(self, key: tuple[str, str], error: QuarterdeckError) -> None:
+        self._deck.sent.discard(key)
+        self._bridge.complain(error)
+        self._bridge.changed()
+
+    def peek(self) -> None:
+        """Look at the item."""
+        item = self._deck.target
+        if item is not None:
+            from ..dialogs.peek import PeekDialog  # noqa: PLC0415 - start-up time
+
+            self._bridge.host.open(PeekDialog(self._bridge, item, self))
+
+    def snooze(self) -> None:
+        """Put the item aside for ten minutes, or bring it back."""
+        item = self._deck.target
+        if item is None:
+            return
+        back = is_snoozed(item, self._bridge.clock.now())
+        self._bridge.send(
+            SnoozeItem(item_id=item.item_id, seconds=0.0 if back else SNOOZE_SECONDS),
+            then=lambda _: self._bridge.host.tell(
+                "It is back in the queue." if back else "Put aside for ten minutes."
+            ),
+        )
+
+    def resolve(self) -> None:
+        """Take the item off the queue."""
+        item = self._deck.target
+        if item is not None:
+            self._bridge.send(
+                ResolveItem(item_id=item.item_id),
+                then=lambda _: self._bridge.host.tell(f"Off the queue: {clean(item.title, 80)}"),
+            )
+
+    def _no_item(self) -> str | None:
+        return (
+            None
+            if self._deck.target is not None
+            else "Nothing here needs you; n goes to what does."
+        )
+
+    def _no_choice(self, meaning: str) -> str | None:
+        missing = self._no_item()
+        if missing is not None:
+            return missing
+        if choice_for(self._deck.target, meaning) is None:
+            return f"This item has no choice to {meaning.replace('_', ' ')}; space shows it."
+        return None

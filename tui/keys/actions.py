@@ -1,0 +1,131 @@
+"""Every named action: what it does, where it works, and its keys in each preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Context(StrEnum):
+    """Where an action's keys work.
+
+    ``SELECTION`` (some text is selected) and ``HISTORY`` (the focused session is scrolled back)
+    lie over the screen's own context and win while they last. In ``ENTERED`` all other keys go to
+    the session.
+    """
+
+    APP = "everywhere"
+    DECK = "deck"
+    LOG = "log"
+    HISTORY = "scrolled back"
+    SELECTION = "text selected"
+    ENTERED = "typing into a session"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One named action; ``hint`` is its short word in the line of keys."""
+
+    name: str
+    keys: str
+    hint: str
+    title: str
+    context: Context = Context.APP
+
+
+_APP = (
+    Action("ui.help", "?", "help", "Show every key, with search"),
+    Action("ui.palette", ":", "palette", "Find an action, a session or a theme by name"),
+    Action("ui.preferences", "comma", "settings", "Show and change the preferences"),
+    Action("screen.deck", "1", "deck", "Show the deck: sessions and what needs you"),
+    Action("screen.log", "2", "log", "Show the log: every event, and the engine's health"),
+    Action("link.reconnect", "ctrl+r", "reconnect", "Try to reach the engine now"),
+    Action("app.quit", "q,ctrl+c", "quit", "Leave the dashboard; agents go on unless told"),
+    Action("nav.down", "j,down", "down", "Move down"),
+    Action("nav.up", "k,up", "up", "Move up"),
+    Action("nav.page_down", "pagedown", "page down", "Move down a page"),
+    Action("nav.page_up", "pageup", "page up", "Move up a page"),
+    Action("nav.first", "g,home", "first", "Move to the first line"),
+    Action("nav.last", "G,end", "last", "Move to the last line"),
+    Action("nav.panel", "tab", "panel", "Go to the next panel"),
+    Action("nav.panel_back", "shift+tab", "panel", "Go to the panel before"),
+)
+
+_DECK = (
+    Action("nav.next_actionable", "n", "next", "Go to the next item that needs you"),
+    Action("nav.previous_actionable", "N", "previous", "Go to the item before"),
+    Action("nav.back", "b", "back", "Go back to the session you were at before"),
+    Action("session.enter", "enter", "type", "Type into the session: all keys go to it"),
+    Action("session.prompt", "i", "prompt", "Write a prompt and submit it"),
+    Action("answer.allow_once", "y", "allow once", "Answer the request: allow once"),
+    Action("answer.allow_always", "A", "always", "Answer the request: allow always"),
+    Action("answer.reject", "x", "reject", "Answer the request: reject"),
+    Action("attention.peek", "space", "peek", "Look at the item and answer it"),
+    Action("attention.snooze", "z", "snooze", "Put the item aside for ten minutes, or back"),
+    Action("attention.resolve", "X", "take off", "Take the item off the queue, unanswered"),
+    Action("session.create", "c", "create", "Create a session"),
+    Action("agent.start", "s", "start", "Start the session"),
+    Action("agent.resume", "R", "resume", "Start it again where its conversation ended"),
+    Action("agent.stop", "S", "stop", "Stop the session's processes"),
+    Action("agent.restart", "r", "restart", "Stop the session and start it anew"),
+    Action("session.delete", "D", "delete", "Remove the session"),
+    Action("session.fit", "f", "fit", "Give the session's terminal the size of its panel"),
+    Action("ui.filter", "/", "filter", "Filter the sessions"),
+    Action("ui.toggle_minimal", "m", "minimal", "One row per session, and only the focused panel"),
+    Action("ui.toggle_idle", "o", "fold idle", "Fold idle and done sessions into one line, or not"),
+    Action("ui.narrower", "<", "narrower", "Make the left column narrower"),
+    Action("ui.wider", ">", "wider", "Make the left column wider"),
+    Action("history.up", "shift+pageup", "scroll back", "Scroll back in the session's output"),
+    Action("history.down", "shift+pagedown", "scroll on", "Scroll on towards the present"),
+    Action("search.open", "ctrl+f", "search", "Search the session's output"),
+)
+
+_LOG = (
+    Action("log.filter", "/", "filter", "Filter the events", Context.LOG),
+    Action("log.follow", "f", "follow", "Follow the newest event, or hold still", Context.LOG),
+    Action("log.go", "enter", "go to session", "Go to the session of the event", Context.LOG),
+)
+
+_OVER = (
+    Action("search.next", "n", "next match", "Go to the next older match", Context.HISTORY),
+    Action("search.previous", "N", "match before", "Go to the newer match", Context.HISTORY),
+    Action("search.again", "/", "search", "Search the session's output", Context.HISTORY),
+    Action("history.close", "escape", "to the present", "Back to the present", Context.HISTORY),
+    Action("ui.copy", "y,ctrl+c", "copy", "Copy the selected text", Context.SELECTION),
+    Action("ui.deselect", "escape", "deselect", "Select nothing", Context.SELECTION),
+    Action("session.leave", "ctrl+]", "leave it", "Leave the session", Context.ENTERED),
+)
+
+
+def _placed(actions: tuple[Action, ...], context: Context) -> tuple[Action, ...]:
+    return tuple(
+        Action(action.name, action.keys, action.hint, action.title, context) for action in actions
+    )
+
+
+ACTIONS: dict[str, Action] = {
+    action.name: action for action in (*_APP, *_placed(_DECK, Context.DECK), *_LOG, *_OVER)
+}
+"""Every action by its name, in the order in which help shows them."""
+
+PRESETS: dict[str, dict[str, str]] = {
+    "default": {},
+    "vim": {
+        "session.enter": "i,enter",
+        "session.prompt": "p",
+        "nav.panel": "l,tab",
+        "nav.panel_back": "h,shift+tab",
+        "nav.page_down": "ctrl+d,pagedown",
+        "nav.page_up": "ctrl+u,pageup",
+        "history.up": "ctrl+b,shift+pageup",
+        "history.down": "ctrl+f,shift+pagedown",
+        "search.open": "F",
+    },
+    "vscode": {"search.open": "F"},
+}
+"""What each preset changes of the default keys."""
+
+SWALLOWED_BY_VSCODE = frozenset(
+    ("ctrl+p", "ctrl+e", "ctrl+j", "ctrl+k", "ctrl+g", "ctrl+f", "ctrl+q", "f1")
+)
+"""Keys that the terminal of VS Code keeps to itself."""

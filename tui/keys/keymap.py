@@ -1,0 +1,91 @@
+"""The keymap in force: a preset with the user's overrides, and what was wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .actions import ACTIONS, PRESETS, Context
+from .names import is_key, parse_keys
+
+_NEIGHBOURS = {
+    Context.DECK: (Context.APP,),
+    Context.LOG: (Context.APP,),
+    Context.APP: (Context.DECK, Context.LOG),
+}
+"""Which contexts are active together, so that a key can stand in one of them only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """Keys by action; ``problems`` tells in sentences what was left out of the overrides."""
+
+    keys: Mapping[str, tuple[str, ...]]
+    problems: tuple[str, ...] = ()
+
+    def label(self, action: str) -> str:
+        """The first key of ``action``; empty if it has none."""
+        keys = self.keys[action]
+        return keys[0] if keys else ""
+
+    def find(self, context: Context, key: str) -> str | None:
+        """The action that ``key`` stands for in ``context``."""
+        for name, keys in self.keys.items():
+            if key in keys and ACTIONS[name].context is context:
+                return name
+        return None
+
+
+def resolve(preset: str = "default", overrides: Mapping[str, str] | None = None) -> Keymap:
+    """The keymap of ``preset`` with ``overrides`` (action name to comma-separated keys).
+
+    A fault leaves out only what is faulty and is told in ``problems``: an unknown preset, action
+    or key, and a key that already stands for another action, which then loses it.
+    """
+    problems: list[str] = []
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        problems.append(f"There is no preset of keys {preset!r}; there are {known}.")
+    changes = PRESETS.get(preset, {})
+    keys = {name: parse_keys(changes.get(name, action.keys)) for name, action in ACTIONS.items()}
+    for name, text in (overrides or {}).items():
+        problems += _override(keys, name, text)
+    return Keymap(keys, tuple(problems))
+
+
+def _override(keys: dict[str, tuple[str, ...]], name: str, text: str) -> Iterable[str]:
+    """Put ``text`` in force for ``name``; what is wrong with it."""
+    if name not in ACTIONS:
+        near = difflib.get_close_matches(name, ACTIONS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        yield f"There is no action {name!r} to give keys to.{hint}"
+        return
+    wanted = parse_keys(text)
+    wrong = [key for key in wanted if not is_key(key)]
+    yield from (f"{key!r} for {name} is no key; keys are such as x, ctrl+x, f5." for key in wrong)
+    usable = tuple(key for key in wanted if key not in wrong)
+    if not usable and (wrong or ACTIONS[name].context is Context.ENTERED):
+        yield f"{name} keeps {' and '.join(keys[name])}."
+        return
+    for key in usable:
+        yield from _take_away(keys, key, name)
+    keys[name] = usable
+
+
+def _take_away(keys: dict[str, tuple[str, ...]], key: str, winner: str) -> Iterable[str]:
+    for other in clashes(keys, key, winner):
+        keys[other] = tuple(kept for kept in keys[other] if kept != key)
+        left = " and ".join(keys[other]) or "no key"
+        yield f"{key} now stands for {winner}; {other} has {left} left."
+
+
+def clashes(keys: Mapping[str, tuple[str, ...]], key: str, name: str) -> list[str]:
+    """The other actions that ``key`` stands for where ``name`` works too."""
+    context = ACTIONS[name].context
+    together = (context, *_NEIGHBOURS.get(context, ()))
+    return [
+        other
+        for other, used in keys.items()
+        if other != name and key in used and ACTIONS[other].context in together
+    ]

@@ -1,0 +1,129 @@
+"""The link to the engine: made, watched, and made again when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..core.base.clock import Clock
+from ..core.base.errors import QuarterdeckError
+from ..core.base.retry import RetryPolicy
+from ..core.client.client import Client
+from ..core.client.ports import Connector
+from ..core.client.view import View
+from ..core.protocol.events import Event
+from ..core.protocol.screen import ScreenFrame
+from ..core.protocol.wire import Goodbye
+
+STEADY_SECONDS = 10.0
+RETRY = RetryPolicy(max_attempts=1_000_000, initial_delay=0.5, max_delay=10.0)
+
+
+class LinkState(NamedTuple):
+    """How the link is: up, or down with the reason and the seconds to the next attempt."""
+
+    up: bool
+    reason: str = ""
+    wait: float = 0.0
+    attempt: int = 0
+
+
+class Link:
+    """Keeps one client on an engine.
+
+    ``on_event`` and ``on_frame`` are called as the client's; ``on_state`` after each change of
+    ``state``. An engine that says goodbye and asks to be taken over is followed at once, any other
+    loss after a back-off that grows until a link has held for ten seconds.
+    """
+
+    def __init__(self, connector: Connector, clock: Clock, retry: RetryPolicy = RETRY) -> None:
+        self.connector = connector
+        self._clock = clock
+        self._retry = retry
+        self._nudge = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._reason = ""
+        self._takeover = False
+        self.client: Client | None = None
+        self.state = LinkState(up=False, reason="connecting")
+        self.on_event: Callable[[Event], None] = _ignore
+        self.on_frame: Callable[[ScreenFrame], None] = _ignore
+        self.on_state: Callable[[LinkState], None] = _ignore
+
+    @property
+    def view(self) -> View | None:
+        """What the present client knows; ``None`` before the first link."""
+        return self.client.view if self.client is not None else None
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        attempt = 0
+        while True:
+            held = await self._hold()
+            attempt = 1 if held >= STEADY_SECONDS else attempt + 1
+            await self._pause(0.0 if self._takeover else self._retry.delay(attempt), attempt)
+
+    def reconnect_now(self) -> None:
+        """Don't wait for the next attempt."""
+        self._nudge.set()
+
+    async def close(self) -> None:
+        """Leave the engine."""
+        if self.client is not None:
+            await self.client.close()
+
+    async def _hold(self) -> float:
+        """Connect and wait for the link's end; the seconds it held."""
+        self._takeover = False
+        self._ended.clear()
+        try:
+            await self._open()
+        except QuarterdeckError as error:
+            self._reason = error.message
+            return 0.0
+        since = self._clock.monotonic()
+        await self._ended.wait()
+        await self.close()
+        return self._clock.monotonic() - since
+
+    async def _open(self) -> None:
+        client = Client(await self.connector.connect(), "dashboard", host=True)
+        client.on_event = self.on_event
+        client.on_frame = self.on_frame
+        client.on_goodbye = self._goodbye
+        client.on_closed = self._closed
+        try:
+            await client.start()
+            self.client = client
+            await client.follow()
+        except QuarterdeckError:
+            await client.close()
+            raise
+        self._tell(LinkState(up=True))
+
+    def _goodbye(self, goodbye: Goodbye) -> None:
+        self._takeover = goodbye.takeover
+        self._reason = goodbye.reason
+
+    def _closed(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._ended.set()
+
+    async def _pause(self, seconds: float, attempt: int) -> None:
+        self._nudge.clear()
+        self._tell(LinkState(up=False, reason=self._reason, wait=seconds, attempt=attempt))
+        self._reason = ""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
+        except TimeoutError:
+            return
+
+    def _tell(self, state: LinkState) -> None:
+        self.state = state
+        self.on_state(state)
+
+
+def _ignore(_: object) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,259 @@
+"""Events as lines of a log, and the ones that pass a filter."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from itertools import count
+
+from ...core.protocol.events import (
+    AboutSession,
+    AttentionClosed,
+    AttentionRaised,
+    Event,
+    EventPayload,
+    HealthReport,
+    PreferenceChanged,
+    SessionCreated,
+    SessionDeleted,
+    SessionUpdated,
+    StatusChanged,
+    StatusProgress,
+    SystemError_,
+    SystemInfo,
+    SystemWarning,
+)
+from ...core.protocol.status import shown_status
+from ...core.protocol.views import HealthStatus, HealthView
+from .cells import Cell, Row
+from .query import Query
+from .words import KIND_SIGNS, KIND_WORDS, SIGNS, clean, clean_lines, plural
+
+KEPT = 5000
+SLACK = 1000
+LAGS_KEPT = 100
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One event's line; ``number`` counts the events as they were taken in."""
+
+    number: int
+    time: str
+    type: str
+    tone: str
+    session: str
+    text: str
+
+
+def session_of(event: Event) -> str | None:
+    """The session that an event is about."""
+    match event.payload:
+        case AboutSession(session_id=session_id):
+            return session_id
+        case SessionCreated(session=session) | SessionUpdated(session=session):
+            return session.id
+        case AttentionRaised(item=item):
+            return item.session_id
+        case _:
+            return event.metadata.session_id
+
+
+@singledispatch
+def describe(_payload: EventPayload) -> tuple[str, str]:
+    """What an event says, in a few words, and the tone of it."""
+    return "", "muted"
+
+
+@describe.register
+def _(change: StatusChanged) -> tuple[str, str]:
+    old = shown_status(change.old_lifecycle, change.old_activity)
+    new = shown_status(change.lifecycle, change.status.activity)
+    evidence = f"  ({change.status.source.value}: {change.status.evidence})"
+    return f"{old} → {new}{evidence}", SIGNS.get(new, ("", ""))[1]
+
+
+@describe.register
+def _(raised: AttentionRaised) -> tuple[str, str]:
+    item = raised.item
+    return f"{KIND_WORDS[item.kind]}: {item.title}", KIND_SIGNS[item.kind][1]
+
+
+@describe.register
+def _(closed: AttentionClosed) -> tuple[str, str]:
+    return f"{closed.item.state.value}: {closed.item.title}", "muted"
+
+
+@describe.register
+def _(failed: SystemError_) -> tuple[str, str]:
+    return f"{failed.error.code}: {failed.error.message}", "error"
+
+
+@describe.register
+def _(warned: SystemWarning) -> tuple[str, str]:
+    return f"{warned.code}: {warned.message}", "needs"
+
+
+@describe.register
+def _(told: SystemInfo) -> tuple[str, str]:
+    return f"{told.code}: {told.message}", ""
+
+
+@describe.register
+def _(created: SessionCreated) -> tuple[str, str]:
+    return f"{created.session.agent} in {created.session.cwd}", ""
+
+
+@describe.register
+def _(deleted: SessionDeleted) -> tuple[str, str]:
+    return deleted.name, "muted"
+
+
+@describe.register
+def _(updated: SessionUpdated) -> tuple[str, str]:
+    return ", ".join(updated.changed), "muted"
+
+
+@describe.register
+def _(preferred: PreferenceChanged) -> tuple[str, str]:
+    return f"{preferred.name} = {json.dumps(preferred.value)}", "muted"
+
+
+@describe.register
+def _(report: HealthReport) -> tuple[str, str]:
+    return report.health.status.value, _health_tone(report.health.status)
+
+
+@describe.register
+def _(progress: StatusProgress) -> tuple[str, str]:
+    share = "" if progress.progress is None else f"{progress.progress}% "
+    return f"{share}{progress.message or progress.title}", "muted"
+
+
+def _health_tone(status: HealthStatus) -> str:
+    return {"healthy": "done", "degraded": "needs", "unhealthy": "error"}[status.value]
+
+
+class Log:
+    """The newest 5 000 events, and the rows of those that pass the filter.
+
+    ``lags`` holds the loop's lag at each health report, in milliseconds.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._numbers = count()
+        self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT)
+        self._query: Query[Event] = Query()
+        self.rows: list[LogRow] = []
+        self.lags: deque[float] = deque(maxlen=LAGS_KEPT)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def take(self, events: Sequence[Event]) -> int:
+        """Take in newer events; how many rows left at the top to make room."""
+        for event in events[-KEPT:]:
+            number = next(self._numbers)
+            self._events.append((number, event))
+            if self._query.admits(event):
+                self.rows.append(self._row(number, event))
+            if isinstance(event.payload, HealthReport):
+                self.lags.append(event.payload.health.loop_lag_ms)
+        return self._trim()
+
+    def _trim(self) -> int:
+        if len(self.rows) <= KEPT + SLACK:
+            return 0
+        surplus = len(self.rows) - KEPT
+        del self.rows[:surplus]
+        return surplus
+
+    def filter(self, query: Query[Event]) -> None:
+        """Keep only rows of events that pass ``query``."""
+        self._query = query
+        self.rows = [self._row(number, e) for number, e in self._events if query.admits(e)]
+
+    def event(self, row: LogRow) -> Event | None:
+        """The event of a row, as long as it is kept."""
+        if not self._events:
+            return None
+        index = row.number - self._events[0][0]
+        return self._events[index][1] if 0 <= index < len(self._events) else None
+
+    def _row(self, number: int, event: Event) -> LogRow:
+        text, tone = describe(event.payload)
+        session_id = session_of(event) or ""
+        return LogRow(
+            number=number,
+            time=event.metadata.timestamp.astimezone().strftime("%H:%M:%S"),
+            type=clean(event.type, 40),
+            tone=tone,
+            session=clean(self._names.get(session_id, ""), 50),
+            text=clean(text, 300),
+        )
+
+
+def detail_rows(event: Event) -> list[Row]:
+    """An event as indented JSON, keys and values in tones of their own."""
+    text = json.dumps(event.dump(), indent=2, ensure_ascii=False, default=str)
+    return [tuple(_json_cells(line)) for line in clean_lines(text)]
+
+
+def _json_cells(line: str) -> Iterator[Cell]:
+    stripped = line.lstrip()
+    indent = line[: len(line) - len(stripped)]
+    key, colon, value = stripped.partition('": ')
+    if colon and key.startswith('"'):
+        yield Cell(f'{indent}{key}"', "key")
+        yield Cell(f": {value}")
+    else:
+        yield Cell(line)
+
+
+def health_cells(health: HealthView | None) -> Row:
+    """The engine's health on one line."""
+    if health is None:
+        return (Cell(" health: not reported yet", "muted"),)
+    tone = _health_tone(health.status)
+    sessions = f"{health.active_sessions} of {plural(health.max_sessions, 'session')}"
+    facts = (
+        sessions,
+        f"up {_span(health.uptime_seconds)}",
+        f"queue {health.command_queue}",
+        f"dropped {health.events_dropped}",
+        plural(health.clients, "client"),
+        f"store {health.durability}",
+    )
+    return (Cell(f" {health.status.value}", tone), Cell(f"  {' · '.join(facts)}"))
+
+
+def faults_cells(health: HealthView | None) -> Row:
+    """The checks that found something, on one line."""
+    checks = health.checks if health is not None else ()
+    bad = [check for check in checks if check.status is not HealthStatus.HEALTHY]
+    if not bad:
+        return (Cell(f" {plural(len(checks), 'check')}, all well", "muted"),) if checks else ()
+    text = " · ".join(f"{clean(check.name)}: {clean(check.message)}" for check in bad)
+    return (Cell(f" {text}", _health_tone(bad[0].status)),)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last ``width`` values as bars from 0 to their greatest."""
+    shown = values[-width:] if width > 0 else ()
+    top = max(shown, default=0.0)
+    if top <= 0:
+        return BARS[0] * len(shown)
+    return "".join(BARS[min(len(BARS) - 1, int(value / top * len(BARS)))] for value in shown)
+
+
+def _span(seconds: float) -> str:
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return f"{minutes}m"
+    hours = minutes // 60
+    return f"{hours}h {minutes % 60}m" if hours < 24 else f"{hours // 24}d {hours % 24}h"

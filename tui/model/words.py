@@ -1,0 +1,110 @@
+"""Words and signs for what is shown; text of agents made safe to show."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ...core.protocol.attention import AttentionKind
+from ...core.protocol.status import Activity, Lifecycle
+from ...core.protocol.views import SessionView
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_HARMFUL = dict.fromkeys(map(ord, BIDI)) | dict.fromkeys((*range(32), *range(127, 160)), " ")
+_BLANKS = re.compile(r"\s+")
+
+SIGNS: dict[str, tuple[str, str]] = {
+    "working": ("▸", "working"),
+    "needs approval": ("!", "needs"),
+    "needs answer": ("?", "needs"),
+    "done": ("✓", "done"),
+    "idle": ("·", "muted"),
+    "limited": ("‖", "needs"),
+    "error": ("✗", "error"),
+    "unknown": ("~", "muted"),
+    "created": ("○", "muted"),
+    "starting": ("▹", "working"),
+    "stopping": ("▿", "muted"),
+    "exited": ("□", "muted"),
+    "crashed": ("✗", "error"),
+    "lost": ("¤", "error"),
+}
+"""The sign and the tone of each shown status."""
+
+SHORT = {"needs approval": "approve", "needs answer": "answer"}
+
+KIND_SIGNS: dict[AttentionKind, tuple[str, str]] = {
+    AttentionKind.APPROVAL: ("!", "needs"),
+    AttentionKind.QUESTION: ("?", "needs"),
+    AttentionKind.GATE: ("#", "needs"),
+    AttentionKind.FAILURE: ("✗", "error"),
+    AttentionKind.LIMIT: ("‖", "needs"),
+    AttentionKind.TURN_DONE: ("✓", "done"),
+}
+KIND_WORDS = {kind: kind.value.replace("_", " ") for kind in AttentionKind}
+
+
+def clean(text: str, limit: int = 400) -> str:
+    """``text`` on one line without control and direction characters, cut at ``limit``."""
+    shown = _BLANKS.sub(" ", text[: limit * 2].translate(_HARMFUL)).strip()
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def clean_cells(text: str) -> str:
+    """``text`` of a screen's row: control characters become blanks, direction ones vanish."""
+    return text if text.isprintable() else text.translate(_HARMFUL)
+
+
+def clean_lines(text: str) -> list[str]:
+    """The lines of ``text``, each made safe, their indents kept."""
+    return [line.expandtabs(4).translate(_HARMFUL).rstrip() for line in text.splitlines()]
+
+
+def short_status(session: SessionView) -> str:
+    """The word for a session's state in a list, with the exit code where there is one."""
+    word = session.shown
+    if session.lifecycle is Lifecycle.EXITED and session.exit_code is not None:
+        return f"exit {session.exit_code}"
+    return SHORT.get(word, word)
+
+
+def sign(session: SessionView) -> tuple[str, str]:
+    """The sign and the tone of a session's state."""
+    if session.lifecycle is Lifecycle.EXITED and session.exit_code:
+        return "✗", "error"
+    return SIGNS.get(session.shown, ("~", "muted"))
+
+
+def short_path(path: str, home: str | None = None) -> str:
+    """``path`` with ``~`` for the person's home."""
+    base = os.path.expanduser("~") if home is None else home  # noqa: PTH111 - text, no path work
+    shown = clean(path)
+    if base and (shown == base or shown.startswith(base + "/")):
+        return "~" + shown[len(base) :]
+    return shown
+
+
+def repo_name(session: SessionView) -> str:
+    """What a session's repository is called: its last path part; empty if it is in none."""
+    return clean(session.repo.rstrip("/").rpartition("/")[2])
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``count`` with its noun."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def is_quiet(session: SessionView) -> bool:
+    """Whether nothing is going on and nothing is asked: idle, or its turn done."""
+    return session.lifecycle is Lifecycle.RUNNING and session.status.activity in {
+        Activity.IDLE,
+        Activity.TURN_DONE,
+    }
+
+
+def needs_person(session: SessionView) -> bool:
+    """Whether a session waits for a person."""
+    return session.lifecycle is Lifecycle.RUNNING and session.status.activity in {
+        Activity.NEEDS_APPROVAL,
+        Activity.NEEDS_ANSWER,
+    }

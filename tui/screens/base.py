@@ -1,0 +1,186 @@
+"""What every screen has: the line of status, the banner, the line of keys, and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from ..bridge import Bridge
+from ..handlers.base import Handler, Handlers
+from ..handlers.general import General
+from ..keys.actions import ACTIONS, Context
+from ..keys.names import name_of
+from ..model.words import plural
+from ..widgets.banner import Banner
+from ..widgets.key_line import Hint, KeyLine
+from ..widgets.one_line import OneLine
+from ..widgets.status_line import ScreenTab, StatusLine
+
+SCREENS = (("deck", "Deck", "screen.deck"), ("log", "Log", "screen.log"))
+ALWAYS = ("ui.help",)
+IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """A screen of the dashboard.
+
+    Keys are looked up in the keymap, in the contexts that are active, and carried out by the
+    handlers; a key whose action can't be carried out now says why.
+    """
+
+    NAME: ClassVar[str]
+    HINTS: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.status_line = StatusLine(id="status-line")
+        self.banner = Banner(id="banner")
+        self.key_line = KeyLine(id="key-line")
+        self.handlers: Handlers = {}
+
+    def body(self) -> Iterable[Widget]:
+        """What stands between the lines."""
+        return ()
+
+    def own_handlers(self) -> Handlers:
+        """What can be done on this screen."""
+        return {}
+
+    def contexts(self) -> Sequence[Context]:
+        """The active contexts, the one that wins first."""
+        return (*self._selection(), Context.APP)
+
+    def _selection(self) -> Sequence[Context]:
+        return (Context.SELECTION,) if self.selections else ()
+
+    def compose(self) -> ComposeResult:
+        """The lines and the body."""
+        yield self.status_line
+        yield self.banner
+        yield from self.body()
+        yield self.key_line
+
+    def on_mount(self) -> None:
+        """Begin to listen."""
+        general = General(self.bridge, self.app)
+        copying = {"ui.copy": Handler(self.copy), "ui.deselect": Handler(self.clear_selection)}
+        self.handlers = {**general.handlers(), **copying, **self.own_handlers()}
+        self.bridge.listeners.append(self.bring_up_to_date)
+        self.bring_up_to_date()
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self.bridge.listeners.remove(self.bring_up_to_date)
+
+    def on_screen_resume(self) -> None:
+        """Show what came while another screen was on top."""
+        self.bring_up_to_date()
+
+    def bring_up_to_date(self) -> None:
+        """Show how all stands now, if this screen can be seen."""
+        if self.is_attached and self in self.app.screen_stack:
+            self.show_state()
+
+    def show_state(self) -> None:
+        """Show how all stands now."""
+        keymap, state = self.bridge.keymap, self.bridge.link.state
+        tabs = [
+            ScreenTab(keymap.label(action), title, action, name == self.NAME)
+            for name, title, action in SCREENS
+        ]
+        self.status_line.show_state(self.bridge.deck.counts(), tabs, up=state.up)
+        self.banner.show_link(state, keymap.label("link.reconnect"))
+        self.show_hints()
+
+    # ---- keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Carry out what the key stands for; in a field, keys are the field's."""
+        key = name_of(event)
+        held = self.bridge.repeats.press(key)
+        if isinstance(self.focused, Input):
+            return
+        name = self.find(key)
+        if name is not None:
+            event.stop()
+            event.prevent_default()
+            if not held or self.handlers[name].repeatable:
+                self.perform(name)
+
+    def find(self, key: str) -> str | None:
+        """The action that ``key`` stands for here and now."""
+        names = (self.bridge.keymap.find(context, key) for context in self.contexts())
+        return next((name for name in names if name in self.handlers), None)
+
+    def perform(self, name: str) -> None:
+        """Carry out an action, or say why it can't be now."""
+        handler = self.handlers[name]
+        problem = handler.why_not()
+        if problem is not None:
+            self.bridge.host.tell(problem, "warning")
+            return
+        handler.run()
+        self.show_hints()
+
+    def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
+        """A word in one of the lines was clicked."""
+        event.stop()
+        self.perform(event.name)
+
+    def hint(self, name: str) -> Hint | None:
+        """The hint for an action, if it has a key and can be carried out now."""
+        key = self.bridge.keymap.label(name)
+        handler = self.handlers.get(name)
+        if not key or handler is None or handler.why_not() is not None:
+            return None
+        return Hint(key, ACTIONS[name].hint, name)
+
+    def hint_names(self) -> Sequence[str]:
+        """The actions to hint at, the most useful first."""
+        return ("ui.copy", "ui.deselect") if self.selections else self.HINTS
+
+    def show_hints(self) -> None:
+        """Show the keys that do something now."""
+        if isinstance(self.focused, Input):
+            self.key_line.show_hints(IN_A_FIELD, ())
+            return
+        left = [hint for name in self.hint_names() if (hint := self.hint(name)) is not None]
+        right = [hint for name in self.ending() if (hint := self.hint(name)) is not None]
+        self.key_line.show_hints(left, right, self.note())
+
+    def ending(self) -> Sequence[str]:
+        """The actions to hint at at the right end."""
+        return ALWAYS
+
+    def note(self) -> str:
+        """What stands before the keys."""
+        return ""
+
+    def on_descendant_focus(self) -> None:
+        """Other keys hold in a field than in a list."""
+        self.show_hints()
+
+    # ---- selected text
+
+    def on_text_selected(self) -> None:
+        """Text was selected, or no longer is: other keys hold."""
+        self.call_later(self.show_hints)
+
+    def copy(self) -> None:
+        """Copy the selected text to the clipboard and say how much it was."""
+        text = self.get_selected_text() or ""
+        self.app.copy_to_clipboard(text)
+        self.clear_selection()
+        self.bridge.host.tell(f"Copied {plural(len(text), 'character')}.")
+
+    def watch_selections(self) -> None:
+        """Selecting and deselecting change the keys that hold."""
+        if self.is_attached:
+            self.show_hints()

@@ -1,0 +1,318 @@
+"""The deck: sessions, what needs a person, and the focused session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from textual import events
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from ...core.protocol.commands import ToggleMinimal
+from ...core.protocol.status import Lifecycle
+from ...core.protocol.views import SessionView
+from ..bridge import Bridge
+from ..handlers.answers import Answers
+from ..handlers.base import Handler, Handlers
+from ..handlers.moves import Moves
+from ..handlers.sessions import Sessions
+from ..handlers.viewing import Viewing
+from ..keys.actions import Context
+from ..keys.names import name_of
+from ..model.ages import age_of, age_text
+from ..model.query import SESSIONS, parse
+from ..model.words import clean, plural
+from ..widgets.attention_list import AttentionList
+from ..widgets.input_bar import InputBar
+from ..widgets.lines import Lines
+from ..widgets.panel import SessionPanel
+from ..widgets.session_list import SessionList
+from ..widgets.terminal import TerminalView
+from .base import MainScreen
+
+NARROW = 100
+WIDTH_STEP = 4
+LEAST_PANEL = 40
+
+
+class DeckScreen(MainScreen):
+    """Sessions and attention at the left, the focused session at the right."""
+
+    NAME = "deck"
+    HINTS = (
+        "answer.allow_once", "answer.allow_always", "answer.reject", "attention.peek",
+        "attention.snooze", "agent.start", "agent.resume", "session.prompt",
+        "nav.next_actionable", "session.create", "ui.filter", "agent.stop", "session.fit",
+        "ui.toggle_minimal", "nav.back", "ui.palette", "app.quit",
+    )  # fmt: skip
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge)
+        self.deck = bridge.deck
+        self.sessions = SessionList(id="sessions")
+        self.attention = AttentionList(id="attention")
+        self.terminal = TerminalView(id="terminal", interval=bridge.pacing.frame)
+        self.panel = SessionPanel(self.terminal, id="panel")
+        self.filter_bar = InputBar("filter ", id="filter")
+        self.search_bar = InputBar("search ", id="search")
+        self.left = Vertical(self.sessions, self.attention, id="left")
+        self.middle = Horizontal(self.left, self.panel, id="middle")
+        self.moves = Moves(bridge, self.sessions, self.attention)
+        self.viewing = Viewing(bridge, self.terminal, self.search_bar, self.rearrange)
+        self.answers = Answers(bridge)
+        self._looking_at: str | None = None
+        self._look_away: Callable[[], None] = lambda: None
+        self._begun = False
+
+    def body(self) -> Iterable[Widget]:
+        """Lists, panel, and the bars that open at the bottom."""
+        self.sessions.border_title = "SESSIONS"
+        self.attention.border_title = "ATTENTION"
+        return (self.middle, self.filter_bar, self.search_bar)
+
+    def own_handlers(self) -> Handlers:
+        """All that can be done on the deck."""
+        return {
+            **self.moves.handlers(),
+            **self.viewing.handlers(),
+            **self.answers.handlers(),
+            **Sessions(self.bridge).handlers(),
+            "ui.filter": Handler(self.open_filter),
+            "ui.toggle_minimal": Handler(self.toggle_minimal),
+            "ui.toggle_idle": Handler(self.toggle_idle),
+            "ui.narrower": Handler(partial(self.widen, -WIDTH_STEP), repeatable=True),
+            "ui.wider": Handler(partial(self.widen, WIDTH_STEP), repeatable=True),
+        }
+
+    def on_mount(self) -> None:
+        """The list has the focus at first."""
+        super().on_mount()
+        self.sessions.focus()
+
+    def on_unmount(self) -> None:
+        """Look at nothing any more."""
+        self._look_away()
+        self.viewing.close()
+        super().on_unmount()
+
+    def contexts(self) -> Sequence[Context]:
+        """While the person types into the session, only the way out is left."""
+        if self.terminal.entered:
+            return (Context.ENTERED,)
+        over = self.terminal.viewport.scrolled or self.viewing.searching
+        return (
+            *self._selection(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
+        )  # fmt: skip
+
+    def on_key(self, event: events.Key) -> None:
+        """A key meant for the session never becomes a command, wherever the focus went."""
+        if self.terminal.entered:
+            self.bridge.repeats.press(name_of(event))
+            self.terminal.on_key(event)
+            return
+        super().on_key(event)
+
+    # ---- showing
+
+    def show_state(self) -> None:
+        """Bring lists and panel up to date."""
+        if self.bridge.ready and not self._begun:
+            self._begun = True
+            self._begin()
+        super().show_state()
+        self._show_lists()
+        self._look_at(self.deck.session_id)
+        self._show_panel()
+
+    def _begin(self) -> None:
+        """The engine has answered for the first time."""
+        preferences = self.bridge.preferences
+        self.deck.minimal = self.deck.minimal or bool(preferences["minimal"])
+        self.deck.folded = self.deck.minimal
+        self.rearrange()
+        if not preferences["welcomed"] and not self.deck.view.sessions:
+            from ..dialogs.welcome import WelcomeDialog  # noqa: PLC0415 - start-up time
+
+            self.bridge.host.open(WelcomeDialog(self.bridge))
+
+    def _show_lists(self) -> None:
+        rows = self.deck.session_rows()
+        self.sessions.show_sessions(rows, self.deck.session_id)
+        self.attention.show_items(self.deck.item_rows(), self.deck.item_id)
+        text = self.deck.query.text
+        subtitle = (
+            f" {clean(text, 40)} · {len(self.deck.listed())} of {len(self.deck.view.sessions)} "
+        )
+        self.sessions.show_foot(subtitle if text else "")
+        width = int(self.bridge.preferences["list_width"])
+        self.left.styles.width = "1fr" if self.deck.minimal else width
+
+    def _look_at(self, session_id: str | None) -> None:
+        """Watch the focused session's screen; one that is typed into stays."""
+        if session_id == self._looking_at or self.terminal.entered:
+            return
+        self._look_away()
+        self._looking_at = session_id
+        self._look_away = lambda: None
+        if session_id is not None:
+            self._look_away = self.bridge.watching.look(session_id, self._frame)
+        self.terminal.show_model(
+            self.bridge.watching.model(session_id) if session_id is not None else None
+        )
+
+    def _frame(self, changed: frozenset[int] | None) -> None:
+        model = self.bridge.watching.model(self._looking_at or "")
+        if model is not self.terminal.model:  # the link was made anew
+            self.terminal.show_model(model)
+        first = model is not None and self.terminal.model is model and changed is None
+        self.terminal.frame_changed(changed)
+        if first:
+            self.bridge.changed()
+
+    def _show_panel(self) -> None:
+        session = self.deck.view.sessions.get(self._looking_at or "")
+        age = ""
+        if session is not None:
+            age = age_text(age_of(session.status.since, self.bridge.clock.now()))
+        self.panel.show_session(session, age)
+        self.terminal.show_note(self._terminal_note(session))
+        self.show_foot()
+
+    def _terminal_note(self, session: SessionView | None) -> str:
+        """What the panel says where there is no picture."""
+        label = self.bridge.keymap.label
+        if session is None:
+            if not self.bridge.ready:
+                return "Reaching the engine…"
+            return (
+                "No session yet.\n\n"
+                f"{label('session.create')} creates one · {label('ui.palette')} finds everything"
+                f" · {label('ui.help')} shows all keys"
+            )
+        if session.lifecycle is Lifecycle.CREATED:
+            return f"Not started yet.\n\n{label('agent.start')} starts it"
+        if not session.living:
+            again = f" · {label('agent.resume')} resumes it" if session.resumable else ""
+            return f"Nothing is left of its screen.\n\n{label('agent.start')} starts it{again}"
+        return "Waiting for its first picture."
+
+    def show_foot(self) -> None:
+        """Bring the panel's lower edge up to date."""
+        self.panel.show_foot(self.viewing.foot())
+
+    def note(self) -> str:
+        """Say who gets the keys."""
+        return "typing" if self.terminal.entered else ""
+
+    def hint_names(self) -> Sequence[str]:
+        """What can be done, by what the person is about."""
+        if self.terminal.entered:
+            return ("session.leave",)
+        if not self.selections and Context.HISTORY in self.contexts():
+            past = ("search.next", "search.previous", "search.again", "history.up")
+            return (*past, "history.down", "history.close")
+        return super().hint_names()
+
+    def ending(self) -> Sequence[str]:
+        """While the person types into the session, nothing else holds."""
+        return () if self.terminal.entered else ("session.enter", *super().ending())
+
+    def rearrange(self) -> None:
+        """Lay out for the mode: all panels, minimal, or one session that is typed into."""
+        self._lay_out()
+        if not self.terminal.entered and (self.deck.minimal or not self.attention.has_focus):
+            self.sessions.focus()
+        self.bridge.changed()
+
+    def _lay_out(self) -> None:
+        entered, width = self.terminal.entered, self.size.width
+        alone = width < NARROW or self.deck.minimal
+        self.set_class(self.deck.minimal, "-minimal")
+        self.set_class(entered, "-entered")
+        self.set_class(entered and alone, "-alone")
+        left = 0 if alone else int(self.bridge.preferences["list_width"])
+        self.bridge.room = (width - left - 2, self.size.height - 4)
+
+    # ---- what widgets say
+
+    def on_lines_picked(self, event: Lines.Picked) -> None:
+        """A row was clicked; a second time quickly: type into it."""
+        event.stop()
+        if self.terminal.entered:
+            self.viewing.leave()
+        self.moves.pick(event.lines, event.index, jump=True)
+        if event.double:
+            self.perform("session.enter")
+
+    def on_terminal_view_left(self) -> None:
+        """The person leaves the session."""
+        self.viewing.leave()
+
+    def on_terminal_view_scrolled(self) -> None:
+        """The window on the output moved."""
+        self.show_foot()
+        self.show_hints()
+
+    def on_terminal_view_wanted(self, event: TerminalView.Wanted) -> None:
+        """Lines of the past are missing."""
+        self.viewing.fetch(event.start, event.count)
+
+    def on_terminal_view_refused(self, event: TerminalView.Refused) -> None:
+        """Input could not be taken."""
+        self.bridge.host.tell(event.reason, "warning")
+
+    def on_resize(self) -> None:
+        """The panel may have another size."""
+        self._lay_out()
+        self.viewing.size_later()
+        self.bridge.changed()
+
+    def on_input_bar_typed(self, event: InputBar.Typed) -> None:
+        """The filter works as it is typed."""
+        if event.bar is self.filter_bar:
+            self._filter(event.text)
+
+    def on_input_bar_closed(self, event: InputBar.Closed) -> None:
+        """A bar was closed."""
+        self.sessions.focus()
+        if event.bar is self.search_bar:
+            if event.kept:
+                self.viewing.search(event.text)
+            return
+        self._filter(event.text if event.kept else "")
+
+    # ---- actions of the whole deck
+
+    def open_filter(self) -> None:
+        """Ask which sessions to show."""
+        self.filter_bar.open(self.deck.query.text, SESSIONS.tokens())
+
+    def _filter(self, text: str) -> None:
+        self.deck.query = parse(text, SESSIONS)
+        faults = self.deck.query.faults
+        if faults:
+            self.filter_bar.show_note(faults[0], fault=True)
+        else:
+            found = plural(len(self.deck.listed()), "session")
+            self.filter_bar.show_note(found if text else SESSIONS.tokens())
+        self.bridge.moved()
+
+    def toggle_minimal(self) -> None:
+        """Minimal mode on or off; the engine hears of it, as any client's state."""
+        self.deck.minimal = not self.deck.minimal
+        self.deck.folded = self.deck.minimal
+        self.bridge.send(ToggleMinimal())
+        self.rearrange()
+        self.bridge.moved()
+
+    def toggle_idle(self) -> None:
+        """Fold quiet sessions, or show each."""
+        self.deck.folded = not self.deck.folded
+        self.bridge.moved()
+
+    def widen(self, cells: int) -> None:
+        """Change the width of the left column; it is kept."""
+        most = max(20, min(120, self.size.width - LEAST_PANEL))
+        width = min(max(int(self.bridge.preferences["list_width"]) + cells, 20), most)
+        self.bridge.prefer("list_width", width)

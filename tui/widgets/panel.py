@@ -1,0 +1,96 @@
+"""The focused session's panel: its title, its screen, and what is to be said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+
+from ...core.protocol.status import Lifecycle
+from ...core.protocol.views import SessionView
+from ..model.cells import Cell, Row, cut, row_width
+from ..model.words import clean, short_path, sign
+from .one_line import OneLine
+from .terminal import TerminalView
+
+ENDED = frozenset((Lifecycle.EXITED, Lifecycle.CRASHED, Lifecycle.LOST))
+
+
+class PanelTop(OneLine):
+    """The panel's upper edge with its title in it; drawn apart, so that an age costs one line."""
+
+    def show_titles(self, titles: Sequence[Row], *, heavy: bool) -> None:
+        """Show the first of ``titles`` that has room, in a heavy edge or a light one."""
+        self.lay_out(partial(_edge, tuple(titles), "┏━┓" if heavy else "╭─╮"))
+
+
+def _edge(titles: Sequence[Row], edge: str, width: int) -> tuple[Row, tuple[()]]:
+    room = max(0, width - 6)
+    fitting = (title for title in titles if row_width(title) <= room)
+    title = cut(next(fitting, titles[-1]), room)
+    left, line, right = tuple(edge)
+    rest = line * max(0, width - row_width(title) - 5)
+    return (Cell(f"{left}{line} ", "edge"), *title, Cell(f" {rest}{right}", "edge")), ()
+
+
+class SessionPanel(Vertical):
+    """Title, screen, and one line of notice under it."""
+
+    def __init__(self, terminal: TerminalView, *, id: str) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.terminal = terminal
+        self.top = PanelTop(id="panel-top")
+        self.body = Vertical(id="panel-body")
+        self.notice = OneLine(id="panel-notice")
+        self._foot = ""
+
+    def compose(self) -> ComposeResult:
+        """Title over body; the body draws the other three edges."""
+        yield self.top
+        with self.body:
+            yield self.terminal
+            yield self.notice
+
+    def show_session(self, session: SessionView | None, age: str) -> None:
+        """Name the session in the title, and say why it ended if it has."""
+        self.top.show_titles(_titles(session, age), heavy=self.terminal.entered)
+        notice = _notice(session)
+        self.notice.display = bool(notice)
+        self.notice.show(notice)
+
+    def show_foot(self, text: str) -> None:
+        """Say something on the lower edge."""
+        if text != self._foot:
+            self._foot = text
+            self.body.border_subtitle = Content(text)
+
+
+def _titles(session: SessionView | None, age: str) -> Sequence[Row]:
+    """The title in full, and ever shorter; name, state and age come last to go."""
+    if session is None:
+        return ((Cell("no session", "muted"),),)
+    _, tone = sign(session)
+    name, agent, place = clean(session.name), clean(session.agent), short_path(session.cwd)
+    state = (Cell(" · ", "muted"), Cell(session.shown, tone), Cell(f" {age}", "muted"))
+    middles = (f" · {agent} · {place}", f" · {agent} · …/{place.rpartition('/')[2]}", f" · {agent}")
+    return (
+        *((Cell(name, "head"), Cell(middle, "muted"), *state) for middle in middles),
+        (Cell(name, "head"), *state),
+    )
+
+
+def _notice(session: SessionView | None) -> Row:
+    """Why there is no process any more, and which keys bring it back."""
+    if session is None or session.lifecycle not in ENDED:
+        return ()
+    mark, tone = sign(session)
+    parts = [session.lifecycle.value]
+    if session.exit_code is not None:
+        parts.append(f"with code {session.exit_code}")
+    if session.exit_signal is not None:
+        parts.append(f"by signal {session.exit_signal}")
+    reason = f": {clean(session.reason)}" if session.reason else ""
+    return (Cell(f"{mark} ", tone), Cell(f"{' '.join(parts)}{reason}", tone))

@@ -1,0 +1,75 @@
+"""The list of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..model.cells import Cell, Column, Row, arrange, fit
+from ..model.rows import DeckRow, FoldRow, GroupRow, SessionRow
+from .lines import Lines
+
+WIDE = 60
+SIGN, WORD, AGE = 2, 8, 6
+
+
+class SessionList(Lines):
+    """One line per session: sign, name, agent, state; with room also its age, place and title."""
+
+    def show_sessions(self, rows: Sequence[DeckRow], current: str | None) -> None:
+        """Show ``rows`` with the cursor on the session ``current``."""
+        places = (
+            index
+            for index, row in enumerate(rows)
+            if isinstance(row, SessionRow) and row.id == current
+        )
+        self.show(rows, next(places, None))
+
+    def can_pick(self, index: int) -> bool:
+        """Headings can't be picked."""
+        return super().can_pick(index) and not isinstance(self.rows[index], GroupRow)
+
+    def session_at(self, index: int) -> str | None:
+        """The session of a row; ``None`` for another kind of row."""
+        row = self.rows[index] if 0 <= index < len(self.rows) else None
+        return row.id if isinstance(row, SessionRow) else None
+
+    def compose_row(self, row: Any, width: int) -> Row:
+        """The cells of a session, a heading or the fold."""
+        if isinstance(row, GroupRow):
+            title = f"{row.title} "
+            return (Cell(title, "head"), Cell("─" * max(0, width - len(title)), "muted"))
+        if isinstance(row, FoldRow):
+            return (Cell(fit(row.text, width), "muted"),)
+        return _session(row, width)
+
+
+def _session(row: SessionRow, width: int) -> Row:
+    if width >= WIDE:
+        return _wide(row, width)
+    agent = min(9, max(4, (width - SIGN - WORD) // 3))
+    return arrange(
+        (
+            Column(row.sign, row.tone, SIGN),
+            Column(row.name),
+            Column(f" {row.agent}", "muted", agent),
+            Column(f" {row.word}", row.tone, WORD),
+        ),
+        width,
+    )
+
+
+def _wide(row: SessionRow, width: int) -> Row:
+    name = min(30, width // 4)
+    return arrange(
+        (
+            Column(row.sign, row.tone, SIGN),
+            Column(row.name, "", name),
+            Column(f" {row.agent}", "muted", 12),
+            Column(f" {row.word}", row.tone, WORD + 2),
+            Column(f"{row.age} ", "muted", AGE, right=True),
+            Column(f" {row.repo}", "muted", min(18, width // 6)),
+            Column(f" {row.title}", "muted"),
+        ),
+        width,
+    )

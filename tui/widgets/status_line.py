@@ -1,0 +1,50 @@
+"""The line at the top: how all stands, and the screens there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from ..model.cells import Cell, Row, both_ends, row_width
+from ..model.rows import Counts, counts_text
+from .one_line import OneLine, Spot
+
+TITLE = "quarterdeck"
+
+
+class ScreenTab(NamedTuple):
+    """One screen's place in the line: its key, its name, the action that shows it."""
+
+    key: str
+    name: str
+    action: str
+    current: bool
+
+
+class StatusLine(OneLine):
+    """``quarterdeck  3 working · 1 needs you · 13 idle``, the screens at the right."""
+
+    def show_state(self, counts: Counts, tabs: Sequence[ScreenTab], *, up: bool) -> None:
+        """Show the counts, or that the engine is away, and the screens."""
+        left = [Cell(f" {TITLE}", "head"), Cell("  ")]
+        words = counts_text(counts) if up else [("no link to the engine", "error")]
+        for number, (text, tone) in enumerate(words):
+            left += [Cell(" · ", "muted")] * bool(number) + [Cell(text, tone)]
+        self.lay_out(partial(_layout, tuple(left), tuple(tabs)))
+
+
+def _layout(left: Row, tabs: Sequence[ScreenTab], width: int) -> tuple[Row, list[Spot]]:
+    right = tuple(Cell(*_tab(tab)) for tab in tabs)
+    x = width - row_width(right)
+    spots = []
+    for tab, cell in zip(tabs, right, strict=True):
+        spots.append(Spot(x, x + len(cell.text), tab.action))
+        x += len(cell.text)
+    return both_ends(left, right, width), spots
+
+
+def _tab(tab: ScreenTab) -> tuple[str, str]:
+    """The current screen stands in brackets, so that it shows without colour."""
+    label = f"{tab.key} {tab.name}".strip()
+    return (f"[{label}]", "head") if tab.current else (f" {label} ", "muted")
