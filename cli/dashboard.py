@@ -6,11 +6,12 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ..core.base.errors import QuarterdeckError
 from ..core.client.client import Client
-from ..core.protocol.commands import CreateSession
+from ..core.protocol.commands import CreateSession, SetPreference
 from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
 from .connector import EngineConnector
@@ -43,18 +44,22 @@ def open_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
 async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
     connector = EngineConnector(settings.state_dir, lambda: settings, parting=True)
     app = QuarterdeckApp(connector, directory=str(Path.cwd()))
-    starting = asyncio.create_task(_start_crew(connector, crew))
+    starting: asyncio.Task[None] | None = None
     try:
+        client = Client(await connector.connect(), "demo")
+        await client.start()
+        await client.call(SetPreference(key="welcomed", value=True))
+        starting = asyncio.create_task(_start_crew(client, crew))
         return await _run(app, connector)
     finally:
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        if starting is not None:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        await connector.release()
 
 
-async def _start_crew(connector: EngineConnector, crew: Sequence[CreateSession]) -> None:
+async def _start_crew(client: Client, crew: Sequence[CreateSession]) -> None:
     """Create the crew's sessions; the dashboard shows what comes of each."""
-    client = Client(await connector.connect(), "demo")
-    await client.start()
     for wish in crew:
         with suppress(QuarterdeckError):  # the session stays and says why, or is there already
             await client.call(wish)
@@ -65,7 +70,7 @@ async def _run(app: QuarterdeckApp, connector: EngineConnector) -> int:
     """Run ``app`` until its person leaves; the engine here hands over or ends with it."""
     loop = asyncio.get_running_loop()
     for number in ENDING:
-        loop.add_signal_handler(number, lambda code=128 + number: app.exit(return_code=code))
+        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
     try:
         await app.run_async()
     finally:

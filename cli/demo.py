@@ -80,7 +80,7 @@ class Performance:
         self._said = said
         self._names: dict[str, str] = {}
         self._answered: Counter[AttentionKind] = Counter()
-        self._acts: asyncio.Queue[c.Payload] = asyncio.Queue(maxsize=1000)
+        self._acts: asyncio.Queue[tuple[str, c.Payload]] = asyncio.Queue(maxsize=1000)
         self._done = asyncio.Event()
         client.on_event = self._take
 
@@ -134,39 +134,39 @@ class Performance:
         part.states.add(payload.status.activity)
         if part.member.keys and not part.pressed and part.member.states <= part.states:
             part.pressed = True
-            self._later(c.SendKeys(session_id=payload.session_id, keys=part.member.keys))
+            keys = part.member.keys
+            act = c.SendKeys(session_id=payload.session_id, keys=keys)
+            self._acts.put_nowait((f"{part.member.name}: press {' '.join(keys)}", act))
 
     def _raised(self, item: AttentionItem) -> None:
         name = self._names.get(item.session_id)
         if name is None or item.state is not ItemState.OPEN:
             return
         self.parts[name].raised[item.kind] += 1
-        self._later(self._reaction(item))
+        told, act = self._reaction(item)
+        self._acts.put_nowait((f"{name}: {told}", act))
 
-    def _reaction(self, item: AttentionItem) -> c.Payload:
+    def _reaction(self, item: AttentionItem) -> tuple[str, c.Payload]:
+        """What a person does about ``item``, in words and as a command."""
         answers = self._scenario.answers.get(item.kind)
         if not answers:
-            return c.ResolveItem(item_id=item.item_id)
+            return f"resolve {item.kind}", c.ResolveItem(item_id=item.item_id)
         choice = answers[self._answered[item.kind] % len(answers)]
         self._answered[item.kind] += 1
-        return c.AnswerItem(item_id=item.item_id, choice=choice)
-
-    def _later(self, act: c.Payload) -> None:
-        self._acts.put_nowait(act)
+        return f"answer {item.kind} {choice}", c.AnswerItem(item_id=item.item_id, choice=choice)
 
     async def _act(self) -> None:
         """Do what the script wants, one after the other, as a person would."""
         while True:
-            act = await self._acts.get()
-            what = " ".join(str(value) for value in act.model_dump(exclude_unset=True).values())
+            told, act = await self._acts.get()
             try:
                 await self._client.call(act)
-                self._said(f"{act.type} {what}")
+                self._said(told)
             except LinkClosed:
                 raise
             except QuarterdeckError as error:
-                self.refused.append(f"{act.type}: {error.code}")
-                self._said(f"{act.type} {what}: refused: {error.code}: {error.message}")
+                self.refused.append(f"{told}: {error.code}")
+                self._said(f"{told}: refused: {error.code}: {error.message}")
 
 
 def living(pids: set[int]) -> list[int]:

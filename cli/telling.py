@@ -17,7 +17,8 @@ def event_line(event: Message, names: Mapping[str, str]) -> str:
     clock = "" if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone()
     session = session_name(event, names)
     text = clean(_TELLERS.get(event["type"], _other)(payload))
-    return f"{metadata['sequence']:>6} {clock:%H:%M:%S} {event['type']:<22} {session:<16} {text}".rstrip()
+    number = metadata["sequence"] or ""
+    return f"{number:>6} {clock:%H:%M:%S} {event['type']:<22} {session:<16} {text}".rstrip()
 
 
 def session_name(event: Message, names: Mapping[str, str]) -> str:

@@ -92,7 +92,7 @@ class MemoryStore:
         self._open = False
         self._write_all()
 
-    async def begin(self, engine_id: str) -> int:  # noqa: ARG002  # only its number matters here
+    async def begin(self, engine_id: str) -> int:  # only its number matters here
         """Enter a new engine; its epoch."""
         self._check_open()
         self._tables.epoch += 1

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.app import App
+from textual.filter import Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
@@ -23,6 +24,11 @@ from .screens.log import LogScreen
 from .screens.small import SmallScreen, is_small
 
 T = TypeVar("T")
+MOUSE_MODES = (1000, 1003, 1015, 1006)
+MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in MOUSE_MODES)
+MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in MOUSE_MODES)
+"""What Textual itself writes at its start and at its end."""
+
 
 
 class QuarterdeckApp(App[None], inherit_bindings=False):
@@ -59,8 +65,8 @@ class QuarterdeckApp(App[None], inherit_bindings=False):
             pacing=pacing,
         )
         self.bridge.deck.minimal = minimal
-        self._said = ""
         self._theme_kept = ""
+        self._mouse = True
 
     def on_mount(self) -> None:
         """Show the deck and reach for the engine."""
@@ -70,20 +76,32 @@ class QuarterdeckApp(App[None], inherit_bindings=False):
         self.bridge.listeners.append(self._follow_preferences)
         self.spawn(self.bridge.link.run())
 
-    def on_unmount(self) -> None:
-        """Leave no timer behind."""
+    async def on_unmount(self) -> None:
+        """Leave no timer and no task behind."""
         self.bridge.close()
+        await self.bridge.link.close()
 
     def _follow_preferences(self) -> None:
-        """Put the kept theme in force; one that Textual no longer has is told of."""
+        """Put theme and mouse in force; a theme that Textual no longer has is told of."""
         wanted = str(self.bridge.preferences["theme"])
+        mouse = bool(self.bridge.preferences["mouse"])
+        if self.bridge.ready and mouse != self._mouse:
+            self._mouse = mouse
+            self.write(MOUSE_ON if mouse else MOUSE_OFF)
         if not self.bridge.ready or wanted == self._theme_kept:
             return
         self._theme_kept = wanted
         if wanted in self.available_themes:
             self.theme = wanted
+            self._keep_uncoloured()
         else:
             self.tell(f"There is no theme {wanted!r}; : lists the themes.", "warning", "theme")
+
+    def _keep_uncoloured(self) -> None:
+        """Under NO_COLOR Textual chooses how to drop colours once, for its first theme only."""
+        if self.no_color:
+            kept = [one for one in self._filters if not isinstance(one, NoColor | Monochrome)]
+            self._filters = [*kept, NoColor() if self.native_ansi_color else Monochrome()]
 
     # ---- what the bridge needs
 

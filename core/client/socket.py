@@ -18,6 +18,7 @@ class SocketEndpoint:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._closing = False
 
     @classmethod
     async def connect(cls, path: str) -> SocketEndpoint:
@@ -62,10 +63,14 @@ class SocketEndpoint:
 
     async def close(self) -> None:
         """Close the socket; an engine that takes nothing more is waited for a second at most."""
+        if self._closing:
+            return
+        self._closing = True
         self._writer.close()
+        # In a task: a wait that times out here must not cancel the stream's own future.
+        closed = asyncio.ensure_future(self._writer.wait_closed())
+        await asyncio.wait({closed}, timeout=FAREWELL)
+        if not closed.done():
+            self._writer.transport.abort()
         with contextlib.suppress(OSError):
-            try:
-                async with asyncio.timeout(FAREWELL):
-                    await self._writer.wait_closed()
-            except TimeoutError:
-                self._writer.transport.abort()
+            await closed

@@ -210,11 +210,12 @@ def _encoded(message: ServerMessage) -> bytes:
 async def _close(writer: asyncio.StreamWriter) -> None:
     """Close a stream; what the kernel does not take within a second is given up."""
     writer.close()
-    try:
-        async with asyncio.timeout(FAREWELL):
-            await writer.wait_closed()
-    except (OSError, TimeoutError):
+    closed = asyncio.ensure_future(writer.wait_closed())
+    await asyncio.wait({closed}, timeout=FAREWELL)
+    if not closed.done():
         writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await closed
 
 
 def _listener(path: Path) -> socket.socket:

@@ -50,8 +50,15 @@ class SessionStore(Protocol):
 class Prepared(Protocol):
     """Surroundings that are ready: what to put before the command, and where to run it."""
 
-    cwd: str
-    env: Mapping[str, str]
+    @property
+    def cwd(self) -> str:
+        """The directory to run in."""
+        ...
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What the environment has beside the session's own."""
+        ...
 
     def exec(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command that runs ``argv`` inside."""

@@ -107,6 +107,7 @@ def _status_row(entry: StatusEntry) -> tuple[Any, ...]:
         entry.activity.value,
         entry.source.value,
         entry.evidence,
+        entry.session_id,
     )
 
 

@@ -39,11 +39,13 @@ def open_store(url: str, *, clock: Clock, durability: str = "normal") -> SqliteS
     :raises BadStoreSetting: if the URL or the durability is none.
     """
     rest = rest_of_url(url, "sqlite")
-    if not rest.strip("/"):
+    name = rest.lstrip("/")
+    if not name:
         raise f.BadStoreSetting(
             f"{url!r} names no file. Write sqlite:///path/to/state.db.", url=url
         )
-    return SqliteStore(Path(rest), clock=clock, durability=durability)
+    path = Path("/", name) if rest.startswith("/") else Path(name)
+    return SqliteStore(path, clock=clock, durability=durability)
 
 
 @dataclass(frozen=True, slots=True)

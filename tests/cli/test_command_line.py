@@ -111,7 +111,8 @@ def test_every_command_has_a_handler_that_takes_its_values(
 ) -> None:
     parameters = list(inspect.signature(main.handler(command.run)).parameters.values())
     assert parameters[0].name == "invocation"
-    wanted = {part.key for part in (*command.arguments, *command.options)}
+    wanted = {argument.key for argument in command.arguments}
+    wanted |= {option.key for option in command.options}
     assert {parameter.name for parameter in parameters[1:]} == wanted
     assert all(one.kind is inspect.Parameter.KEYWORD_ONLY for one in parameters[1:])
 

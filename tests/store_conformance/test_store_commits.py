@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,6 +59,10 @@ async def test_nothing_is_visible_before_its_future_ends(store: Store, make: Mak
 
 async def test_futures_end_in_the_order_of_the_calls(store: Store, make: Make) -> None:
     ended: list[int] = []
+
+    def note(number: int, _: asyncio.Future[None]) -> None:
+        ended.append(number)
+
     futures = []
     for number in range(1_000):
         # Large ones take another way to the disk, and refused ones another way back.
@@ -67,7 +72,7 @@ async def test_futures_end_in_the_order_of_the_calls(store: Store, make: Make) -
         if number % 31 == 0:
             changes.append(make.save("S1", 1))
         future = store.commit(changes)
-        future.add_done_callback(lambda _, number=number: ended.append(number))
+        future.add_done_callback(partial(note, number))
         futures.append(future)
         if number % 13 == 0:
             await asyncio.sleep(0)
@@ -262,8 +267,7 @@ async def test_reads_between_commits_never_see_half_a_transaction(store: Store, 
 
     looking = asyncio.create_task(look())
     for version in range(1, 151):
-        changes = [make.save("S1", version), make.save("S2", version), make.event()]
-        await store.commit(changes)
+        await store.commit([make.save("S1", version), make.save("S2", version), make.event()])
     done = True
     assert await looking > 5
 

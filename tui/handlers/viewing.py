@@ -174,10 +174,10 @@ class Viewing:
             return ""
         parts = []
         if terminal.viewport.scrolled:
-            parts.append(f"history, {plural(terminal.viewport.back(model), 'line')} back")
+            parts.append(f"{plural(terminal.viewport.back(model), 'line')} back")
         if self.searching:
-            found = f"match {self._match + 1} of {len(self._matches)}"
-            parts.append(f"“{clean(terminal.needle, 20)}” {found}")
+            found = f"{self._match + 1} of {len(self._matches)}"
+            parts.append(f"“{clean(terminal.needle, 16)}” {found}")
         cols, lines = terminal.size
         if not parts and (model.cols > cols or model.lines > lines):
             parts.append(f"{cols}x{lines} of {model.cols}x{model.lines}")

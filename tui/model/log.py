@@ -73,8 +73,8 @@ def describe(_payload: EventPayload) -> tuple[str, str]:
 def _(change: StatusChanged) -> tuple[str, str]:
     old = shown_status(change.old_lifecycle, change.old_activity)
     new = shown_status(change.lifecycle, change.status.activity)
-    evidence = f"  ({change.status.source.value}: {change.status.evidence})"
-    return f"{old} → {new}{evidence}", SIGNS.get(new, ("", ""))[1]
+    why = ": ".join(filter(None, (change.status.source.value, change.status.evidence)))
+    return f"{old} → {new}  ({why})", SIGNS.get(new, ("", ""))[1]
 
 
 @describe.register
@@ -209,7 +209,7 @@ def _json_cells(line: str) -> Iterator[Cell]:
     indent = line[: len(line) - len(stripped)]
     key, colon, value = stripped.partition('": ')
     if colon and key.startswith('"'):
-        yield Cell(f'{indent}{key}"', "key")
+        yield Cell(f'{indent}{key}"', "working")
         yield Cell(f": {value}")
     else:
         yield Cell(line)

@@ -23,19 +23,32 @@ class EventList(Lines):
     cost only the lines that can be seen.
     """
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._follow = True
+
     def show_events(self, rows: Sequence[LogRow], cursor: int | None, *, dropped: int = 0) -> None:
         """Show the log as it is now; ``dropped`` rows have left at the top."""
-        follow = cursor is None
+        self._follow = cursor is None
         shown: Sequence[Any] = rows or (NOTHING,)
         before = self.virtual_size.height
-        self.rows, self.cursor = shown, len(rows) - 1 if follow and rows else cursor
+        self.rows, self.cursor = shown, len(rows) - 1 if self._follow and rows else cursor
         if before != len(shown):
             self.virtual_size = Size(self.size.width, len(shown))
-        if follow:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
-        elif dropped:
-            self.scroll_to(y=max(0, self.scroll_offset.y - dropped), animate=False, immediate=True)
+        self._scroll(self.scroll_offset.y - dropped)
         self.refresh()
+
+    def _scroll(self, top: int) -> None:
+        """Stay at ``top``, or at the end while following."""
+        if self._follow:
+            top = len(self.rows) - self.scrollable_content_region.height
+        if top != self.scroll_offset.y:
+            self.scroll_to(y=max(0, top), animate=False, immediate=True, force=True)
+
+    def on_resize(self) -> None:
+        """The end may be elsewhere."""
+        super().on_resize()
+        self._scroll(self.scroll_offset.y)
 
     def can_pick(self, index: int) -> bool:
         """Only events can be picked."""
@@ -50,7 +63,7 @@ class EventList(Lines):
         return arrange(
             (
                 Column(row.time, "muted", TIME),
-                Column(row.type, "key", TYPE),
+                Column(row.type, "working", TYPE),
                 *session,
                 Column(text, row.tone),
             ),

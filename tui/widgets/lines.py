@@ -190,6 +190,6 @@ class Lines(ScrollView, can_focus=True):
         lines = (line.rstrip() for line in selection.extract(text).split("\n"))
         return "\n".join(lines), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
+    def selection_updated(self, selection: Selection | None) -> None:
         """The selected part changed."""
         self.refresh()

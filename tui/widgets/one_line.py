@@ -95,7 +95,7 @@ class OneLine(Widget):
         """The selected part of the line."""
         return selection.extract(row_text(self.row)), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
+    def selection_updated(self, selection: Selection | None) -> None:
         """The selected part changed."""
         self.refresh()
 

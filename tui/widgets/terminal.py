@@ -333,7 +333,7 @@ class TerminalView(Widget):
             parts.append(text[low : None if high < 0 else high].rstrip())
         return "\n".join(parts), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's
+    def selection_updated(self, selection: Selection | None) -> None:
         """The selected part changed."""
         self.refresh()
 

@@ -21,7 +21,7 @@ class TextLines(Lines):
         """Show lines of one tone."""
         self.show_text([(Cell(line, tone),) for line in lines])
 
-    def can_pick(self, index: int) -> bool:  # noqa: ARG002 - no row can be picked
+    def can_pick(self, index: int) -> bool:
         """Text is only read."""
         return False
 

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import importlib.util
 import marshal
-import os
+import secrets
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -49,7 +49,7 @@ def install_program(directory: Path) -> Path:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == program:
             return path
-    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh = path.with_suffix(f".{secrets.token_hex(8)}")
     fresh.write_bytes(program)
     fresh.replace(path)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -141,3 +142,20 @@ class KeeperFacts:
             exit=None if status is None else ExitStatus.of(int(status)),
             fault=str(raw["fault"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """How the ending of a process tree went, by process ids.
+
+    ``forced`` are those that needed SIGKILL; ``left`` are still there, such as another user's.
+    """
+
+    ended: tuple[int, ...]
+    forced: tuple[int, ...]
+    left: tuple[int, ...]
+
+    @classmethod
+    def of(cls, report: Mapping[str, Sequence[int]]) -> StopReport:
+        """From the three lists of pids."""
+        return cls(tuple(report["ended"]), tuple(report["forced"]), tuple(report["left"]))

@@ -8,7 +8,6 @@ import json
 from asyncio import Future
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +26,7 @@ from .items import (
     Lost,
     Output,
     Resized,
+    StopReport,
     Stream,
     Superseded,
 )
@@ -52,18 +52,6 @@ __all__ = [
 
 PIECE = 32 * 1024  # of input in one frame
 ACK_SHARE = 4  # acknowledged at the latest after this part of the window
-
-
-@dataclass(frozen=True, slots=True)
-class StopReport:
-    """How the ending of a process tree went, by process ids.
-
-    ``forced`` are those that needed SIGKILL; ``left`` are still there, such as another user's.
-    """
-
-    ended: tuple[int, ...]
-    forced: tuple[int, ...]
-    left: tuple[int, ...]
 
 
 class KeeperLink:
@@ -287,9 +275,7 @@ class KeeperLink:
 
         On a terminal SIGHUP goes with SIGTERM. It goes on if the link is lost.
         """
-        report = await self._request(Frame.STOP, grace)
-        ended, forced, left = (tuple(report[name]) for name in ("ended", "forced", "left"))
-        return StopReport(ended, forced, left)
+        return StopReport.of(await self._request(Frame.STOP, grace))
 
     async def foreground(self) -> Foreground:
         """The process group that owns the terminal.

@@ -13,6 +13,8 @@ from .styles import PLAIN, row_ansi, sgr
 PLAIN_STATE = b"\x1b[r\x1b[?6l\x1b[4l\x1b(B\x1b[0m"
 CLEAR = PLAIN_STATE + b"\x1b[H\x1b[2J"
 LINE_DRAWING, ASCII = b"\x1b(0", b"\x1b(B"
+KEEPS_WRAP = "P@LMSTJKXgmhl"
+"""The final bytes of the CSI sequences that leave a pending wrap pending."""
 TAIL = 4096
 """Bytes of the last output that are remembered, for what a back end doesn't tell of its state."""
 

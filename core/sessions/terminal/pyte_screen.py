@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from ...protocol.screen import Row, row_text
+from .grid import KEEPS_WRAP
 from .pyte_cells import cell_width
 from .pyte_drawing import Drawing
 from .styles import apply_sgr, sgr
@@ -17,8 +18,6 @@ _ITEM = re.compile(
     "|\x1b\\(?(.)"  # 5: other escapes
     "|([\b\t\n\r])"  # 6: controls; the others do nothing
 )
-_KEEPS_WRAP = frozenset("P@LMSTJKXgmhl")
-"""CSI sequences that leave a pending wrap pending."""
 
 
 _CSI: Mapping[str, Callable[[Drawing, int], None]] = {
@@ -94,7 +93,7 @@ class PyteGrid:
         if final == "m":
             screen.style = apply_sgr(screen.style, parameters)
             return
-        if final not in _KEEPS_WRAP:
+        if final not in KEEPS_WRAP:
             screen.wrap_next = False
         numbers = [_number(part) for part in parameters.split(";")]
         if final in "Hf":

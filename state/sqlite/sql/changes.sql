@@ -34,9 +34,9 @@ DELETE FROM attention_items WHERE session_id = ?;
 DELETE FROM snapshots WHERE session_id = ?;
 
 -- name: add_status
+-- The session's id comes first and last.
 INSERT INTO status_history (session_id, place, at, lifecycle, activity, source, evidence)
-SELECT ?1, coalesce(max(place), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM status_history
-WHERE session_id = ?1;
+SELECT ?, coalesce(max(place), 0) + 1, ?, ?, ?, ?, ? FROM status_history WHERE session_id = ?;
 
 -- name: save_item
 INSERT OR REPLACE INTO attention_items (

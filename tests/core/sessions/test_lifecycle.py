@@ -72,7 +72,11 @@ def test_moves(state: Lifecycle, event: LifecycleEvent, after: Lifecycle) -> Non
         (Lifecycle.RUNNING, ProcessEnded(code=0), Lifecycle.EXITED),
         (Lifecycle.RUNNING, ProcessEnded(code=3), Lifecycle.CRASHED),
         (Lifecycle.RUNNING, ProcessEnded(signal=SIGTERM), Lifecycle.CRASHED),
-        (Lifecycle.RUNNING, ProcessEnded(signal=SIGTERM, sent=frozenset({SIGTERM})), Lifecycle.EXITED),
+        (
+            Lifecycle.RUNNING,
+            ProcessEnded(signal=SIGTERM, sent=frozenset({SIGTERM})),
+            Lifecycle.EXITED,
+        ),
         (Lifecycle.RUNNING, ProcessEnded(), Lifecycle.CRASHED),  # nobody could tell how
         # Claude answers SIGTERM with 143, Gemini and opencode SIGHUP with 1: we asked for it.
         (Lifecycle.STOPPING, ProcessEnded(code=143), Lifecycle.EXITED),

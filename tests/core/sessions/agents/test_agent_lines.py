@@ -91,7 +91,9 @@ def test_multi_line_string_that_ends_on_its_own_line() -> None:
 
 keys = st.text("abcdefgh_-", min_size=1, max_size=5)
 scalars = st.one_of(
-    st.integers(0, 9), st.booleans(), st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=9)
+    st.integers(0, 9),
+    st.booleans(),
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=9),
 )
 
 

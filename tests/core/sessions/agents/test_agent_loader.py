@@ -76,7 +76,12 @@ def test_command_alone_makes_an_agent() -> None:
     assert catalog.faults == ()
     mine = catalog.definitions["mine"]
     assert (mine.name, mine.command, mine.transport) == ("mine", ("my-agent",), "pty")
-    assert (mine.shown, mine.has_rules, mine.readable, mine.resumable) == ("mine", False, False, False)
+    assert (mine.shown, mine.has_rules, mine.readable, mine.resumable) == (
+        "mine",
+        False,
+        False,
+        False,
+    )
     assert mine.prompt.pause == 0.25
     assert catalog.definitions["other"].command == ("another",)
     assert mine.origin == "settings, [agents.mine]"
@@ -139,7 +144,9 @@ def test_rules_replace_the_shipped_ones(tmp_path: Path) -> None:
 
 
 def test_rules_extend_the_shipped_ones(tmp_path: Path) -> None:
-    (tmp_path / "claude.toml").write_text("extend = true\n" + RULE + RULE.replace('"idle"', '"new"', 1))
+    (tmp_path / "claude.toml").write_text(
+        "extend = true\n" + RULE + RULE.replace('"idle"', '"new"', 1)
+    )
     claude, shipped = load(tmp_path).definitions["claude"], load().definitions["claude"]
     ids = [rule.id for rule in claude.screen_rules]
     assert ids[:2] == ["idle", "new"]
@@ -166,7 +173,9 @@ def test_bad_values_are_named_with_their_line(tmp_path: Path) -> None:
     file.write_text(
         'command = "x"\ntransport = "smoke"\n'
         + RULE.replace("'^ready$'", "'^ok', '(a+)+'")
-        + RULE.replace('activity = "idle"', 'activity = "needs_approval"').replace('"idle"', '"two"')
+        + RULE.replace('activity = "idle"', 'activity = "needs_approval"').replace(
+            '"idle"', '"two"'
+        )
         + RULE.replace('"idle"\nactivity', '"three"\nregion = "top:3"\nactivity')
     )
     message = only_fault(load(tmp_path))
@@ -236,7 +245,10 @@ def test_rules_that_are_no_list_are_told(tmp_path: Path) -> None:
         ({"activity": "idle"}, "expressions in any, all or ends"),
         ({"any": ["x"]}, "an activity, or hold = true"),
         ({"any": ["x"], "activity": "idle", "hold": True}, "not both"),
-        ({"any": ["x"], "activity": "idle", "kind": "trust"}, "Only needs_approval and needs_answer"),
+        (
+            {"any": ["x"], "activity": "idle", "kind": "trust"},
+            "Only needs_approval and needs_answer",
+        ),
         (
             {"any": ["x"], "activity": "needs_answer", "kind": "question", "text": ["x"]},
             r"\(\?P<text>...\)",
@@ -260,7 +272,9 @@ def test_unusable_screen_rules_are_refused(rule: dict[str, Any], told: str) -> N
 
 def test_unusable_title_rule_is_refused() -> None:
     rules = [{"id": "r", "activity": "idle"}]
-    assert "A title rule has" in only_fault(load(config={"m": {"command": "x", "title_rules": rules}}))
+    assert "A title rule has" in only_fault(
+        load(config={"m": {"command": "x", "title_rules": rules}})
+    )
 
 
 def test_resume_expression_needs_its_group() -> None:

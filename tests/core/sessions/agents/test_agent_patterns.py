@@ -14,7 +14,16 @@ from quarterdeck.core.sessions.agents.patterns import (
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+", "(a*)*b", "(?:x+y?)*", "((a+)b?){2,}", "(?P<n>[ab]+)+", "(a|b+)*", r"(\w+\s*)+$", "((a+))*"],
+    [
+        "(a+)+",
+        "(a*)*b",
+        "(?:x+y?)*",
+        "((a+)b?){2,}",
+        "(?P<n>[ab]+)+",
+        "(a|b+)*",
+        r"(\w+\s*)+$",
+        "((a+))*",
+    ],
 )
 def test_nested_repetition_is_refused(pattern: str) -> None:
     assert has_nested_repetition(pattern)
@@ -54,7 +63,9 @@ def test_compiled_pattern_passes() -> None:
     assert compile_pattern(pattern) is pattern
 
 
-@pytest.mark.parametrize("value", ["", None, 3, ["a"], "a" * (PATTERN_LIMIT + 1), "(", "[a", "(?P<x)"])
+@pytest.mark.parametrize(
+    "value", ["", None, 3, ["a"], "a" * (PATTERN_LIMIT + 1), "(", "[a", "(?P<x)"]
+)
 def test_what_is_no_expression_is_refused(value: object) -> None:
     with pytest.raises(PydanticCustomError):
         compile_pattern(value)
@@ -72,7 +83,14 @@ def test_shipped_rules_are_quick_on_hostile_screens() -> None:
     from quarterdeck.core.sessions.status.bottom import bottom_of
     from quarterdeck.core.sessions.status.matching import RuleBook
 
-    pieces = ["─" * 390, "❯ " + "1. " * 120, " " * 390, "■ " + "a" * 380, "› " * 190, "● API Error: " * 25]
+    pieces = [
+        "─" * 390,
+        "❯ " + "1. " * 120,
+        " " * 390,
+        "■ " + "a" * 380,
+        "› " * 190,
+        "● API Error: " * 25,
+    ]
     screens = [[piece] * 60 for piece in pieces]
     screens.append([pieces[number % len(pieces)] for number in range(60)])
     for definition in load_agents().definitions.values():

@@ -71,7 +71,10 @@ class Against(RuleBasedStateMachine):
     def raise_one(self, session: str, draft: Draft) -> None:
         self.take(list(self.queue.raise_item(session, draft, self.now)))
 
-    @rule(session=sessions, wanted=st.lists(drafts, max_size=2, unique_by=lambda each: each.request_id))
+    @rule(
+        session=sessions,
+        wanted=st.lists(drafts, max_size=2, unique_by=lambda each: each.request_id),
+    )
     def sync(self, session: str, wanted: list[Draft]) -> None:
         self.take(list(self.queue.sync(session, wanted, self.now)))
         kept = {draft.request_id for draft in wanted}
@@ -147,7 +150,5 @@ def test_order_does_not_depend_on_the_order_of_raising(wanted: list[Draft]) -> N
         queue = AttentionQueue(100)
         for number, draft in enumerate(order):
             queue.raise_item(f"s{number}", draft, NOW)
-        outcomes.append(
-            [(item.kind, item.priority, item.deadline) for item in queue.items(NOW)]
-        )
+        outcomes.append([(item.kind, item.priority, item.deadline) for item in queue.items(NOW)])
     assert outcomes[0] == outcomes[1]

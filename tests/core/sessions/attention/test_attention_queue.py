@@ -96,7 +96,11 @@ def test_answer_closes_and_is_kept(queue: AttentionQueue) -> None:
     change = queue.answer(item.item_id, "allow_once", "ada", at(42))
     assert change.what is ChangeKind.CLOSED
     closed = change.item
-    assert (closed.state, closed.answer, closed.answered_by) == (ItemState.ANSWERED, "allow_once", "ada")
+    assert (closed.state, closed.answer, closed.answered_by) == (
+        ItemState.ANSWERED,
+        "allow_once",
+        "ada",
+    )
     assert closed.closed_at == at(42)
     assert len(queue) == 0
     assert queue.raise_item("s", draft(), at(43)) == []  # its dialog is still being repainted

@@ -37,7 +37,9 @@ class Driver:
     def moment(self) -> i.Moment:
         return i.Moment(self.now, BORN + timedelta(seconds=self.now))
 
-    def feed(self, observed: Callable[..., i.Observation], *args: Any, **fields: Any) -> Status | None:
+    def feed(
+        self, observed: Callable[..., i.Observation], *args: Any, **fields: Any
+    ) -> Status | None:
         status = self.detector.feed(observed(self.moment(), *args, **fields))
         if status is not None:
             self.changes.append(status)

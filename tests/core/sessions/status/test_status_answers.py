@@ -104,7 +104,10 @@ def test_choice(
     ],
 )
 def test_words(
-    stem: str, keys: list[bytes], dialog: Callable[[str], Dialog], agents: dict[str, AgentDefinition]
+    stem: str,
+    keys: list[bytes],
+    dialog: Callable[[str], Dialog],
+    agents: dict[str, AgentDefinition],
 ) -> None:
     answer = " a shade\nof\tgreen "
     assert sent(answer_keys(agents[agent_of(stem)], dialog(stem), text=answer)) == keys
@@ -154,7 +157,10 @@ def test_meaning_that_is_not_offered(
     dialog: Callable[[str], Dialog], agents: dict[str, AgentDefinition]
 ) -> None:
     """A trust dialog has no "always"; and a question means neither yes nor no."""
-    for stem, meaning in (("claude-trust-dialog", "allow_always"), ("claude-question", "allow_once")):
+    for stem, meaning in (
+        ("claude-trust-dialog", "allow_always"),
+        ("claude-question", "allow_once"),
+    ):
         with pytest.raises(AnswerNotOffered):
             answer_keys(agents["claude"], dialog(stem), choice=meaning)
 
@@ -176,11 +182,15 @@ def test_answer_speaks_the_terminals_modes(
     modes = Modes(application_cursor=True, keyboard_flags=7)
     steps = answer_keys(agents["claude"], dialog("claude-trust-dialog"), choice="2", modes=modes)
     assert sent(steps) == [b"\x1bOB", ENTER]
-    steps = answer_keys(agents["gemini"], dialog("gemini-permission-shell"), choice="reject", modes=modes)
+    steps = answer_keys(
+        agents["gemini"], dialog("gemini-permission-shell"), choice="reject", modes=modes
+    )
     assert sent(steps) == [b"\x1b[27u"]
 
 
-def test_options_beyond_nine_are_reached_by_arrows(agents: dict[str, AgentDefinition], drive: Drive) -> None:
+def test_options_beyond_nine_are_reached_by_arrows(
+    agents: dict[str, AgentDefinition], drive: Drive
+) -> None:
     lines = ["─" * 40, " ☐ Many", "Which?", "❯ 1. a", *(f"  {n}. b{n}" for n in range(2, 13)),
              "Enter to select · ↑/↓ to navigate · Esc to cancel"]  # fmt: skip
     session = drive("claude")

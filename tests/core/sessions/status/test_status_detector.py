@@ -299,7 +299,9 @@ def test_transcript_viewer_changes_nothing(drive: Drive, recording: Read) -> Non
     session = drive("claude")
     session.show(recording("claude-permission-bash"))
     before = session.status
-    session.screen("● I will do that.", "  Do you want to proceed?", "  Showing detailed transcript")
+    session.screen(
+        "● I will do that.", "  Do you want to proceed?", "  Showing detailed transcript"
+    )
     session.wait(60)
     assert session.status == before
 
@@ -531,7 +533,9 @@ def test_restored_idle_does_not_turn_into_a_finished_turn(drive: Drive, recordin
     seen = drive("claude", restored=Status(activity=Activity.IDLE, since=before.status.since))
     seen.show(recording("claude-finished"))
     assert seen.activity is Activity.IDLE
-    unseen = drive("gemini", restored=Status(activity=Activity.TURN_DONE, since=before.status.since))
+    unseen = drive(
+        "gemini", restored=Status(activity=Activity.TURN_DONE, since=before.status.since)
+    )
     unseen.show(recording("gemini-finished"))
     assert unseen.activity is Activity.TURN_DONE
 

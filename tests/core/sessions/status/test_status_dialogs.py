@@ -24,7 +24,14 @@ def read(lines: list[str], made: ScreenRule | None = None) -> Dialog:
     return read_dialog(made or rule(start="^Run"), lines, Meanings())
 
 
-LINES = ["Run this?", "  $ rm -rf build", "❯ 1. Yes", "  2. Yes, always", "  3. No", "Enter to select"]
+LINES = [
+    "Run this?",
+    "  $ rm -rf build",
+    "❯ 1. Yes",
+    "  2. Yes, always",
+    "  3. No",
+    "Enter to select",
+]
 
 
 def test_dialog() -> None:
@@ -94,7 +101,9 @@ def test_wrapped_label_is_joined_and_descriptions_are_dropped() -> None:
 
 
 def test_columns_and_hotkeys_are_no_part_of_a_label() -> None:
-    dialog = read(["Run", "› 1. Yes (y)", "  2. Later      when there is time", "  3. No (esc)", "end"])
+    dialog = read(
+        ["Run", "› 1. Yes (y)", "  2. Later      when there is time", "  3. No (esc)", "end"]
+    )
     assert [(each.label, each.hotkey) for each in dialog.options] == [
         ("Yes", "y"), ("Later", None), ("No", "esc"),
     ]  # fmt: skip

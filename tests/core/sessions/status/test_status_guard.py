@@ -20,14 +20,19 @@ def status(activity: Activity, request: Request | None = None) -> Status:
 
 
 def code_of(
-    definition: AgentDefinition, lifecycle: Lifecycle, activity: Activity, request: Request | None = None
+    definition: AgentDefinition,
+    lifecycle: Lifecycle,
+    activity: Activity,
+    request: Request | None = None,
 ) -> str:
     with pytest.raises(QuarterdeckError) as caught:
         guard_prompt(definition, lifecycle, status(activity, request))
     return caught.value.code
 
 
-@pytest.mark.parametrize("activity", set(Activity) - {Activity.UNKNOWN, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER})
+@pytest.mark.parametrize(
+    "activity", set(Activity) - {Activity.UNKNOWN, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER}
+)
 def test_prompt_goes_through_and_will_be_verified(activity: Activity) -> None:
     assert guard_prompt(WITH_RULES, RUNNING, status(activity)) is Delivery.VERIFIED
 

@@ -48,7 +48,9 @@ RESTING = {
 CASES = [(agent, stem) for agent in RESTING for stem in dialogs_of(agent)]
 
 
-@pytest.mark.parametrize("prefix", ["", "  ", "  ⎿  ", "> "], ids=["plain", "indented", "tool", "quote"])
+@pytest.mark.parametrize(
+    "prefix", ["", "  ", "  ⎿  ", "> "], ids=["plain", "indented", "tool", "quote"]
+)
 @pytest.mark.parametrize(("agent", "stem"), CASES, ids=[stem for _, stem in CASES])
 def test_dialog_quoted_in_the_transcript_is_none(
     agent: str,
@@ -143,10 +145,18 @@ def test_whole_dialog_typed_into_the_box_changes_nothing(
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
 @pytest.mark.parametrize(
     "shown",
-    ["esc to interrupt", "esc interrupt", "(esc to cancel, 3s)", "• Working (2s • esc to interrupt)"],
+    [
+        "esc to interrupt",
+        "esc interrupt",
+        "(esc to cancel, 3s)",
+        "• Working (2s • esc to interrupt)",
+    ],
 )
 def test_words_of_work_in_the_transcript_are_no_work(
-    agent: str, shown: str, agents: dict[str, AgentDefinition], recording: Callable[[str], Recording]
+    agent: str,
+    shown: str,
+    agents: dict[str, AgentDefinition],
+    recording: Callable[[str], Recording],
 ) -> None:
     resting = recording(RESTING[agent])
     at = box_start(agent, resting.lines)

@@ -35,7 +35,9 @@ def claim(source: Source, activity: Activity, at: float = 0.0, **more: Any) -> C
 NOTHING = claim(S.PROCESS, A.UNKNOWN)
 
 
-def rule(*claims: Claim, now: float = 0.0, pulse: Pulse | None = None, **timing: float) -> Judgement:
+def rule(
+    *claims: Claim, now: float = 0.0, pulse: Pulse | None = None, **timing: float
+) -> Judgement:
     return judge([*claims, NOTHING], now, Timing(**timing), pulse or Pulse())
 
 
@@ -146,7 +148,10 @@ def test_output_alone_never_contradicts() -> None:
 
 
 def test_approval_and_answer_do_not_contradict_each_other() -> None:
-    claims = (claim(S.OSC7501, A.NEEDS_ANSWER), claim(S.SCREEN, A.NEEDS_APPROVAL, kind=DialogKind.PERMISSION))
+    claims = (
+        claim(S.OSC7501, A.NEEDS_ANSWER),
+        claim(S.SCREEN, A.NEEDS_APPROVAL, kind=DialogKind.PERMISSION),
+    )
     assert rule(*claims, now=1e6).winner.source is S.OSC7501
 
 
@@ -157,7 +162,9 @@ def test_dialogs_that_are_never_reported_need_little_patience(kind: DialogKind) 
 
 
 @pytest.mark.parametrize("source", [S.TITLE, S.SIDE_CHANNEL])
-@pytest.mark.parametrize("seen", [A.NEEDS_APPROVAL, A.NEEDS_ANSWER, A.ERRORED, A.LIMITED, A.TURN_DONE])
+@pytest.mark.parametrize(
+    "seen", [A.NEEDS_APPROVAL, A.NEEDS_ANSWER, A.ERRORED, A.LIMITED, A.TURN_DONE]
+)
 def test_coarse_idle_lets_the_screen_say_more(source: Source, seen: Activity) -> None:
     judgement = rule(claim(source, A.IDLE), claim(S.SCREEN, seen))
     assert judgement.winner.source is S.SCREEN
@@ -205,7 +212,9 @@ def test_judging_is_sound(found: list[Claim], now: float, timing: Timing, pulse:
     winners = [each for each in judgement.claims if each.verdict is Verdict.WINS]
     assert [each.claim for each in winners] == [judgement.winner]
     assert judgement.wake_at is None or judgement.wake_at > now
-    objected = [each for each in judgement.claims if each.verdict not in {Verdict.WINS, Verdict.OUTRANKED}]
+    objected = [
+        each for each in judgement.claims if each.verdict not in {Verdict.WINS, Verdict.OUTRANKED}
+    ]
     assert all(each.why for each in objected)
 
 

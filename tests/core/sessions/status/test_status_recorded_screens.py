@@ -79,9 +79,7 @@ def test_screen_shows_its_state_without_its_title(
 ) -> None:
     """Titles can be switched off; the screen alone must never claim another kind of thing."""
     shown = recording(path.stem)
-    status = check_screen(
-        agents[agent_of(path.stem)], "", shown.lines, dead=shown.dead
-    ).status
+    status = check_screen(agents[agent_of(path.stem)], "", shown.lines, dead=shown.dead).status
     activity, kind = expected(path.stem)
     streams_unmarked = {"codex-working"}  # while its text streams only the title says that it works
     if path.stem in streams_unmarked or path.stem.startswith("practice-flooder"):

@@ -65,10 +65,10 @@ def test_other_command_in_the_same_dialog_is_another_request(drive: Drive, recor
         assert session.detector.still_open(session.request.request_id, lines) is None
 
 
-@pytest.mark.parametrize(("before", "after"), [("sleep 5s", "sleep 500s"), ("at 12:00", "at 13:00")])
-def test_times_in_a_command_count(
-    drive: Drive, recording: Read, before: str, after: str
-) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [("sleep 5s", "sleep 500s"), ("at 12:00", "at 13:00")]
+)
+def test_times_in_a_command_count(drive: Drive, recording: Read, before: str, after: str) -> None:
     shown = recording("claude-permission-bash").lines
     session = drive("claude")
     session.screen(*(line.replace("echo hello > hello.txt", before) for line in shown))

@@ -1,0 +1,87 @@
+"""Where commits run: off the loop when the disk is slow, back only when it was quick for long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.core.base.clock import ManualClock
+from quarterdeck.state.sqlite.pace import (
+    DWELL_SECONDS,
+    QUICK_IN_ROW,
+    SLOW_IN_WINDOW,
+    WINDOW,
+    Mode,
+    Pace,
+)
+
+SLOW, MIDDLING, QUICK = 9.0, 2.0, 0.1
+
+
+@pytest.fixture
+def pace(clock: ManualClock) -> Pace:
+    return Pace(clock)
+
+
+def note(pace: Pace, milliseconds: float, times: int = 1) -> Mode:
+    for _ in range(times):
+        pace.note(milliseconds)
+    return pace.mode
+
+
+def test_a_quick_disk_is_written_inline(pace: Pace) -> None:
+    assert pace.mode is Mode.INLINE
+    assert note(pace, MIDDLING, 1_000) is Mode.INLINE
+
+
+def test_a_single_slow_commit_changes_nothing(pace: Pace) -> None:
+    for _ in range(20):
+        note(pace, SLOW)
+        assert note(pace, QUICK, WINDOW // SLOW_IN_WINDOW + 10) is Mode.INLINE
+
+
+def test_a_few_slow_commits_of_the_last_ones_move_the_writer_to_the_thread(pace: Pace) -> None:
+    for _ in range(SLOW_IN_WINDOW - 1):
+        assert note(pace, SLOW) is Mode.INLINE
+        note(pace, QUICK, 10)
+    assert note(pace, SLOW) is Mode.THREAD
+
+
+def test_the_writer_stays_on_the_thread_until_both_time_and_commits_have_passed(
+    pace: Pace, clock: ManualClock
+) -> None:
+    note(pace, SLOW, SLOW_IN_WINDOW)
+    assert note(pace, QUICK, 10 * QUICK_IN_ROW) is Mode.THREAD, "too early"
+    clock.advance(DWELL_SECONDS)
+    note(pace, MIDDLING)
+    assert note(pace, QUICK, QUICK_IN_ROW - 1) is Mode.THREAD, "too few in a row"
+    assert note(pace, QUICK) is Mode.INLINE
+    assert pace.switches == 2
+
+
+def test_after_coming_back_the_judgement_starts_afresh(pace: Pace, clock: ManualClock) -> None:
+    note(pace, SLOW, SLOW_IN_WINDOW)
+    clock.advance(DWELL_SECONDS)
+    note(pace, QUICK, QUICK_IN_ROW)
+    assert note(pace, SLOW, SLOW_IN_WINDOW - 1) is Mode.INLINE
+    assert note(pace, SLOW) is Mode.THREAD
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_pinned_mode_is_never_left(clock: ManualClock, mode: Mode) -> None:
+    pace = Pace(clock, mode)
+    note(pace, SLOW, 500)
+    clock.advance(DWELL_SECONDS)
+    assert note(pace, QUICK, 500) is mode
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 2)), max_size=2_000))
+def test_it_never_flaps(commits: list[tuple[float, float]]) -> None:
+    clock = ManualClock()
+    pace = Pace(clock)
+    for milliseconds, seconds in commits:
+        clock.advance(seconds)
+        pace.note(milliseconds)
+    # Every stay on the thread lasts for the dwell time.
+    assert pace.switches <= 2 * (clock.monotonic() / DWELL_SECONDS) + 1

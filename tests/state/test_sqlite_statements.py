@@ -1,0 +1,90 @@
+"""The loader of named statements and of numbered migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.state.sqlite.statements import (
+    HERE,
+    load_migrations,
+    load_statements,
+    parse_statements,
+)
+
+
+def test_statements_are_found_by_their_names() -> None:
+    text = "-- about the file\n\n-- name: one\nSELECT 1;\n\n-- name: two_b\n-- why\nSELECT\n  2;\n"
+    assert parse_statements(text, "x.sql") == {"one": "SELECT 1", "two_b": "SELECT\n  2"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;",
+        "-- name: a\nSELECT 1; SELECT 2;",
+        "-- name: a\nSELECT 1",
+        "-- name: a\n-- name: b\nSELECT 1;",
+    ],
+)
+def test_a_file_with_a_fault_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ValueError, match=r"x\.sql: a"):
+        parse_statements(text, "x.sql")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((HERE / "sql").glob("*.sql"))])
+def test_every_shipped_statement_fits_the_schema(name: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    try:
+        for _, sql in load_migrations():
+            connection.executescript(sql)
+        statements = load_statements(name)
+        assert statements
+        for sql in statements.values():
+            values = [None] * sql.count("?") if "?" in sql else dict.fromkeys(NAMES)
+            connection.execute(f"EXPLAIN {sql}", values)
+    finally:
+        connection.close()
+
+
+NAMES = ("after", "session", "types", "limit", "keep", "edge", "slice", "names")
+
+
+def test_no_read_of_one_session_goes_through_all_of_them() -> None:
+    connection = sqlite3.connect(":memory:")
+    try:
+        for _, sql in load_migrations():
+            connection.executescript(sql)
+        wanted = {
+            "reads": ("snapshot", "history", "reply"),
+            "changes": ("add_status", "remove_session", "remove_history", "remove_items"),
+        }
+        for name, statements in wanted.items():
+            for statement in statements:
+                sql = load_statements(name)[statement]
+                values = ["x"] * sql.count("?")
+                plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+                steps = " ".join(row[3] for row in plan)
+                assert "SEARCH" in steps, statement
+                assert "SCAN" not in steps, statement
+    finally:
+        connection.close()
+
+
+def test_migrations_come_in_order(tmp_path: Path) -> None:
+    (tmp_path / "0002_b.sql").write_text("B")
+    (tmp_path / "0001_a.sql").write_text("A")
+    (tmp_path / "notes.txt").write_text("no migration")
+    assert load_migrations(tmp_path) == [("0001_a.sql", "A"), ("0002_b.sql", "B")]
+
+
+@pytest.mark.parametrize("names", [["0002_b.sql"], ["0001_a.sql", "0003_c.sql"], ["1_a.sql"]])
+def test_migrations_with_a_gap_or_another_name_are_refused(
+    tmp_path: Path, names: list[str]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("")
+    with pytest.raises(ValueError, match=names[-1]):
+        load_migrations(tmp_path)
