@@ -46,8 +46,8 @@ SESSION = Group(
                 Option("--no-start", "only create it", FLAG),
                 Option("--env", "an environment entry of its own", metavar="K=V", many=True),
                 Option("--arg", "an argument for the agent, after its own", metavar="X", many=True),
-                Option("--cols", "width of its terminal, in cells", WHOLE, 120),
-                Option("--lines", "height of its terminal, in cells", WHOLE, 40),
+                Option("--cols", "width of its terminal, in cells (120)", WHOLE, metavar="N"),
+                Option("--lines", "height of its terminal, in cells (40)", WHOLE, metavar="N"),
             ),
             (
                 "quarterdeck session new fix-login --agent claude",
@@ -150,7 +150,11 @@ SESSION = Group(
             "Give this terminal to a session, until the leave key or its end.",
             "attaching:attach",
             (NAME,),
-            (Option("--leave", "the key that leaves it", default="ctrl+]", metavar="KEY"),),
+            (
+                Option(
+                    "--leave", "the key that leaves it (ctrl+], or [ui] leave_key)", metavar="KEY"
+                ),
+            ),
             ("quarterdeck session attach fix-login",),
         ),
         Command(
@@ -243,10 +247,10 @@ AGENT = Group(
         Command(
             "check",
             "Replay a recorded screen or stream through an agent's status rules.",
-            "agents:check",
+            "checking:check",
             (Argument("FILE", "the recording; - reads stdin"),),
             (
-                Option("--agent", "whose rules", metavar="NAME", complete="agent"),
+                Option("--agent", "whose rules (every agent's)", metavar="NAME", complete="agent"),
                 Option("--stream", "it is a terminal's bytes, not a screen's text", FLAG),
                 Option("--title", "the terminal's title, beside a screen", metavar="TEXT"),
                 Option("--cols", "width of the terminal of a stream", WHOLE, 120),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,8 @@ def _ask(ctx: typer.Context, kind: str, key: str) -> list[Message]:
 def _answer(ctx: typer.Context, kind: str) -> Message:
     """The engine's answer; nothing if it can't be had at once: a tab never shows a fault."""
     try:
-        link = Link.open(Invocation(_given(ctx)).place.socket, PATIENCE)
-        try:
+        with closing(Link.open(Invocation(_given(ctx)).place.socket, PATIENCE)) as link:
             return link.call(kind, patience=PATIENCE)
-        finally:
-            link.close()
     except Exception:  # noqa: BLE001  # whatever it is, the shell must not see it
         return {}
 

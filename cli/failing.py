@@ -39,7 +39,7 @@ def refusal(error: dict[str, Any]) -> CliFault:
     return Refused(error)
 
 
-def has_code(error: Exception, *codes: str) -> bool:
+def has_code(error: BaseException, *codes: str) -> bool:
     """Whether ``error`` is a fault with one of these codes; needs no fault class to be loaded."""
     return getattr(error, "code", None) in codes
 

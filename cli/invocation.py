@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .link import PATIENCE, Link, Message
@@ -22,9 +23,16 @@ class Invocation:
     def place(self) -> Place:
         """Where the engine is."""
         if self._place is None:
-            given = (self.values.get(key) for key in ("state_dir", "config", "profile", "path"))
-            self._place = locate(*given)
+            self._place = locate(*self._given())
         return self._place
+
+    @property
+    def bare_place(self) -> Place:
+        """The same as far as it is known without reading the configuration."""
+        return locate(*self._given(), read=False)
+
+    def _given(self) -> Iterator[str | None]:
+        return (self.values.get(key) for key in ("state_dir", "config", "profile", "path"))
 
     @property
     def link(self) -> Link:

@@ -13,7 +13,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
-from .failing import fault, no_engine, refusal
+from .failing import fault, has_code, no_engine, refusal
 
 Message = dict[str, Any]
 
@@ -86,8 +86,10 @@ class Link:
         except OSError as error:
             stream.close()
             raise no_engine(f"No engine answers at {path}: {error.strerror or error}.") from error
-        except BaseException:
+        except BaseException as error:
             stream.close()
+            if has_code(error, "link_closed"):
+                raise no_engine(f"The engine at {path} has just left.") from error
             raise
         return link
 
@@ -98,8 +100,10 @@ class Link:
         answer = self.receive(patience)
         if answer is None:
             raise fault("engine_silent", f"The engine at {self.path} did not greet back.")
+        if answer["kind"] == "reply":
+            raise refusal(answer["error"])
         if answer["kind"] != "welcome":
-            raise no_engine(f"The engine at {self.path} is leaving: {answer.get('reason')}.")
+            raise no_engine(f"The engine at {self.path} refused the link: {answer.get('reason')}.")
         self.engine = answer["engine"]
 
     def send(self, message: Message) -> None:
@@ -139,20 +143,26 @@ class Link:
         except OSError as error:
             raise _closed(error.strerror or str(error)) from error
         except ValueError as error:
-            raise _closed(f"it can't be understood: {error}") from error
+            text = f"The engine at {self.path} can't be understood: {error}."
+            raise fault("link_broken", text) from error
         if not data:
             raise _closed("it closed the link")
 
     def call(
-        self, kind: str, payload: Message | None = None, patience: float = PATIENCE
+        self,
+        kind: str,
+        payload: Message | None = None,
+        patience: float = PATIENCE,
+        *,
+        forget: bool = False,
     ) -> Message:
-        """The result of a command.
+        """The result of a command; with ``forget``, what came before it is dropped.
 
         :raises CliFault: the engine's error; ``engine_silent`` after ``patience`` seconds.
         """
         sent = command(kind, payload or {})
         self.send(sent)
-        reply = self._reply(sent["id"], patience)
+        reply = self._reply(sent["id"], patience, forget=forget)
         if reply is None:
             raise fault("engine_silent", f"The engine did not answer {kind} in {patience:g} s.")
         if not reply["ok"]:
@@ -160,8 +170,8 @@ class Link:
         result: Message = reply["result"]
         return result
 
-    def _reply(self, command_id: str, patience: float) -> Message | None:
-        """The reply to a command; what else comes meanwhile is kept for ``receive``."""
+    def _reply(self, command_id: str, patience: float, *, forget: bool) -> Message | None:
+        """The reply to a command; what else comes meanwhile is kept for ``receive``, or dropped."""
         until = time.monotonic() + patience
         others: list[Message] = []
         try:
@@ -171,11 +181,8 @@ class Link:
                 others.append(message)
             return None
         finally:
-            self._came.extendleft(reversed(others))
-
-    def forget(self) -> None:
-        """Drop what came and was not received yet."""
-        self._came.clear()
+            if not forget:
+                self._came.extendleft(reversed(others))
 
     def close(self) -> None:
         """Close the link."""

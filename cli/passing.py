@@ -38,7 +38,7 @@ class Passage:
         """Drawing passes."""
         self._passed += piece
 
-    def synchronize(self, *, begin: bool) -> None:
+    def synchronize(self, begin: bool) -> None:
         """Synchronized output passes."""
         self._passed += b"\x1b[?2026h" if begin else b"\x1b[?2026l"
 

@@ -1,7 +1,7 @@
 """Where an engine is: its state directory and its socket.
 
 The settings decide, as ``core.settings`` reads them; but that loads pydantic, for which a command
-that only asks an engine should not wait. So the one key that matters is read here by the same
+that only asks an engine should not wait. So the few keys that matter are read here by the same
 rules, which a test holds against the other.
 """
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 PROGRAM = "quarterdeck"
 FILE_NAME = "quarterdeck.toml"
 LOCK_NAME = "engine.lock"
-VARIABLE = "QUARTERDECK_STATE__DIR"
 
 
 class Place(NamedTuple):
@@ -57,16 +56,37 @@ def entered_socket(state_dir: Path) -> str | None:
 
 
 def locate(
-    state_dir: str | None, config: str | None, profile: str | None, project: str | None = None
+    state_dir: str | None,
+    config: str | None,
+    profile: str | None,
+    project: str | None = None,
+    *,
+    read: bool = True,
 ) -> Place:
-    """The place that the flags, the environment and the configuration name.
+    """The place that the flags, the environment and, if ``read``, the configuration name.
 
     :raises SettingsInvalid: if a configuration file can't be read.
     """
     start = _absolute(project or ".")
     file = _absolute(config) if config else None
-    given = state_dir or os.environ.get(VARIABLE) or _from_files(file, profile, start)
-    return Place(_absolute(given) if given else _own(), state_dir, file, profile, start)
+    place = Place(_own(), state_dir, file, profile, start)
+    given = state_dir or setting(place, "state", "dir", read=read)
+    return place._replace(state_dir=_absolute(given)) if given else place
+
+
+def setting(place: Place, section: str, key: str, *, read: bool = True) -> str | None:
+    """One setting as text, from the environment or, if ``read``, from files; ``None``: not set.
+
+    :raises SettingsInvalid: if a configuration file can't be read.
+    """
+    variable = os.environ.get(f"QUARTERDECK_{section}__{key}".upper())
+    if variable or not read:
+        return variable or None
+    files = [_read(path) for path in _files(place.config, place.project)]
+    # Profiles stand above all plain sections.
+    profiles = [_table(_table(one.get("profiles")).get(place.profile or "")) for one in files]
+    found = [_table(one.get(section)).get(key) for one in (*files, *profiles)]
+    return next((str(one) for one in reversed(found) if one is not None), None)
 
 
 def load(place: Place, **flags: Any) -> Loaded:
@@ -92,18 +112,10 @@ def _absolute(path: str) -> Path:
 
 def _own() -> Path:
     """The user's own state directory."""
-    # Start-up time: not needed where a flag says it.
+    # Start-up time: not needed by what asks no engine.
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path(PROGRAM, appauthor=False).absolute()
-
-
-def _from_files(config: Path | None, profile: str | None, start: Path) -> str | None:
-    """``[state] dir`` of the last file that has it; profiles stand above all plain sections."""
-    read = [_read(path) for path in _files(config, start)]
-    profiles = [_table(_table(one.get("profiles")).get(profile or "")) for one in read]
-    given = [_table(one.get("state")).get("dir") for one in (*read, *profiles)]
-    return next((str(one) for one in reversed(given) if one is not None), None)
 
 
 def _table(value: Any) -> Mapping[str, Any]:
@@ -111,7 +123,7 @@ def _table(value: Any) -> Mapping[str, Any]:
 
 
 def _files(config: Path | None, start: Path) -> Iterator[Path]:
-    # Start-up time: not needed where a flag says where the state is.
+    # Start-up time: as above.
     from platformdirs import user_config_path  # noqa: PLC0415
 
     users = user_config_path(PROGRAM, appauthor=False) / FILE_NAME

@@ -57,5 +57,9 @@ def _entries(section: BaseModel) -> Iterator[str]:
 
 
 def _example(value: Any) -> str:
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table.as_string()
     shown = str(value) if isinstance(value, Path) else value
     return tomlkit.item(shown).as_string()

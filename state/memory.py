@@ -208,20 +208,17 @@ class MemoryStore:
 
     def _write_all(self) -> None:
         while self._queue:
-            self._write(*self._queue.popleft())
+            changes, fault, future = self._queue.popleft()
+            if fault is None:
+                self._write(changes, future)
+            elif not future.done():
+                future.set_exception(fault)
         self._room.set()
 
-    def _write(
-        self,
-        changes: Sequence[Change],
-        fault: QuarterdeckError | None,
-        future: asyncio.Future[None],
-    ) -> None:
-        if self._planned:
-            fault = self._planned.popleft()
+    def _write(self, changes: Sequence[Change], future: asyncio.Future[None]) -> None:
         try:
-            if fault is not None:
-                raise fault
+            if self._planned:
+                raise self._planned.popleft()
             self._tables.apply(changes)
         except QuarterdeckError as error:
             if not future.done():

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
 from textual import events
-from textual.app import App
 from textual.filter import Monochrome, NoColor
-from textual.notifications import SeverityLevel
-from textual.screen import Screen
+from textual.geometry import Size
 
 from ..core.base.clock import SYSTEM_CLOCK, Clock
 from ..core.client.ports import Connector
 from .bridge import Bridge
-from .keys.actions import Context
-from .notifier import send_to_desktop
+from .host import HostApp
 from .pace import Pacing
-from .screens.base import MainScreen
 from .screens.deck import DeckScreen
 from .screens.log import LogScreen
 from .screens.small import SmallScreen, is_small
 
-T = TypeVar("T")
 MOUSE_MODES = (1000, 1003, 1015, 1006)
 MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in MOUSE_MODES)
 MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in MOUSE_MODES)
 """What Textual itself writes at its start and at its end."""
 
 
-
-class QuarterdeckApp(App[None], inherit_bindings=False):
+class QuarterdeckApp(HostApp, inherit_bindings=False):
     """The dashboard over an engine that ``connector`` finds or starts.
 
     ``directory`` is where new sessions are created first. ``keys`` gives actions other keys
@@ -40,7 +34,6 @@ class QuarterdeckApp(App[None], inherit_bindings=False):
     """
 
     TITLE = "quarterdeck"
-    ENABLE_COMMAND_PALETTE = False
     CSS_PATH: ClassVar[list[str]] = ["app.tcss", "dialogs.tcss"]  # type: ignore[assignment]  # as Textual allows
 
     def __init__(
@@ -68,18 +61,19 @@ class QuarterdeckApp(App[None], inherit_bindings=False):
         self._theme_kept = ""
         self._mouse = True
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the deck and reach for the engine."""
         self.add_mode("deck", partial(DeckScreen, self.bridge))
         self.add_mode("log", partial(LogScreen, self.bridge))
-        self.switch_mode("deck")
+        await self.switch_mode("deck")
+        self._mind_size(self.size)
         self.bridge.listeners.append(self._follow_preferences)
         self.spawn(self.bridge.link.run())
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""
         self.bridge.close()
-        await self.bridge.link.close()
+        await self.bridge.link.leave()
 
     def _follow_preferences(self) -> None:
         """Put theme and mouse in force; a theme that Textual no longer has is told of."""
@@ -103,59 +97,22 @@ class QuarterdeckApp(App[None], inherit_bindings=False):
             kept = [one for one in self._filters if not isinstance(one, NoColor | Monochrome)]
             self._filters = [*kept, NoColor() if self.native_ansi_color else Monochrome()]
 
-    # ---- what the bridge needs
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run ``work`` until it or the app ends."""
-        self.run_worker(work, exit_on_error=True)
-
-    def later(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` soon, as a message of the app."""
-        self.call_later(callback)
-
-    def tell(self, text: str, severity: SeverityLevel = "information", title: str = "") -> None:
-        """Show a short message; never as markup."""
-        self.notify(text, severity=severity, title=title, markup=False)
-
-    def open(self, dialog: Screen[T], then: Callable[[T | None], None] | None = None) -> None:
-        """Put a dialog on top."""
-        self.push_screen(dialog, then)
-
-    def perform(self, action: str) -> None:
-        """Carry out a named action on the main screen below any dialog."""
-        main = self.screen_stack[0]
-        if isinstance(main, MainScreen):
-            main.perform(action)
-
-    def contexts(self) -> Sequence[Context]:
-        """The contexts that are active on the main screen."""
-        main = self.screen_stack[0]
-        return main.contexts() if isinstance(main, MainScreen) else ()
-
-    def ring(self) -> None:
-        """Ring the terminal's bell."""
-        self.bell()
-
-    def write(self, sequence: str) -> None:
-        """Write a control sequence to the terminal, if there is one."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(sequence)
-
-    def desktop(self, text: str) -> None:
-        """Show a desktop notification."""
-        self.spawn(send_to_desktop(text))
-
-    # ---- the terminal around us
-
     def on_resize(self, event: events.Resize) -> None:
-        """Say so if there is no room."""
-        if is_small(*event.size) and not isinstance(self.screen, SmallScreen):
+        """Say so while there is no room."""
+        if self.current_mode in {"deck", "log"}:
+            self._mind_size(event.size)
+
+    def _mind_size(self, size: Size) -> None:
+        said = isinstance(self.screen, SmallScreen)
+        if is_small(*size) and not said:
             self.push_screen(SmallScreen())
+        elif said and not is_small(*size):
+            self.pop_screen()
 
     def on_app_blur(self) -> None:
         """Nobody looks."""
-        self.bridge.look(looking=False)
+        self.bridge.look(in_front=False)
 
     def on_app_focus(self) -> None:
         """The person is back."""
-        self.bridge.look(looking=True)
+        self.bridge.look(in_front=True)

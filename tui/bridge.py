@@ -58,8 +58,8 @@ class Host(Channels, Protocol):
         """The keymap's contexts that are active where the person is."""
         ...
 
-    def exit(self) -> None:
-        """End the dashboard."""
+    def exit(self, *, message: str | None = None) -> None:
+        """End the dashboard; ``message`` is left on the terminal."""
         ...
 
 
@@ -100,7 +100,8 @@ class Bridge:
         self.drafts: dict[str, str] = {}
         self.room = (80, 20)
         self.ready = False
-        self.looking = True
+        self._place = "deck"
+        self._in_front = True
         self._keys, self._preset = keys, preset
         self._told: set[str] = set()
         self._focus_sent: str | None = None
@@ -235,9 +236,10 @@ class Bridge:
 
     # ---- where the person looks
 
-    def look(self, *, looking: bool) -> None:
-        """Whether the person can see the deck: it is on top and the terminal has the focus."""
-        self.looking = looking
+    def look(self, *, place: str | None = None, in_front: bool | None = None) -> None:
+        """Which screen is shown, and whether the terminal has the focus."""
+        self._place = self._place if place is None else place
+        self._in_front = self._in_front if in_front is None else in_front
         self._focus_changed()
 
     def _focus_changed(self) -> None:
@@ -248,7 +250,8 @@ class Bridge:
             self._focus_alarm.set(self.pacing.focus)
 
     def _focus(self) -> str | None:
-        return self.deck.session_id if self.looking else None
+        seen = self._place == "deck" and self._in_front
+        return self.deck.session_id if seen else None
 
     def _send_focus(self) -> None:
         wanted = self._focus()

@@ -45,6 +45,7 @@ class Link:
         self._ended = asyncio.Event()
         self._reason = ""
         self._takeover = False
+        self._leaving = False
         self.client: Client | None = None
         self.state = LinkState(up=False, reason="connecting")
         self.on_event: Callable[[Event], None] = _ignore
@@ -57,10 +58,12 @@ class Link:
         return self.client.view if self.client is not None else None
 
     async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
+        """Connect, and connect again, until told to ``leave``."""
         attempt = 0
         while True:
             held = await self._hold()
+            if self._leaving:
+                return
             attempt = 1 if held >= STEADY_SECONDS else attempt + 1
             await self._pause(0.0 if self._takeover else self._retry.delay(attempt), attempt)
 
@@ -68,8 +71,12 @@ class Link:
         """Don't wait for the next attempt."""
         self._nudge.set()
 
-    async def close(self) -> None:
-        """Leave the engine."""
+    async def leave(self) -> None:
+        """Leave the engine for good."""
+        self._leaving = True
+        await self._close()
+
+    async def _close(self) -> None:
         if self.client is not None:
             await self.client.close()
 
@@ -84,7 +91,7 @@ class Link:
             return 0.0
         since = self._clock.monotonic()
         await self._ended.wait()
-        await self.close()
+        await self._close()
         return self._clock.monotonic() - since
 
     async def _open(self) -> None:

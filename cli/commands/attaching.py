@@ -18,10 +18,12 @@ from ..leaving import LeaveKey
 from ..link import CHUNK, Message, to_line
 from ..naming import find_session
 from ..passing import Passage
+from ..place import setting
 from ..presenting import ENDED, ending
 from ..printing import clean
 from ..realterm import RealTerminal, Signalled
 
+LEAVE_KEY = "ctrl+]"
 HINT_SECONDS = 3.0
 HOLD_SECONDS = 0.05
 """How long an unfinished key sequence may wait for its rest."""
@@ -40,9 +42,9 @@ class Outcome(Enum):
     GONE = 3
 
 
-def attach(invocation: Invocation, *, name: str, leave: str) -> int | None:
+def attach(invocation: Invocation, *, name: str, leave: str | None) -> int | None:
     """``session attach``."""
-    key = LeaveKey(leave)
+    key = LeaveKey(leave or setting(invocation.place, "ui", "leave_key") or LEAVE_KEY)
     terminal = RealTerminal()
     session = find_session(invocation, name)
     if session["lifecycle"] not in {"starting", "running", "stopping"}:

@@ -17,7 +17,7 @@ from ..template import config_template
 
 def show(invocation: Invocation) -> None:
     """``config show``."""
-    loaded = load(invocation.place)
+    loaded = load(invocation.bare_place)
     rows = [
         {"key": key, "value": value, "origin": str(origin)} for key, value, origin in loaded.rows()
     ]
@@ -31,7 +31,7 @@ def path(invocation: Invocation) -> None:
     """``config path``."""
     files = [
         {"kind": str(kind), "path": str(file), "exists": file.is_file()}
-        for kind, file in _files(invocation.place)
+        for kind, file in _files(invocation.bare_place)
     ]
     printer = invocation.printer
     rows = ((one["path"], one["kind"], "read" if one["exists"] else "not there") for one in files)
@@ -44,8 +44,10 @@ def _files(place: Place) -> list[tuple[Kind, Path]]:
 
 def check(invocation: Invocation) -> int | None:
     """``config check``; exit code 1 if there is a fault."""
-    files = [file for kind, file in _files(invocation.place) if kind is Kind.FILE or file.is_file()]
-    faults = [_as_json(one) for one in check_files(files)] or _later_faults(invocation.place)
+    files = [
+        file for kind, file in _files(invocation.bare_place) if kind is Kind.FILE or file.is_file()
+    ]
+    faults = [_as_json(one) for one in check_files(files)] or _later_faults(invocation.bare_place)
     invocation.printer.show(
         {"files": list(map(str, files)), "faults": faults},
         lambda: _say_faults(invocation, files, faults),
@@ -84,7 +86,7 @@ def _say_faults(invocation: Invocation, files: list[Path], faults: list[Message]
 
 def init(invocation: Invocation, *, user: bool, force: bool) -> None:
     """``config init``."""
-    (_, users), *_ = _files(invocation.place)
+    (_, users), *_ = _files(invocation.bare_place)
     target = users if user else Path.cwd() / FILE_NAME
     if target.exists() and not force:
         raise fault("exists", f"{target} is there already; --force overwrites it.")

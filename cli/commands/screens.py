@@ -57,7 +57,8 @@ def logs(invocation: Invocation, *, name: str, raw: bool, follow: bool, tail: in
     if follow:
         # Watched first and read then, so that nothing falls between the two.
         invocation.link.send({"kind": "watch", "session_id": session["id"], "mode": "bytes"})
-    found = invocation.call("session.logs", session_id=session["id"], limit=tail, raw=raw or None)
+    wish = {"session_id": session["id"], "limit": tail, "raw": raw}
+    found = invocation.link.call("session.logs", wish, forget=True)  # that is in the log
     printer = invocation.printer
     if not follow:
         printer.show(found, lambda: printer.piece(_showable(invocation, found["text"], raw)))
@@ -93,7 +94,6 @@ def _go_on(
     """Tell what comes until the session ends; what came before the log was read is in it."""
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     link = invocation.link
-    link.forget()
     try:
         while (message := link.receive(None)) is not None:
             if message["kind"] != "output" or message["session_id"] != session_id:
@@ -125,7 +125,7 @@ class PlainText:
         """Text, and drawing that is taken out later."""
         self._text += piece
 
-    def synchronize(self, *, begin: bool) -> None:
+    def synchronize(self, begin: bool) -> None:
         """No text."""
 
     def osc(self, payload: bytes, end: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ..failing import fault
@@ -18,6 +17,7 @@ from ..presenting import (
     session_row,
 )
 from ..printing import age
+from .speaking import given_text
 
 LIFECYCLES = ("created", "starting", "running", "stopping", "exited", "crashed", "lost")
 GRACE = 30.0
@@ -33,8 +33,8 @@ def new(
     no_start: bool,
     env: tuple[str, ...],
     arg: tuple[str, ...],
-    cols: int,
-    lines: int,
+    cols: int | None,
+    lines: int | None,
 ) -> None:
     """``session new``."""
     if agent is None:
@@ -44,7 +44,7 @@ def new(
         name=name,
         agent=agent,
         cwd=str(Path(cwd or ".").expanduser().resolve()),
-        prompt=sys.stdin.read() if prompt == "-" else prompt,
+        prompt=None if prompt is None else given_text(prompt),
         start=not no_start,
         env=_pairs(env),
         args=list(arg) or None,

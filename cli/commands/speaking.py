@@ -9,9 +9,14 @@ from ..invocation import Invocation
 from ..naming import find_session
 
 
+def given_text(text: str) -> str:
+    """``text`` itself, or what standard input has for ``-``, without the line ends at its end."""
+    return sys.stdin.read().rstrip("\r\n") if text == "-" else text
+
+
 def prompt(invocation: Invocation, *, name: str, text: str, no_verify: bool) -> None:
     """``session prompt``."""
-    words = sys.stdin.read() if text == "-" else text
+    words = given_text(text)
     session = find_session(invocation, name)
     result = invocation.call(
         "session.prompt", session_id=session["id"], text=words, verify=not no_verify

@@ -103,6 +103,8 @@ class StateLock:
         """Let go; the file stays, empty. A second time does nothing."""
         if self._file >= 0:
             os.ftruncate(self._file, 0)
+            # Closing alone is not enough while a child that was just forked still has the file.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
         self._close()
 
     def _is_at_path(self, file: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class KeptReplies:
         if body is None:
             return None
         self._repeated += 1
-        return Reply.model_validate_json(body)
+        return Reply.model_validate(json.loads(body))
 
     async def keep(self, reply: Reply) -> None:
         """Make ``reply`` durable; a failure is logged, since the command was carried out."""

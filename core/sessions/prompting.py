@@ -18,6 +18,9 @@ from .status.dialog import Dialog
 from .status.guard import Delivery, guard_answer, guard_prompt
 from .status.keys import KeyStep, Send
 
+DIALOG_PATIENCE = 1.0
+"""Seconds that a dialog may come later than the word of it."""
+
 FIRST_PROMPT_PATIENCE = 7 * 86400.0
 """Seconds to wait for an agent to become ready: a person may leave its first dialog open."""
 
@@ -83,7 +86,7 @@ async def answer_request(
     run = running(session)
     async with run.exclusive():
         await _look(session, run)
-        dialog = _still_open(session, request_id)
+        dialog = await _dialog(session, request_id)
         guard_answer(
             session.record.lifecycle, session.status, request_id, still_open=dialog is not None
         )
@@ -107,6 +110,16 @@ async def answer_request(
 def _request_id(session: Session) -> str | None:
     request = session.status.request
     return request.request_id if request else None
+
+
+async def _dialog(session: Session, request_id: str) -> Dialog | None:
+    """The request's dialog; a program may say that it asks a moment before it draws it."""
+
+    def told(current: Session) -> bool:
+        return _request_id(current) != request_id or _still_open(current, request_id) is not None
+
+    await session.until(told, DIALOG_PATIENCE)
+    return _still_open(session, request_id)
 
 
 def _still_open(session: Session, request_id: str) -> Dialog | None:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from typing import Protocol
 
 from ..base.errors import QuarterdeckError
-from .faults import NotRunning
-from .keeper.items import Exited, Gone, Lost, Output, Resized, Superseded
-from .keeper.link import KeeperLink
+from ..telemetry.logs import logger
+from .keeper.foreground import Foreground
+from .keeper.items import Exited, Gone, Item, Lost, Output, Resized, StopReport, Superseded
+from .ports import Link
 from .screen import SessionScreen
+from .typist import Size, Typist, TypistListener, in_time
 
-INPUT_LIMIT = 256 * 1024
-"""Bytes of unsent input after which more is refused."""
+PIECES = {"pyte": 1024}
+PIECE = 8 * 1024
+"""Bytes parsed at once, by back end: about a millisecond's work."""
+
+TURN = 0.002
+"""Seconds of parsing after which everything else gets its turn."""
+
+_log = logger("sessions.run")
 
 
-NUDGE = 0.1
-"""Seconds between two sizes of a nudge: a program that sees only the last one draws nothing."""
-
-
-class RunListener(Protocol):
+class RunListener(TypistListener, Protocol):
     """Whoever wants to know what a run does; called in the loop, in order."""
 
     def on_output(self) -> None:
         """The screen has taken output in."""
+        ...
+
+    def on_resized(self, cols: int, lines: int) -> None:
+        """From here on the output is for this size."""
         ...
 
     def on_lost_output(self) -> None:
@@ -40,8 +48,8 @@ class RunListener(Protocol):
         """The child has ended, and all its output was taken in."""
         ...
 
-    def on_gone(self, reason: str) -> None:
-        """The keeper is gone without a word of the child's end."""
+    def on_cut_off(self, reason: str) -> None:
+        """The link is gone, and nobody said how the child fares."""
         ...
 
     def on_superseded(self) -> None:
@@ -53,62 +61,70 @@ class Run:
     """Pumps a keeper's items into a screen, and input into the keeper.
 
     ``offset`` is the one up to which output was taken in. ``live_from`` is the offset up to which
-    it is history, which is parsed with device replies and notifications muted.
+    it is history, which is parsed with device replies and notifications muted. ``size`` is the one
+    that the terminal is to have.
     """
 
     def __init__(
         self,
-        link: KeeperLink,
+        link: Link,
         screen: SessionScreen,
         listener: RunListener,
         *,
+        size: Size,
         offset: int = 0,
         live_from: int = 0,
     ) -> None:
         self.link = link
         self.offset = offset
-        self.refused_input = 0
+        self.typist = Typist(link, size, listener)
         self._screen = screen
         self._listener = listener
         self._live_from = live_from
-        self._input: deque[bytes] = deque()
-        self._unsent = 0
-        self._size: tuple[int, int] | None = None
-        self._nudges: deque[tuple[int, int]] = deque(maxlen=4)
-        self._wake = asyncio.Event()
-        self._typing = asyncio.Lock()
-        self._taken: asyncio.Event = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._over = False
+        self._turn_ends = 0.0
         self._tasks = [
             asyncio.create_task(self._pump(), name="session-pump"),
-            asyncio.create_task(self._send(), name="session-input"),
+            asyncio.create_task(self.typist.work(), name="session-input"),
         ]
 
     # Output
 
-    async def _pump(self) -> None:
-        if self.offset >= self._live_from:
-            self._listener.on_caught_up()
-        async for item in self.link.items():
-            if not self._take(item):
-                break
-            self._taken.set()
-        self._taken.set()
+    @property
+    def live(self) -> bool:
+        """Whether what comes now was written since this link began."""
+        return self.offset >= self._live_from
 
-    def _take(self, item: object) -> bool:
+    async def _pump(self) -> None:
+        try:
+            if self.live:
+                self._listener.on_caught_up()
+            async for item in self.link.items():
+                if not await self._take(item):
+                    return
+                self._taken.set()
+        finally:
+            self._over = True
+            self._taken.set()
+
+    async def _take(self, item: Item) -> bool:
         """Take one item in; False after the last one."""
         match item:
             case Output(offset=offset, data=data):
-                self._output(offset, data)
+                await self._read(offset, data)
             case Resized(cols=cols, rows=rows):
-                self._screen.resize(cols, rows)
+                with self._mended():
+                    self._screen.resize(cols, rows)
+                self._listener.on_resized(cols, rows)
             case Lost(offset=offset):
-                self.offset = offset
-                self._listener.on_lost_output()
+                self._lost(offset)
             case Exited(code=code, signal=signal):
-                self._finish(lambda: self._listener.on_exit(code, signal))
+                self._screen.end()
+                self._listener.on_exit(code, signal)
                 return False
             case Gone(reason=reason):
-                self._finish(lambda: self._listener.on_gone(reason))
+                self._listener.on_cut_off(reason)
                 return False
             case Superseded():
                 self._listener.on_superseded()
@@ -117,115 +133,90 @@ class Run:
                 pass
         return True
 
-    def _finish(self, tell: Callable[[], None]) -> None:
-        self._screen.end()
-        tell()
+    def _lost(self, offset: int) -> None:
+        was_live = self.live
+        self.offset = offset
+        self._listener.on_lost_output()
+        if self.live and not was_live:
+            self._listener.on_caught_up()
+
+    async def _read(self, offset: int, data: bytes) -> None:
+        """Parse ``data`` in pieces, so that a flood leaves others their turn."""
+        size = PIECES.get(self._screen.emulator.backend, PIECE)
+        loop = asyncio.get_running_loop()
+        for at in range(0, len(data), size):
+            self._output(offset + at, data[at : at + size])
+            self._taken.set()
+            if loop.time() >= self._turn_ends:
+                await asyncio.sleep(0)
+                self._turn_ends = loop.time() + TURN
 
     def _output(self, offset: int, data: bytes) -> None:
         old = min(max(self._live_from - offset, 0), len(data))
+        was_live = self.live
+        with self._mended():
+            self._feed(data, old)
+        self.offset = offset + len(data)
+        if old < len(data):
+            self._listener.on_output()
+        if self.live and not was_live:
+            self._listener.on_caught_up()
+
+    def _feed(self, data: bytes, old: int) -> None:
         if old:
             with self._screen.emulator.mute():
                 self._screen.feed(data[:old])
         if old < len(data):
             self._screen.feed(data[old:])
             if replies := self._screen.emulator.take_replies():
-                self.post(replies)
-        was_behind = self.offset < self._live_from
-        self.offset = offset + len(data)
-        if old < len(data):
-            self._listener.on_output()
-        if was_behind and self.offset >= self._live_from:
-            self._listener.on_caught_up()
+                self.typist.post(replies)
+
+    @contextlib.contextmanager
+    def _mended(self) -> Iterator[None]:
+        """Go on with an empty screen where the emulator fails on what a program writes."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # whatever it is, the session goes on
+            _log.error("a screen failed and is drawn anew", error)
+            self._listener.on_lost_output()
 
     async def drain(self, seconds: float = 2.0) -> None:
-        """Wait until all output that the keeper has now is taken in.
+        """Wait until all output that the keeper has now is taken in, or the run is over.
 
         :raises TimeoutError: if the program writes faster than can be read.
         """
         async with asyncio.timeout(seconds):
             end = await self.link.end_offset()
-            while self.offset < end and not self._tasks[0].done():
+            while self.offset < end and not self._over:
                 self._taken.clear()
                 await self._taken.wait()
 
-    # Input
-
-    def post(self, data: bytes) -> bool:
-        """Queue input without waiting; False, and counted, if too much is unsent."""
-        if self._unsent + len(data) > INPUT_LIMIT:
-            self.refused_input += 1
-            return False
-        self._input.append(data)
-        self._unsent += len(data)
-        self._wake.set()
-        return True
-
-    def post_size(self, cols: int, lines: int) -> None:
-        """Queue a size; of several unsent ones the last counts."""
-        self._size = (cols, lines)
-        self._wake.set()
-
-    def nudge(self, cols: int, lines: int) -> None:
-        """Make the program draw its whole screen anew: another size for a moment, then its own."""
-        self._nudges.append((max(cols - 1, 2), lines))
-        self._nudges.append((cols, lines))
-        self._wake.set()
-
-    async def set_size(self, cols: int, lines: int) -> None:
-        """Give the terminal another size, now."""
-        await self.link.resize(cols, lines)
-
-    def exclusive(self) -> asyncio.Lock:
-        """The right to type: whoever holds it is not interrupted by queued input."""
-        return self._typing
-
-    async def write(self, data: bytes) -> None:
-        """Write input; the caller holds ``exclusive()``.
-
-        :raises NotRunning: if the process is gone.
-        """
-        try:
-            await self.link.write(data)
-        except QuarterdeckError as error:
-            raise NotRunning(f"The process took no more input: {error.message}") from error
-
-    async def _send(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._send_queued()
-        except QuarterdeckError:
-            self._input.clear()  # the process is gone, which the pump tells
-
-    async def _send_queued(self) -> None:
-        while self._nudges:
-            await self.link.resize(*self._nudges.popleft())
-            await asyncio.sleep(NUDGE)
-        size, self._size = self._size, None
-        if size is not None:
-            await self.link.resize(*size)
-        async with self._typing:
-            while self._input:
-                data = b"".join(self._input)
-                self._input.clear()
-                self._unsent = 0
-                await self.link.write(data)
+    async def foreground(self) -> Foreground:
+        """The process group that owns the terminal."""
+        return await in_time(self.link.foreground())
 
     # The end
 
-    async def stop(self, grace: float) -> None:
-        """Stop the child's process tree; SIGKILL after ``grace`` seconds."""
-        await self.link.stop(grace)
+    async def stop(self, grace: float, patience: float) -> StopReport:
+        """Stop the child's process tree; SIGKILL after ``grace`` seconds.
+
+        :raises KeeperTimeout: if it takes ``patience`` seconds longer.
+        """
+        return await in_time(self.link.stop(grace), grace + patience)
 
     async def dismiss(self) -> None:
-        """Let the keeper end, now that its child has."""
-        await self.link.dismiss()
-        await self.close()
+        """Let the keeper end, now that its child has; and let go of it."""
+        try:
+            with contextlib.suppress(QuarterdeckError):  # it is gone already, or hangs
+                await in_time(self.link.dismiss())
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Let go of the keeper; it and its child go on."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.link.detach()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            await self.link.detach()

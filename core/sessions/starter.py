@@ -205,11 +205,12 @@ class Starter:
         self._later(self._wind_up(session))
 
     async def _wind_up(self, session: Session) -> None:
-        with contextlib.suppress(QuarterdeckError):  # told by the journal; the ring is kept as well
-            await self.keep_screen(session)
-        run, session.run = session.run, None
+        run, session.run = session.run, None  # at once: a release meanwhile must not take it
         if run is not None:
             session.offset = run.offset
+        with contextlib.suppress(QuarterdeckError):  # told by the journal; the ring is kept as well
+            await self.keep_screen(session)
+        if run is not None:
             with contextlib.suppress(QuarterdeckError):  # it is gone already
                 await run.dismiss()
 

@@ -80,19 +80,27 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self._labelled: set[str] = set()
         self._counters = {n: self._counter(n, figure) for n, figure in COUNTERS.items()}
         self._gauges = {n: self._gauge(n, figure) for n, figure in GAUGES.items()}
         self._histograms = {n: self._histogram(n, figure) for n, figure in HISTOGRAMS.items()}
 
+    def _note(self, name: str, figure: Figure) -> None:
+        if figure.labels:
+            self._labelled.add(name)
+
     def _counter(self, name: str, figure: Figure) -> Counter:
+        self._note(name, figure)
         return Counter(
             name, figure.meaning, figure.labels, namespace=PREFIX, registry=self.registry
         )
 
     def _gauge(self, name: str, figure: Figure) -> Gauge:
+        self._note(name, figure)
         return Gauge(name, figure.meaning, figure.labels, namespace=PREFIX, registry=self.registry)
 
     def _histogram(self, name: str, figure: Figure) -> Histogram:
+        self._note(name, figure)
         return Histogram(
             name,
             figure.meaning,
@@ -145,17 +153,19 @@ class PrometheusMetrics:
     ) -> M | None:
         """The metric ``name`` with these labels; ``None``, counted and logged, if it has others."""
         bare = name.removeprefix(f"{PREFIX}_").removesuffix("_total")
+        given = dict(tags or {})
         try:
             if bare not in metrics:
-                figure = Figure("Recorded under a name of its own.", tuple(tags or ()))
-                metrics[bare] = make(bare, figure)
+                metrics[bare] = make(bare, Figure("Recorded under its own name.", tuple(given)))
             metric = metrics[bare]
-            return metric.labels(**tags) if tags else metric
+            # One that has labels is no metric by itself: asking it without them is an error, too.
+            return metric.labels(**given) if given or bare in self._labelled else metric
         except ValueError as error:
             self._counters["metrics_misrecorded"].inc()
-            _log.warning("a figure can't be recorded", name=name, tags=dict(tags or {}), why=error)
+            _log.warning("a figure can't be recorded", name=name, tags=given, why=error)
             return None
 
     def render(self) -> bytes:
         """Every figure in Prometheus's text form."""
         return generate_latest(self.registry)
+

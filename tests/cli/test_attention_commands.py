@@ -10,7 +10,8 @@ import pytest
 from quarterdeck.core.protocol import commands as c
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, FakeEngine
+    from tests.cli.conftest import CommandLine
+    from tests.cli.fake_engine import FakeEngine
 
 
 def test_the_queue_in_the_engine_s_order(engine: FakeEngine, qd: CommandLine) -> None:

@@ -25,7 +25,8 @@ from quarterdeck.cli.parsing import Call, parse
 from quarterdeck.cli.tree import understand
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, FakeEngine
+    from tests.cli.conftest import CommandLine
+    from tests.cli.fake_engine import FakeEngine
 
 COMMANDS = [
     ((entry.name, command.name) if isinstance(entry, Group) else (entry.name,), command)

@@ -20,7 +20,8 @@ from quarterdeck.core.protocol.status import Activity, Lifecycle, shown_status
 from quarterdeck.core.protocol.wire import Follow, Watch
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, FakeEngine, Outcome
+    from tests.cli.conftest import CommandLine, Outcome
+    from tests.cli.fake_engine import FakeEngine
 
 
 class Beside:

@@ -11,7 +11,8 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.status import Activity, Choice, DialogKind, Lifecycle, Request
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, FakeEngine
+    from tests.cli.conftest import CommandLine
+    from tests.cli.fake_engine import FakeEngine
 
 ASKING = Request(
     request_id="r-1",
@@ -110,7 +111,8 @@ def test_new_sends_what_was_given(engine: FakeEngine, qd: CommandLine, tmp_path:
     assert sent.cwd == str(tmp_path)
     assert sent.env == {"A": "1", "B": "x=y"}
     assert sent.args == ("-v",)
-    assert (sent.prompt, sent.cols, sent.lines, sent.start) == ("do it", 90, 40, True)
+    assert (sent.prompt, sent.cols, sent.start) == ("do it", 90, True)
+    assert "lines" not in sent.model_fields_set
 
 
 def test_new_works_here_and_can_wait_for_its_start(
@@ -132,7 +134,7 @@ def test_new_reads_its_prompt_from_standard_input(
     qd("session", "new", "x", "--agent", "claude", "--prompt", "-")
     sent = engine.asked[-1]
     assert isinstance(sent, c.CreateSession)
-    assert sent.prompt == "line 1\nline 2\n"
+    assert sent.prompt == "line 1\nline 2"
 
 
 @pytest.mark.parametrize(

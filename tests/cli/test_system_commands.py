@@ -15,7 +15,8 @@ from quarterdeck.cli.catalogue import ENTRIES
 from quarterdeck.core.protocol.views import HealthStatus
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import CommandLine, FakeEngine
+    from tests.cli.conftest import CommandLine
+    from tests.cli.fake_engine import FakeEngine
 
 
 def test_health(engine: FakeEngine, qd: CommandLine, state_dir: Path) -> None:

@@ -40,8 +40,8 @@ class Plain:
         record = SessionRecord(session_id, "name", "claude", "/x", START, status, version=version)
         return SaveSession(replace(record, **more))
 
-    def snapshot(self, size: int) -> SaveSnapshot:
-        return SaveSnapshot(ScreenSnapshot("S1", 1, 0, START, bytes(size)))
+    def snapshot(self, size: int, session_id: str = "S1") -> SaveSnapshot:
+        return SaveSnapshot(ScreenSnapshot(session_id, 1, 0, START, bytes(size)))
 
 
 @pytest.fixture

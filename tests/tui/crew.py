@@ -15,7 +15,7 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind, ItemState
 from quarterdeck.core.protocol.preferences import with_defaults
-from quarterdeck.core.protocol.screen import Cursor, Modes, Row, Run, ScreenFrame, row_text
+from quarterdeck.core.protocol.screen import Cursor, Modes, Row, Run, ScreenFrame
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle, Source, Status
 from quarterdeck.core.protocol.validation import parse_payload
 from quarterdeck.core.protocol.views import (
@@ -46,6 +46,7 @@ from quarterdeck.core.protocol.wire import (
     Watch,
     Welcome,
 )
+from tests.tui.crew_answers import execute
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ALLOW = (
@@ -111,7 +112,8 @@ class Crew:
         self.inputs: list[Input] = []
         self.watched: set[str] = set()
         self.screens: dict[str, ScreenFrame] = {}
-        self.past: dict[str, list[str]] = {}
+        self.past: dict[str, list[Row]] = {}
+        self.delivery = "verified"
         self.kept_events: list[e.Event] = []
         self.endpoints: list[CrewEndpoint] = []
         self.released: list[bool] = []
@@ -301,9 +303,9 @@ class Crew:
         height: int = 24,
     ) -> None:
         """Give a session a whole screen, and send it to whoever watches."""
-        rows = {y: _row(line) for y, line in enumerate(lines)}
+        rows = {y: row_of(line) for y, line in enumerate(lines)}
         before = self.screens.get(session.id)
-        self.past[session.id] = list(past)
+        self.past[session.id] = [row_of(line) for line in past]
         frame = ScreenFrame(
             session_id=session.id,
             generation=before.generation + 1 if before else 1,
@@ -321,7 +323,7 @@ class Crew:
     def redraw(self, session: SessionView, lines: dict[int, str | Row], **more: Any) -> None:
         """Change some lines of a session's screen."""
         before = self.screens[session.id]
-        rows = {y: _row(line) for y, line in lines.items()}
+        rows = {y: row_of(line) for y, line in lines.items()}
         frame = before.model_copy(
             update={
                 "generation": before.generation + 1,
@@ -435,66 +437,7 @@ class Crew:
         error = self.refusals.get(command.type)
         if error is not None:
             return Reply(command_id=command.id, ok=False, error=error)
-        return Reply(command_id=command.id, ok=True, result=self._execute(payload))
-
-    def _execute(self, payload: c.Payload) -> dict[str, Any]:
-        match payload:
-            case c.CreateSession(name=name, agent=agent, cwd=cwd):
-                session = self.create(name, agent, Activity.WORKING, cwd=cwd or "/", since=0)
-                return {"session": session.model_dump(mode="json")}
-            case c.DeleteSession(session_id=session_id):
-                self.delete(self.sessions[session_id])
-            case c.StartAgent(session_id=session_id) | c.RestartAgent(session_id=session_id):
-                self.act(self.sessions[session_id], Activity.WORKING)
-            case c.StopAgent(session_id=session_id):
-                self.act(self.sessions[session_id], Activity.UNKNOWN, Lifecycle.EXITED)
-            case c.SetPreference(key=key, value=value):
-                self.preferences[key] = value
-                self.tell(e.PreferenceChanged(name=key, value=value))
-            case c.Answer(request_id=request_id):
-                for item in list(self.items.values()):
-                    if item.request_id == request_id:
-                        self.close_item(item)
-            case c.AnswerItem(item_id=item_id):
-                self.close_item(self.items[item_id])
-            case c.ResolveItem(item_id=item_id):
-                self.close_item(self.items[item_id], ItemState.RESOLVED)
-            case c.SnoozeItem(item_id=item_id, seconds=seconds):
-                until = self.now() + timedelta(seconds=seconds) if seconds else None
-                self.update_item(self.items[item_id], snoozed_until=until)
-            case c.Prompt():
-                return {"delivery": "verified"}
-            case c.ReadScreen():
-                return self._screen(payload)
-            case c.SearchScreen():
-                return self._search(payload)
-            case c.HealthCheck():
-                return {"health": self.health.model_dump(mode="json")}
-            case c.ListEvents():
-                return {"events": [event.dump() for event in self.kept_events]}
-            case _:
-                pass
-        return {}
-
-    def _lines(self, session_id: str) -> list[Row]:
-        frame = self.screens[session_id]
-        past = [_row(line) for line in self.past[session_id]]
-        return past + [frame.rows.get(y, ()) for y in range(frame.lines)]
-
-    def _screen(self, wish: c.ReadScreen) -> dict[str, Any]:
-        lines = self._lines(wish.session_id)
-        start = wish.start or 0
-        rows = lines[start : start + (wish.count or len(lines))]
-        return {"start": start, "rows": [[list(run) for run in row] for row in rows]}
-
-    def _search(self, wish: c.SearchScreen) -> dict[str, Any]:
-        texts = [row_text(row) for row in self._lines(wish.session_id)]
-        found = [
-            {"line": line, "column": text.casefold().find(wish.text.casefold()), "text": text}
-            for line, text in enumerate(texts)
-            if wish.text.casefold() in text.casefold()
-        ]
-        return {"matches": found[::-1]}
+        return Reply(command_id=command.id, ok=True, result=execute(self, payload))
 
     def _engine(self) -> EngineView:
         return EngineView(
@@ -519,7 +462,7 @@ class Crew:
         )
 
 
-def _row(line: str | Row) -> Row:
+def row_of(line: str | Row) -> Row:
     if isinstance(line, str):
         return (Run(line),) if line else ()
     return line

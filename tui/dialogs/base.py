@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from ..bridge import Bridge
+from ..copying import copy_selection
+from ..keys.actions import Context
 from ..keys.names import name_of
 from ..widgets.key_line import Hint, KeyLine
 from ..widgets.one_line import OneLine
@@ -91,6 +93,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         """Do what the key stands for; nothing reaches the screen below."""
         key = name_of(event)
         held = self.bridge.repeats.press(key)
+        if self.selections and self._about_selection(key):
+            event.stop()
+            event.prevent_default()
+            return
         offer = next((offer for offer in self.offers() if key in offer.keys), None)
         if offer is None:
             return
@@ -98,6 +104,15 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         event.prevent_default()
         if not held or offer.repeatable:
             offer.run()
+
+    def _about_selection(self, key: str) -> bool:
+        """Copy or drop the selected text, if ``key`` stands for that."""
+        action = self.bridge.keymap.find(Context.SELECTION, key)
+        if action == "ui.copy":
+            copy_selection(self, self.bridge)
+        elif action == "ui.deselect":
+            self.clear_selection()
+        return action is not None
 
     def on_one_line_pressed(self, event: OneLine.Pressed) -> None:
         """A hint was clicked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
 from textual import events
 from textual.widget import Widget
@@ -12,9 +13,9 @@ from textual.widgets import Input
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.status import Choice
 from ..bridge import Bridge
-from ..handlers.answers import WORDS, Answers, choice_for
 from ..keys.names import name_of
 from ..model.ages import age_of, age_text
+from ..model.answering import WORDS, choice_for
 from ..model.cells import Cell, Row
 from ..model.deck import identity
 from ..model.words import KIND_SIGNS, KIND_WORDS, clean, clean_lines
@@ -27,10 +28,28 @@ GONE = "It is gone or was answered elsewhere."
 CHANGED = "It has changed since it was opened; nothing can be answered before you look again."
 
 
+class Answering(Protocol):
+    """What answers, snoozes and resolves the item that is shown."""
+
+    def answer(
+        self, item: AttentionItem, *, choice: str | None = None, text: str | None = None, said: str
+    ) -> bool:
+        """Send an answer to ``item`` as it was shown; False if it was refused."""
+        ...
+
+    def snooze(self) -> None:
+        """Put it aside."""
+        ...
+
+    def resolve(self) -> None:
+        """Take it off the queue."""
+        ...
+
+
 class PeekDialog(Dialog[None]):
     """Answers go to the item as it was opened; if it changes, the person looks again first."""
 
-    def __init__(self, bridge: Bridge, item: AttentionItem, answers: Answers) -> None:
+    def __init__(self, bridge: Bridge, item: AttentionItem, answers: Answering) -> None:
         name = clean(bridge.session_name(item.session_id)) or "a session that is gone"
         super().__init__(bridge, f"{KIND_WORDS[item.kind].capitalize()} · {name}", kind="peek")
         self.item = item

@@ -39,9 +39,13 @@ async def leave(bridge: Bridge, *, stop: bool) -> None:
             if session.living:
                 with suppress(QuarterdeckError):  # its own fault is the engine's to keep
                     await bridge.call(StopAgent(session_id=session.id))
-    await bridge.link.close()
-    await connector.release(stop_sessions=stop)
-    bridge.host.exit()
+    await bridge.link.leave()
+    try:
+        await connector.release(stop_sessions=stop)
+    except QuarterdeckError as error:
+        bridge.host.exit(message=f"{error.code}: {error.message}")
+    else:
+        bridge.host.exit()
 
 
 class QuitDialog(Dialog[None]):
@@ -50,6 +54,7 @@ class QuitDialog(Dialog[None]):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__(bridge, "Leave the dashboard?", kind="quit")
         self._stopping = False
+        self._leaving = False
         self._text = Static(classes="dialog-text", markup=False)
 
     def body(self) -> Iterable[Widget]:
@@ -63,6 +68,8 @@ class QuitDialog(Dialog[None]):
 
     def _sentences(self) -> Sequence[str]:
         running = plural(living(self.bridge), "session")
+        if self._leaving:
+            return ("Letting go…",)
         if self._stopping:
             return (f"Stop {running} and quit? What they are doing is cut short.",)
         first = (
@@ -81,6 +88,8 @@ class QuitDialog(Dialog[None]):
 
     def offers(self) -> Sequence[Offer]:
         """Leave, stop and leave, or stay."""
+        if self._leaving:
+            return ()
         if self._stopping:
             return (
                 Offer(("y",), "yes, stop all and quit", lambda: self._leave(stop=True)),
@@ -101,4 +110,6 @@ class QuitDialog(Dialog[None]):
         self.show_state()
 
     def _leave(self, *, stop: bool) -> None:
+        self._leaving = True
+        self.show_state()
         self.bridge.host.spawn(leave(self.bridge, stop=stop))

@@ -75,8 +75,8 @@ _DECK = (
     Action("ui.toggle_idle", "o", "fold idle", "Fold idle and done sessions into one line, or not"),
     Action("ui.narrower", "<", "narrower", "Make the left column narrower"),
     Action("ui.wider", ">", "wider", "Make the left column wider"),
-    Action("history.up", "shift+pageup", "scroll back", "Scroll back in the session's output"),
-    Action("history.down", "shift+pagedown", "scroll on", "Scroll on towards the present"),
+    Action("history.up", "shift+pageup,[", "scroll back", "Scroll back in the session's output"),
+    Action("history.down", "shift+pagedown,]", "scroll on", "Scroll on towards the present"),
     Action("search.open", "ctrl+f", "search", "Search the session's output"),
 )
 
@@ -117,8 +117,8 @@ PRESETS: dict[str, dict[str, str]] = {
         "nav.panel_back": "h,shift+tab",
         "nav.page_down": "ctrl+d,pagedown",
         "nav.page_up": "ctrl+u,pageup",
-        "history.up": "ctrl+b,shift+pageup",
-        "history.down": "ctrl+f,shift+pagedown",
+        "history.up": "ctrl+b,shift+pageup,[",
+        "history.down": "ctrl+f,shift+pagedown,]",
         "search.open": "F",
     },
     "vscode": {"search.open": "F"},

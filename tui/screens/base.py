@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from ..bridge import Bridge
+from ..copying import copy_selection
 from ..handlers.base import Handler, Handlers
 from ..handlers.general import General
 from ..keys.actions import ACTIONS, Context
 from ..keys.names import name_of
-from ..model.words import plural
 from ..widgets.banner import Banner
 from ..widgets.key_line import Hint, KeyLine
 from ..widgets.one_line import OneLine
@@ -70,7 +70,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin to listen."""
         general = General(self.bridge, self.app)
-        copying = {"ui.copy": Handler(self.copy), "ui.deselect": Handler(self.clear_selection)}
+        copying = {"ui.copy": Handler(self._copy), "ui.deselect": Handler(self.clear_selection)}
         self.handlers = {**general.handlers(), **copying, **self.own_handlers()}
         self.bridge.listeners.append(self.bring_up_to_date)
         self.bring_up_to_date()
@@ -81,6 +81,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was on top."""
+        self.bridge.look(place=self.NAME)
         self.bring_up_to_date()
 
     def bring_up_to_date(self) -> None:
@@ -95,7 +96,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             ScreenTab(keymap.label(action), title, action, name == self.NAME)
             for name, title, action in SCREENS
         ]
-        self.status_line.show_state(self.bridge.deck.counts(), tabs, up=state.up)
+        self.status_line.show_state(self.bridge.deck.counts(), tabs, state)
         self.banner.show_link(state, keymap.label("link.reconnect"))
         self.show_hints()
 
@@ -115,9 +116,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.perform(name)
 
     def find(self, key: str) -> str | None:
-        """The action that ``key`` stands for here and now."""
-        names = (self.bridge.keymap.find(context, key) for context in self.contexts())
-        return next((name for name in names if name in self.handlers), None)
+        """The action that ``key`` stands for here: the first that can be carried out, if any."""
+        found = (self.bridge.keymap.find(context, key) for context in self.contexts())
+        names = [name for name in found if name is not None and name in self.handlers]
+        ready = (name for name in names if self.handlers[name].why_not() is None)
+        return next(ready, names[0] if names else None)
 
     def perform(self, name: str) -> None:
         """Carry out an action, or say why it can't be now."""
@@ -173,12 +176,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Text was selected, or no longer is: other keys hold."""
         self.call_later(self.show_hints)
 
-    def copy(self) -> None:
-        """Copy the selected text to the clipboard and say how much it was."""
-        text = self.get_selected_text() or ""
-        self.app.copy_to_clipboard(text)
-        self.clear_selection()
-        self.bridge.host.tell(f"Copied {plural(len(text), 'character')}.")
+    def _copy(self) -> None:
+        copy_selection(self, self.bridge)
 
     def watch_selections(self) -> None:
         """Selecting and deselecting change the keys that hold."""

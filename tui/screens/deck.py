@@ -41,8 +41,9 @@ class DeckScreen(MainScreen):
 
     NAME = "deck"
     HINTS = (
+        "link.reconnect",
         "answer.allow_once", "answer.allow_always", "answer.reject", "attention.peek",
-        "attention.snooze", "agent.start", "agent.resume", "session.prompt",
+        "attention.snooze", "attention.resolve", "agent.start", "agent.resume", "session.prompt",
         "nav.next_actionable", "session.create", "ui.filter", "agent.stop", "session.fit",
         "ui.toggle_minimal", "nav.back", "ui.palette", "app.quit",
     )  # fmt: skip
@@ -212,7 +213,10 @@ class DeckScreen(MainScreen):
         if not self.selections and Context.HISTORY in self.contexts():
             past = ("search.next", "search.previous", "search.again", "history.up")
             return (*past, "history.down", "history.close")
-        return super().hint_names()
+        target = self.deck.target
+        answerable = target is not None and bool(target.choices)
+        names = super().hint_names()
+        return [name for name in names if not (answerable and name == "attention.resolve")]
 
     def ending(self) -> Sequence[str]:
         """While the person types into the session, nothing else holds."""
@@ -275,7 +279,6 @@ class DeckScreen(MainScreen):
 
     def on_input_bar_closed(self, event: InputBar.Closed) -> None:
         """A bar was closed."""
-        self.sessions.focus()
         if event.bar is self.search_bar:
             if event.kept:
                 self.viewing.search(event.text)

@@ -38,6 +38,7 @@ from .base import MainScreen
 OLDER = 500
 EVERYTHING = 1_000_000
 SPARK = 30
+WIDE = 140
 
 
 class LogScreen(MainScreen):
@@ -45,6 +46,7 @@ class LogScreen(MainScreen):
 
     NAME = "log"
     HINTS = (
+        "link.reconnect",
         "log.follow", "log.filter", "log.go", "nav.panel", "screen.deck", "ui.palette", "app.quit",
     )  # fmt: skip
 
@@ -100,6 +102,10 @@ class LogScreen(MainScreen):
         self.events.focus()
         self.bridge.send(ListEvents(limit=OLDER), then=self._older, failed=self._no_older)
         self.bridge.send(HealthCheck(), then=self._healthy)
+
+    def on_resize(self) -> None:
+        """With room the detail stands beside the events."""
+        self.set_class(self.size.width >= WIDE, "-wide")
 
     def _older(self, result: dict[str, Any]) -> None:
         """Put kept events before the ones that came by themselves."""
@@ -256,5 +262,4 @@ class LogScreen(MainScreen):
 
     def on_input_bar_closed(self, event: InputBar.Closed) -> None:
         """The filter is kept, or given up."""
-        self.events.focus()
         self._filter(event.text if event.kept else "")

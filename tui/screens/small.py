@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -15,22 +16,15 @@ def is_small(cols: int, lines: int) -> bool:
 
 
 class SmallScreen(ModalScreen[None], inherit_bindings=False):
-    """Says which size is needed; goes by itself once the terminal has it."""
+    """Says which size is needed; the app takes it away once the terminal has it."""
 
     def compose(self) -> ComposeResult:
         """One message in the middle."""
         self.message = Static(id="small", markup=False)
         yield self.message
 
-    def on_mount(self) -> None:
-        """Say it."""
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        """Say it for the present size, or go."""
-        cols, lines = self.app.size
-        if not is_small(cols, lines):
-            self.dismiss()
-            return
-        needed = f"Quarterdeck needs {LEAST[0]}x{LEAST[1]}.\nThis terminal is {cols}x{lines}."
-        self.message.update(f"{needed}\n\nMake it larger; nothing is lost.")
+    def on_resize(self, event: events.Resize) -> None:
+        """Say it for the present size."""
+        cols, lines = event.size
+        needed = f"Quarterdeck needs\n{LEAST[0]}x{LEAST[1]}; this is {cols}x{lines}."
+        self.message.update(f"{needed}\nMake it larger:\nnothing is lost.")

@@ -6,6 +6,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ..model.cells import Cell
@@ -37,6 +38,7 @@ class InputBar(Horizontal):
         self._label = label
         self.input = Input(compact=True, select_on_focus=False)
         self.note = OneLine(classes="input-note")
+        self._before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Label, field, note."""
@@ -47,6 +49,7 @@ class InputBar(Horizontal):
     def open(self, text: str, note: str = "") -> None:
         """Show the bar with ``text`` in it."""
         self.display = True
+        self._before = self.screen.focused
         self.input.value = text
         self.input.cursor_position = len(text)
         self.show_note(note)
@@ -77,4 +80,6 @@ class InputBar(Horizontal):
 
     def _close(self, *, kept: bool) -> None:
         self.display = False
+        if self._before is not None:
+            self._before.focus()
         self.post_message(self.Closed(self, self.input.value, kept=kept))

@@ -10,6 +10,7 @@ from ..model.rows import DeckRow, FoldRow, GroupRow, SessionRow
 from .lines import Lines
 
 WIDE = 60
+NOTHING = "no session"
 SIGN, WORD, AGE = 2, 8, 6
 
 
@@ -23,11 +24,11 @@ class SessionList(Lines):
             for index, row in enumerate(rows)
             if isinstance(row, SessionRow) and row.id == current
         )
-        self.show(rows, next(places, None))
+        self.show(rows or (NOTHING,), next(places, None))
 
     def can_pick(self, index: int) -> bool:
         """Headings can't be picked."""
-        return super().can_pick(index) and not isinstance(self.rows[index], GroupRow)
+        return super().can_pick(index) and isinstance(self.rows[index], SessionRow | FoldRow)
 
     def session_at(self, index: int) -> str | None:
         """The session of a row; ``None`` for another kind of row."""
@@ -39,9 +40,9 @@ class SessionList(Lines):
         if isinstance(row, GroupRow):
             title = f"{row.title} "
             return (Cell(title, "head"), Cell("─" * max(0, width - len(title)), "muted"))
-        if isinstance(row, FoldRow):
-            return (Cell(fit(row.text, width), "muted"),)
-        return _session(row, width)
+        if isinstance(row, SessionRow):
+            return _session(row, width)
+        return (Cell(fit(row.text if isinstance(row, FoldRow) else str(row), width), "muted"),)
 
 
 def _session(row: SessionRow, width: int) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from ..link import LinkState
 from ..model.cells import Cell, Row, both_ends, row_width
 from ..model.rows import Counts, counts_text
 from .one_line import OneLine, Spot
@@ -25,10 +26,10 @@ class ScreenTab(NamedTuple):
 class StatusLine(OneLine):
     """``quarterdeck  3 working · 1 needs you · 13 idle``, the screens at the right."""
 
-    def show_state(self, counts: Counts, tabs: Sequence[ScreenTab], *, up: bool) -> None:
+    def show_state(self, counts: Counts, tabs: Sequence[ScreenTab], state: LinkState) -> None:
         """Show the counts, or that the engine is away, and the screens."""
         left = [Cell(f" {TITLE}", "head"), Cell("  ")]
-        words = counts_text(counts) if up else [("no link to the engine", "error")]
+        words = counts_text(counts) if state.up else [_away(state)]
         for number, (text, tone) in enumerate(words):
             left += [Cell(" · ", "muted")] * bool(number) + [Cell(text, tone)]
         self.lay_out(partial(_layout, tuple(left), tuple(tabs)))
@@ -42,6 +43,12 @@ def _layout(left: Row, tabs: Sequence[ScreenTab], width: int) -> tuple[Row, list
         spots.append(Spot(x, x + len(cell.text), tab.action))
         x += len(cell.text)
     return both_ends(left, right, width), spots
+
+
+def _away(state: LinkState) -> tuple[str, str]:
+    if state.attempt:
+        return "no link to the engine", "error"
+    return "reaching the engine…", "muted"
 
 
 def _tab(tab: ScreenTab) -> tuple[str, str]:

@@ -164,7 +164,7 @@ class AttentionQueue:
         return changes
 
     def answer(self, item_id: str, answer: str, by: str, now: datetime) -> Change:
-        """Close an item with the answer that was given to it.
+        """Close an item with an answer that has arrived; its request is not raised again.
 
         :raises ItemUnknown: if there is no such item.
         """

@@ -68,6 +68,7 @@ class Child:
         self.pid, self.born, self.mode = pid, birth(pid), orders.mode
         self.stdin: int | None = stdin
         self.outputs = outputs
+        self._ours = {stdin, *outputs}
         self.exit: int | None = None
         self.pending = bytearray()
         self.written = 0
@@ -142,8 +143,14 @@ class Child:
         """Take no more input and forget what waits."""
         self.pending.clear()
         if self.mode == "pipe" and self.stdin is not None:
+            self._ours.discard(self.stdin)
             os.close(self.stdin)
         self.stdin = None
+
+    def close(self) -> None:
+        """Let go of its streams; a terminal hangs up."""
+        while self._ours:
+            os.close(self._ours.pop())
 
     def resize(self, cols: int, rows: int) -> None:
         """Give the terminal another size."""

@@ -23,7 +23,7 @@ from .frames import CHUNK, VERSION, Frame, peer_uid
 from .ring import Ring, allocate
 from .tree import Stop
 
-MAX_LINKS = 8
+MAX_STRANGERS = 8  # connections that have not said their hello
 MAX_DESCRIPTORS = 65536
 RECORD_SIZE = 4096
 BURST = 1.0  # seconds of the rate that may be read at once
@@ -42,6 +42,7 @@ class Keeper:
         self.ring: Ring
         self._orders, self._wake = orders, wake
         self._record = -1
+        self._closers: list[Action] = []
         self._listener: socket.socket | None = None
         self._address = ""
         self._links: list[Connection] = []
@@ -64,6 +65,7 @@ class Keeper:
         stage = "lock"
         try:
             self._record = os.open(f"{self._orders.folder}/record", os.O_RDWR | os.O_CREAT, 0o600)
+            self._closers.append(partial(os.close, self._record))
             fcntl.flock(self._record, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._record, 0)
             stage = "socket"
@@ -71,7 +73,9 @@ class Keeper:
         except OSError as fault:
             raise StartFailed(stage, fault.errno) from fault
         self.ring = self._open_ring()
+        self._closers.append(self.ring.close)
         self.child = start_child(self._orders, umask)
+        self._closers.append(self.child.close)
         self._log(Frame.RESIZED, json.dumps(self._size).encode())
         self._save()
 
@@ -86,10 +90,14 @@ class Keeper:
     def _listen(self, address: str) -> None:
         self.hide()
         listener = socket.socket(socket.AF_UNIX)
-        if os.path.exists(address):
-            os.unlink(address)
-        listener.bind(address)
-        os.chmod(address, 0o600)
+        try:
+            if os.path.exists(address):
+                os.unlink(address)
+            listener.bind(address)
+            os.chmod(address, 0o600)
+        except OSError:
+            listener.close()
+            raise
         listener.listen()
         listener.setblocking(False)
         self._listener, self._address = listener, address
@@ -101,6 +109,14 @@ class Keeper:
             self._listener = None
             if os.path.exists(self._address):
                 os.unlink(self._address)
+
+    def leave(self) -> None:
+        """Take the socket away and let go of everything; a second time does nothing."""
+        self.hide()
+        for link in self._links:
+            self._drop(link)
+        while self._closers:
+            self._closers.pop()()
 
     def facts(self) -> dict[str, object]:
         """What there is to know of the keeper and its child."""
@@ -270,14 +286,16 @@ class Keeper:
     def _accept(self, listener: socket.socket) -> None:
         try:
             sock, _ = listener.accept()
-            sock.setblocking(False)
-            known = peer_uid(sock) == os.getuid()
         except OSError:  # it left at once
             return
-        if known and len(self._links) < MAX_LINKS:
-            self._links.append(Connection(sock))
-        else:
+        if not is_ours(sock):
             sock.close()
+            return
+        sock.setblocking(False)
+        strangers = [link for link in self._links if link is not self._link]
+        if len(strangers) >= MAX_STRANGERS:
+            self._drop(strangers[0])
+        self._links.append(Connection(sock))
 
     def _receive(self, link: Connection) -> None:
         frames = link.receive()
@@ -318,7 +336,7 @@ class Keeper:
         elif kind == Frame.HELLO:
             self._welcome(link, number, **json.loads(payload))
         elif kind == Frame.STOP:
-            self._end_tree(json.loads(payload))
+            self._end_tree(float(json.loads(payload)))
             self._waiters.append((link, number))
         else:
             link.send(Frame.REPLY, number, self._do(kind, json.loads(payload or b"null")))
@@ -374,20 +392,39 @@ def main() -> None:
     os.chdir("/")
     os.closerange(3, MAX_DESCRIPTORS)
     keeper = Keeper(orders, watch_signals())
-    answer: dict[str, object] = {"keeper_pid": os.getpid()}
-    os.write(1, json.dumps(answer).encode() + b"\n")
+    if not say({"keeper_pid": os.getpid()}):
+        return  # the engine is gone already: nobody would know of the child
+    answer: dict[str, object]
     try:
         keeper.open(umask)
         answer = keeper.facts()
     except StartFailed as fault:
+        keeper.leave()  # before the engine clears the place away
         answer = {"stage": fault.stage, "errno": fault.number}
-    os.write(1, json.dumps(answer).encode() + b"\n")
+    say(answer)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(null, fd)
     if "stage" not in answer:
         keeper.run()
-    keeper.hide()
+        keeper.leave()
+
+
+def is_ours(sock: socket.socket) -> bool:
+    """Whether the same user is at the other end."""
+    try:
+        return peer_uid(sock) == os.getuid()
+    except OSError:
+        return False
+
+
+def say(answer: dict[str, object]) -> bool:
+    """Tell the engine that waits for the start; whether it still does."""
+    try:
+        os.write(1, json.dumps(answer).encode() + b"\n")
+    except OSError:
+        return False
+    return True
 
 
 def watch_signals() -> int:

@@ -134,9 +134,10 @@ def read_facts(places: KeeperPlaces) -> KeeperFacts | None:
 def present_socket(places: KeeperPlaces) -> Path:
     """Where the keeper listens now."""
     try:
-        return Path(os.fsdecode(places.address.read_bytes()))
+        address = places.address.read_bytes()
     except OSError:
         return places.socket
+    return Path(os.fsdecode(address)) if address else places.socket  # empty where the disk is full
 
 
 def find_keepers(state_dir: Path) -> list[FoundKeeper]:

@@ -22,13 +22,12 @@ def read_ring(path: Path) -> tuple[Item, ...]:
     size = len(data) // SEGMENTS
     segments = [data[at : at + size] for at in range(0, size * SEGMENTS, size)] if size else []
     numbers = {number: segment for segment in segments if (number := _number(segment)) is not None}
-    newest = max(numbers, default=-1)
-    oldest = newest
-    while oldest - 1 in numbers:
-        oldest -= 1
-    return tuple(
-        item for number in range(oldest, newest + 1) for item in _items(number, numbers[number])
-    )
+    chain: list[int] = []
+    for number in sorted(numbers, reverse=True):
+        if chain and number != chain[-1] - 1:
+            break  # damaged: what comes before it would have a hole after it
+        chain.append(number)
+    return tuple(item for number in reversed(chain) for item in _items(number, numbers[number]))
 
 
 def _number(segment: bytes) -> int | None:

@@ -71,6 +71,10 @@ class Ring:
         """Whether it is lost with this process."""
         return isinstance(self._file, io.BytesIO)
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
     def append(self, kind: int, data: bytes) -> None:
         """Write ``data``, as several records where a segment ends; a mark is never split.
 
@@ -107,6 +111,8 @@ class Ring:
         if limit - at < LEAST:
             return None
         head = self._read(at, HEADER.size)
+        if len(head) < HEADER.size:  # in memory the last segment ends with what was written
+            return None
         size, kind, offset = HEADER.unpack(head)
         body = self._read(at + HEADER.size, min(size + CRC, limit - at))
         if not kind or body[size:] != checksum(at, head + body[:size]):

@@ -159,6 +159,8 @@ class _Bench:
             return None
         if claim.source is Source.ACP or _alike(claim.activity, best.activity):
             return None
+        if _is_older(best, claim):
+            return None
         unreported = best.kind in UNREPORTED_KINDS and claim.activity is not Activity.WORKING
         patience = UNREPORTED_PATIENCE if unreported else CONTRADICTION_PATIENCE
         if not self.passed(max(claim.said, best.since.at) + patience):
@@ -170,6 +172,11 @@ class _Bench:
 def is_weak(claim: Claim) -> bool:
     """Whether it rests on output or processes alone."""
     return claim.source in _WEAK
+
+
+def _is_older(lower: Claim, higher: Claim) -> bool:
+    """Whether ``lower`` was last said before ``higher`` began: a frame from before the change."""
+    return lower.said < higher.since.at
 
 
 def _alike(one: Activity, other: Activity) -> bool:
@@ -187,7 +194,7 @@ def _attention_only(claim: Claim, best: Claim | None) -> Judged | None:
 def _refined(claim: Claim, best: Claim | None) -> Judged | None:
     if claim.source not in _COARSE or claim.activity is not Activity.IDLE or best is None:
         return None
-    if best.source is not Source.SCREEN:
+    if best.source is not Source.SCREEN or _is_older(best, claim):
         return None
     if best.activity in _REFINING or (best.activity is Activity.IDLE and not best.ends_turn):
         return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")

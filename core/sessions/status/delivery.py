@@ -33,8 +33,8 @@ class PromptOutcome(StrEnum):
 class PromptWatch:
     """Follows one prompt from its Enter on. Times are monotonic seconds."""
 
-    def __init__(self, submitted: float, status: Status) -> None:
-        self.deadline = submitted + PROMPT_PATIENCE
+    def __init__(self, submitted: float, status: Status, patience: float = PROMPT_PATIENCE) -> None:
+        self.deadline = submitted + patience
         self._before = status
         queued = status.activity is Activity.WORKING
         self.outcome = PromptOutcome.QUEUED if queued else PromptOutcome.PENDING

@@ -22,7 +22,7 @@ from .matching import RuleBook
 from .reports import ReportBook
 from .requests import Open, RequestTracker, Sight
 from .senses import AttentionSense, ChannelSense, ProcessSense, ScreenSense, TitleSense
-from .turn import Outcome, TurnTracker
+from .turn import SEEN_AFTER, Outcome, TurnTracker
 
 _LASTING = frozenset({Activity.TURN_DONE, Activity.ERRORED, Activity.LIMITED})
 """What stands after the process that said it is over."""
@@ -32,11 +32,16 @@ class StatusDetector:
     """Reads one session's status.
 
     ``restored`` is the last status an earlier engine kept of it: what was seen stays seen, and a
-    request that is still open keeps its id and its time.
+    request that is still open keeps its id and its time. ``seen_after`` is in seconds of focus.
     """
 
     def __init__(
-        self, definition: AgentDefinition, when: i.Moment, restored: Status | None = None
+        self,
+        definition: AgentDefinition,
+        when: i.Moment,
+        restored: Status | None = None,
+        *,
+        seen_after: float = SEEN_AFTER,
     ) -> None:
         self.definition = definition
         self._rules = RuleBook(definition)
@@ -46,7 +51,7 @@ class StatusDetector:
         self._attention = AttentionSense()
         self._screen = ScreenSense(self._rules)
         self._process = ProcessSense(definition, when)
-        self._turn = TurnTracker(definition.timing.turn_end)
+        self._turn = TurnTracker(definition.timing.turn_end, seen_after)
         self._requests = RequestTracker(restored.request if restored else None)
         self._restored = restored
         if restored is not None:
@@ -191,7 +196,7 @@ class StatusDetector:
         self._judgement = judgement
         claim, request = self._ask(judgement.winner, when.at)
         outcome = self._turn.settle(claim, when.at, self.status.activity)
-        wakes = (judgement.wake_at, outcome.wake_at, request.answered_until if request else None)
+        wakes = (judgement.wake_at, outcome.wake_at, self._requests.wake_at)
         # A moment that has come was dealt with just now.
         self._wake_at = min((at for at in wakes if at is not None and at > when.at), default=None)
         if claim.source is Source.NOTIFICATION and self._turn.seen:
@@ -206,7 +211,9 @@ class StatusDetector:
         if not (winner.waiting and self._process.running):
             self._requests.close()
             return winner, None
-        sight = Sight(self._screen.dialog, self._screen.settled)
+        output, settled = self._process.output, self._screen.settled
+        quiet = output is None or (settled is not None and output <= settled)
+        sight = Sight(self._screen.dialog, settled, quiet=quiet)
         request = self._requests.update(winner, sight, now)
         kind = request.request.kind
         return replace(winner, activity=request.activity, kind=kind), request

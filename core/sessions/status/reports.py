@@ -13,6 +13,10 @@ from .matching import shorten
 RECORD_LIMIT = 64
 """Records kept; the one reported longest ago makes room."""
 
+CLEAR_GRACE = 1.0
+"""Seconds after a program took its reports back in which nothing is read from elsewhere: most do
+so as they leave, and what they leave on the screen is not how they are."""
+
 _LIVE = frozenset({ReportState.WORKING, ReportState.BLOCKED, ReportState.IDLE})
 _URGENCY = (
     ReportState.BLOCKED,
@@ -47,6 +51,7 @@ class ReportBook:
     def __init__(self, limits: tuple[Expression, ...] = ()) -> None:
         self._records: dict[str, ProgramReport] = {}
         self._since: dict[str, Moment] = {}
+        self._cleared: Moment | None = None
         self._limits = limits
 
     def __len__(self) -> int:
@@ -55,8 +60,9 @@ class ReportBook:
     def apply(self, report: ProgramReport) -> None:
         """Take one report up; ``clear`` drops its id and everything below it."""
         if report.state is ReportState.CLEAR:
-            self._keep(lambda old: not _is_within(old.id, report.id))
+            self._take_back(report)
             return
+        self._cleared = None
         old = self._records.pop(report.id, None)
         self._records[report.id] = report
         if old is None or _said(old) != _said(report):
@@ -65,8 +71,15 @@ class ReportBook:
             oldest = next(iter(self._records))
             del self._records[oldest], self._since[oldest]
 
+    def _take_back(self, clear: ProgramReport) -> None:
+        told = bool(self._records)
+        self._keep(lambda old: not _is_within(old.id, clear.id))
+        if told and not self._records:
+            self._cleared = clear.when
+
     def clear(self, event: ReportsCleared) -> None:
         """A reset drops everything; a shell's prompt what only a living program can claim."""
+        self._cleared = None
         if event.cause is ClearCause.RESET:
             self._keep(lambda _: False)
         else:
@@ -81,13 +94,13 @@ class ReportBook:
         self._since = {key: since for key, since in self._since.items() if key in self._records}
 
     def _speaker(self) -> ProgramReport | None:
-        """A blocked part speaks for the whole; else the root does, or the most urgent part."""
-        newest_first = list(reversed(self._records.values()))
-        blocked = (report for report in newest_first if report.state is ReportState.BLOCKED)
-        return (
-            next(blocked, None)
-            or self._records.get("")
-            or min(newest_first, key=lambda report: _URGENCY.index(report.state), default=None)
+        """Who speaks for the whole: what has been blocked longest, the root, the most urgent part."""
+        reports = self._records.values()
+        blocked = [report for report in reports if report.state is ReportState.BLOCKED]
+        if blocked:
+            return min(blocked, key=lambda report: (self._since[report.id].at, report.id))
+        return self._records.get("") or min(
+            reports, key=lambda report: (_URGENCY.index(report.state), report.id), default=None
         )
 
     def _activity(self, report: ProgramReport) -> Activity:
@@ -101,10 +114,10 @@ class ReportBook:
         return _ACTIVITY[report.state]
 
     def claim(self) -> Claim | None:
-        """What the records say together; ``None`` without any."""
+        """What the records say together; ``None`` without any, unless they were taken back."""
         report = self._speaker()
         if report is None:
-            return None
+            return self._farewell()
         kind = f" {report.kind}" if report.kind else ""
         told = f": {report.message}" if report.message else ""
         return Claim(
@@ -115,4 +128,13 @@ class ReportBook:
             said=report.when.at,
             kind=report.kind,
             message=report.message,
+        )
+
+    def _farewell(self) -> Claim | None:
+        if self._cleared is None:
+            return None
+        at = self._cleared.at
+        told = "it took its reports back"
+        return Claim(
+            Source.OSC7501, Activity.UNKNOWN, told, self._cleared, at, until=at + CLEAR_GRACE
         )

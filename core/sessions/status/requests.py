@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...protocol.status import Activity, DialogKind, Request, Source
+from ...protocol.status import Activity, Choice, DialogKind, Request, Source
 from .claims import UNREPORTED_KINDS, Claim
 from .dialog import Dialog, digest
 
 ANSWER_PATIENCE = 1.5
-"""Seconds that an answered dialog may stay on the screen before it counts as asked again."""
+"""Seconds in which an answer takes effect; a dialog that stays longer can be answered again."""
 
 REPAINT_PATIENCE = 0.5
 """Seconds for which the dialog that was closed last may still stand on the screen."""
@@ -21,8 +21,9 @@ _SPOKEN_KINDS = frozenset({Source.ACP, Source.OSC7501, Source.SIDE_CHANNEL})
 class Open:
     """The open request.
 
-    ``dialog`` is what it looks like, ``None`` while none was found. ``channel``: its id is the
-    agent's own, and so is the way to answer it.
+    ``dialog`` is what it looks like, ``None`` while none was found; ``expects`` the options it must
+    then have, if it was taken up from before a restart. ``channel``: its id is the agent's own, and
+    so is the way to answer it. ``answered`` is when the keys of an answer were typed.
     """
 
     request: Request
@@ -32,19 +33,24 @@ class Open:
     opened: float
     channel: bool = False
     answered: float | None = None
+    expects: tuple[Choice, ...] = ()
 
     @property
     def answered_until(self) -> float | None:
-        """When an answer that changed nothing on the screen counts as lost."""
+        """When an answer that changed nothing counts as lost."""
         return None if self.answered is None else self.answered + ANSWER_PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The dialog that stands on the screen now, if any, and when the screen was last seen."""
+    """The dialog on the screen when that was last read (``settled``), if any.
+
+    ``quiet``: nothing was written since, so it is there still.
+    """
 
     dialog: Dialog | None = None
     settled: float | None = None
+    quiet: bool = True
 
 
 def kind_of(claim: Claim, dialog: Dialog | None) -> DialogKind:
@@ -72,6 +78,36 @@ def text_of(message: str, dialog: Dialog | None) -> str:
     return f"{message}\n{dialog.text}" if message and message not in dialog.text else dialog.text
 
 
+def _rearmed(held: Open | None, now: float) -> Open | None:
+    """``held``, open again if its answer was typed long ago and changed nothing."""
+    if held is None or held.answered_until is None or now < held.answered_until:
+        return held
+    return replace(held, answered=None)
+
+
+def _continues(old: Open, claim: Claim, dialog: Dialog | None) -> bool:
+    """Whether ``claim``, with the dialog that belongs to it, speaks of the request ``old``."""
+    if claim.request is not None:
+        return old.channel and claim.request.request_id == old.request.request_id
+    if old.channel or (claim.message and old.message and claim.message != old.message):
+        return False
+    if dialog is None:
+        return True
+    if old.dialog is not None:
+        return old.dialog.same_as(dialog)
+    if old.answered is not None:
+        return False  # an answered dialog that went and came was asked again
+    return not old.expects or old.expects == dialog.choices()
+
+
+def _same_as_kept(kept: Request, opened: Open) -> bool:
+    """Whether ``opened`` is the request that was open before a restart, as far as can be told."""
+    asked = opened.request
+    if opened.dialog is not None:
+        return (kept.text, kept.choices) == (asked.text, asked.choices)
+    return kept.text.startswith(opened.message)
+
+
 class RequestTracker:
     """Holds the open request, and counts appearances so that no id is used twice.
 
@@ -85,12 +121,13 @@ class RequestTracker:
         self.open: Open | None = None
         self._closed: Dialog | None = None
         self._restored = restored
+        self._ripe: float | None = None
 
     def close(self) -> None:
         """No request is open any more."""
         if self.open is not None:
             self._closed = self.open.dialog
-        self.open = None
+        self.open = self._ripe = None
 
     def answered(self, request_id: str, at: float) -> None:
         """Note that the answer's keys were typed; an id that isn't open changes nothing."""
@@ -99,64 +136,51 @@ class RequestTracker:
 
     def update(self, claim: Claim, sight: Sight, now: float) -> Open:
         """The open request, given a claim that one is open."""
-        old = self.open
+        self._ripe = None
+        old = _rearmed(self.open, now)
         if old is not None:
-            dialog = sight.dialog if old.dialog is not None else self._belonging(claim, sight)
-            dialog = claim.dialog if claim.source is Source.SCREEN else dialog
-            if self._continues(old, claim, dialog, now):
+            known = old.dialog is not None and claim.source is not Source.SCREEN
+            dialog = sight.dialog if known else self._belonging(claim, sight, now)
+            if _continues(old, claim, dialog):
                 self.open = self._merged(old, claim, dialog)
                 return self.open
         self.close()
-        self.open = self._opened(claim, self._belonging(claim, sight), now)
+        self.open = self._opened(claim, self._belonging(claim, sight, now), now)
         return self.open
 
-    def _belonging(self, claim: Claim, sight: Sight) -> Dialog | None:
-        """The dialog on the screen, if it can be ``claim``'s: not what an older frame still shows."""
+    @property
+    def wake_at(self) -> float | None:
+        """When to look again: an answer that changed nothing, a dialog that may belong."""
+        answered = self.open.answered_until if self.open else None
+        return min((at for at in (answered, self._ripe) if at is not None), default=None)
+
+    def _belonging(self, claim: Claim, sight: Sight, now: float) -> Dialog | None:
+        """The dialog on the screen, if it can be ``claim``'s: not what an older frame shows."""
         if claim.source is Source.SCREEN:
             return claim.dialog
         if sight.dialog is None or sight.settled is None:
             return None
-        stale = self._closed is not None and self._closed.same_as(sight.dialog)
-        patience = REPAINT_PATIENCE if stale else 0.0
-        return sight.dialog if sight.settled >= claim.since.at + patience else None
-
-    @staticmethod
-    def _continues(old: Open, claim: Claim, dialog: Dialog | None, now: float) -> bool:
-        """Whether ``claim`` speaks of the request that is open already."""
-        if claim.request is not None:
-            return old.channel and claim.request.request_id == old.request.request_id
-        if old.channel or (old.answered_until is not None and now >= old.answered_until):
-            return False
-        if claim.message and old.message and claim.message != old.message:
-            return False
-        if dialog is None:
-            return True
-        if old.dialog is None:
-            return old.answered is None  # an answered dialog that went and came was asked again
-        return old.dialog.same_as(dialog)
+        just_closed = self._closed is not None and self._closed.same_as(sight.dialog)
+        if not just_closed and sight.settled >= claim.since.at:
+            return sight.dialog
+        ripe = claim.since.at + REPAINT_PATIENCE
+        if sight.settled >= ripe or (sight.quiet and now >= ripe):
+            return sight.dialog
+        self._ripe = ripe
+        return None
 
     def _opened(self, claim: Claim, dialog: Dialog | None, now: float) -> Open:
         if claim.request is not None:
             asked = claim.request
             return Open(asked, claim.activity, dialog, claim.message, now, channel=True)
         opened = self._shaped("", claim, dialog, claim.message, now)
-        mark = dialog.fingerprint if dialog else digest(str(claim.kind), claim.message)
-        request = opened.request.model_copy(update={"request_id": self._new_id(mark, opened)})
-        return replace(opened, request=request)
-
-    def _new_id(self, mark: str, opened: Open) -> str:
-        """The mark with the next number; or the restored id, if it is the same request still."""
-        old, self._restored = self._restored, None
-        if old is not None:
-            asked = opened.request
-            alike = opened.dialog is not None and (old.text, old.choices) == (
-                asked.text,
-                asked.choices,
-            )
-            if alike or old.request_id.rpartition("-")[0] == mark:
-                return old.request_id
+        kept, self._restored = self._restored, None
+        if kept is not None and _same_as_kept(kept, opened):
+            return replace(opened, request=kept, expects=kept.choices)
         self.appearances += 1
-        return f"{mark}-{self.appearances}"
+        mark = dialog.fingerprint if dialog else digest(str(claim.kind), claim.message)
+        named = {"request_id": f"{mark}-{self.appearances}"}
+        return replace(opened, request=opened.request.model_copy(update=named))
 
     def _merged(self, old: Open, claim: Claim, dialog: Dialog | None) -> Open:
         if old.channel:

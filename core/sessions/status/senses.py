@@ -80,6 +80,7 @@ class ScreenSense:
         self._match: ScreenMatch | None = None
         self._since: Moment | None = None
         self._unmatched: float | None = None
+        self._said = 0.0
         self.bottom = Bottom()
         self.settled: float | None = None
         """When the lines that are held were seen (monotonic); ``None`` before the first."""
@@ -88,16 +89,20 @@ class ScreenSense:
         """Take a screen up."""
         self.settled = event.when.at
         bottom = bottom_of(event.lines, event.cursor_line)
-        if bottom == self.bottom:
-            return
-        self.bottom = bottom
+        if bottom != self.bottom:
+            self.bottom = bottom
+            self._read(bottom, event.when)
+        if self._unmatched is None:
+            self._said = event.when.at
+
+    def _read(self, bottom: Bottom, when: Moment) -> None:
         match = self._rules.screen(bottom)
         if match is None:
-            self._unmatched = event.when.at if self._unmatched is None else self._unmatched
+            self._unmatched = when.at if self._unmatched is None else self._unmatched
         elif match.rule.hold:
             self._unmatched = None
         else:
-            self._take(match, event.when)
+            self._take(match, when)
 
     def _take(self, match: ScreenMatch, when: Moment) -> None:
         expired = self.expires is not None and when.at >= self.expires
@@ -130,7 +135,7 @@ class ScreenSense:
             activity=match.rule.activity,
             evidence=match.evidence,
             since=self._since,
-            said=self.settled or self._since.at,
+            said=self._said,
             rule=match.rule.id,
             origin=match.rule.origin,
             kind=match.rule.kind,

@@ -31,8 +31,9 @@ class Outcome:
 class TurnTracker:
     """Follows one session from turn to turn. ``turn_end`` is in seconds, see ``Timing``."""
 
-    def __init__(self, turn_end: float) -> None:
+    def __init__(self, turn_end: float, seen_after: float = SEEN_AFTER) -> None:
         self._turn_end = turn_end
+        self._seen_after = seen_after
         self._began: float | None = None
         self._quiet: float | None = None
         self._finished: float | None = None
@@ -118,7 +119,7 @@ class TurnTracker:
             return Outcome(Activity.IDLE)
         if self._focus is None or self._finished is None:
             return Outcome(Activity.TURN_DONE)
-        seen_at = max(self._focus, self._finished) + SEEN_AFTER
+        seen_at = max(self._focus, self._finished) + self._seen_after
         if now < seen_at:
             return Outcome(Activity.TURN_DONE, wake_at=seen_at)
         self.seen = True

@@ -10,9 +10,8 @@ from .clusters import is_flag
 from .modes import INSERT, ORIGIN, ModeTable
 from .styles import PLAIN, row_ansi, sgr
 
-PLAIN_STATE = b"\x1b[r\x1b[?6l\x1b[4l\x1b(B\x1b[0m"
+PLAIN_STATE = b"\x1b[r\x1b[?6l\x1b[4l\x1b[0m"
 CLEAR = PLAIN_STATE + b"\x1b[H\x1b[2J"
-LINE_DRAWING, ASCII = b"\x1b(0", b"\x1b(B"
 KEEPS_WRAP = "P@LMSTJKXgmhl"
 """The final bytes of the CSI sequences that leave a pending wrap pending."""
 TAIL = 4096
@@ -22,8 +21,7 @@ TAIL = 4096
 class Grid(Protocol):
     """One screen.
 
-    ``process`` gets only what ``scanner`` lets through, the modes ?6, ?7, ?25, 4 and 20, and the
-    designation of G0 as ASCII or line drawing. Private to the emulator: nothing else talks to a grid.
+    ``process`` gets only what ``scanner`` lets through, and the modes ?6, ?7, ?25, 4 and 20. Private to the emulator: nothing else talks to a grid.
     """
 
     cols: int
@@ -136,7 +134,7 @@ def default_tabs(cols: int) -> list[int]:
     return list(range(0, cols, 8))
 
 
-def redraw(state: GridState, grid: Grid, modes: ModeTable, *, line_drawing: bool) -> bytes:
+def redraw(state: GridState, grid: Grid, modes: ModeTable) -> bytes:
     """The bytes that give a screen of ``grid``'s size this state, whatever it showed before."""
     full = (0, grid.rows - 1)
     top, bottom = state.margins
@@ -151,7 +149,6 @@ def redraw(state: GridState, grid: Grid, modes: ModeTable, *, line_drawing: bool
             f"\x1b[{state.pen}m".encode(),
             b"\x1b[4h" if modes.ansi[INSERT] else b"",
             modes.drawing(),
-            LINE_DRAWING if line_drawing else b"",
             b"\x1b[?25h" if state.visible else b"\x1b[?25l",
         )
     )

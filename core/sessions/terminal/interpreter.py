@@ -46,9 +46,12 @@ _TITLE_STACK = 10
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _CSI = re.compile(rb"([<=>?]?)([0-9;:]*)([ -/]*)")
 _DRAWN = frozenset(b"@ABCDEFGHIJKLMPSTXZ`adefgmr")
-_DRAWN_AS = {b"a": b"C", b"e": b"B"}
-"""HPR and VPR, which one back end does not know, move as CUF and CUD do."""
+_DRAWN_AS = {b"a": b"C", b"e": b"B", b"r": b"r\x1b[H"}
+"""HPR and VPR, which one back end does not know, move as CUF and CUD do; DECSTBM ends a pending
+wrap, which one forgets."""
 _OSC = re.compile(r"([0-9]{1,5})(?:;(.*))?\Z", re.DOTALL)
+
+_TITLES = frozenset({"0", "2", "0;", "2;"})
 
 Action = Callable[[Screens, Sequence[int]], None]
 
@@ -164,7 +167,7 @@ class Interpreter:
 
     def resume_frame(self, held: bytes) -> None:
         """Go on with an open frame of which ``held`` came already."""
-        self.synchronize(begin=True)
+        self.synchronize(True)
         self.scanner.feed(held, self)
         self._hold(len(held))
 
@@ -223,7 +226,7 @@ class Interpreter:
         """Drawing."""
         self._pieces.append(piece)
 
-    def synchronize(self, *, begin: bool) -> None:
+    def synchronize(self, begin: bool) -> None:
         """Mode 2026."""
         if not begin:
             self._frame_at = None
@@ -261,11 +264,11 @@ class Interpreter:
         params = _params(parts[2])
         key = parts[1] + parts[3] + final
         if key in {b"?h", b"?l"} and SYNCHRONIZED in params:
-            self.synchronize(begin=final == b"h")
+            self.synchronize(final == b"h")
         if key in CSI_ANSWERS and not (key == b"t" and self._title_stack(params)):
             self._answer(key, params)
         elif key == b"J" and params[:1] != [3]:
-            self.text(b"\x1b[" + body + final)
+            self.text(b"\x1b[%dJ" % _first(params, 0))
         elif action := ACTIONS.get(key):
             self._act(b"\x1b[" + body + final, partial(action, self.screens, params))
         elif len(key) == 1 and key[0] in _DRAWN:
@@ -278,13 +281,15 @@ class Interpreter:
 
     def osc(self, payload: bytes, end: bytes) -> None:
         """OSC strings; clipboard, hyperlinks, colours and unknown ones do nothing."""
-        parts = _OSC.match(payload.decode("utf-8", "replace"))
+        string = payload.decode("utf-8", "replace")
+        if string[:2] in _TITLES:
+            self._set_title(one_line(string[2:], MAX_TITLE))
+            return
+        parts = _OSC.match(string)
         if parts is None:
             return
         number, text = int(parts[1]), parts[2] or ""
-        if number in {0, 2}:
-            self._set_title(one_line(text, MAX_TITLE))
-        elif reply := answer_osc(number, text, self.colours, end):
+        if reply := answer_osc(number, text, self.colours, end):
             self._reply(reply)
         elif number == 7501:
             self._report(payload.partition(b";")[2])

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyte
-from pyte.charsets import VT100_MAP
 from pyte.screens import Char, Margins
 
 from ...protocol.screen import DEFAULT_COLOUR, Row
@@ -35,7 +34,6 @@ class Drawing(pyte.Screen):
         self.scrolled: deque[Row] = deque(maxlen=scrollback)
         self.style: Style = PLAIN
         self.wrap_next = False
-        self.line_drawing = False
         self.autowrap = True
         self.origin = False
         self.insert = False
@@ -62,8 +60,6 @@ class Drawing(pyte.Screen):
 
     def draw(self, data: str) -> None:
         """Print ``data`` at the cursor."""
-        if self.line_drawing:
-            data = data.translate(VT100_MAP)
         for part in [data] if data.isascii() else _NON_ASCII.split(data):
             if part.isascii() or {*map(kind_of, part)} == _ALL_NARROW:
                 self._draw_narrow(part)
@@ -146,7 +142,7 @@ class Drawing(pyte.Screen):
         before = line[x].data
         if before.endswith("\u200d"):
             line[x] = line[x]._replace(data=before + char)
-        elif len(before) == 1 and is_flag(before + char):
+        elif len(before) == 1 and is_flag(before + char) and x + 1 < self.columns:
             line[x] = line[x]._replace(data=before + char)
             self._widen(x)
         else:
@@ -157,10 +153,8 @@ class Drawing(pyte.Screen):
     def _widen(self, x: int) -> None:
         """Give the character at ``x`` a second cell."""
         line = self.buffer[self.cursor.y]
-        if x + 1 < self.columns:
-            line[x + 1] = line[x]._replace(data="")
-            if not self.wrap_next:
-                self._advance(1)
+        line[x + 1] = line[x]._replace(data="")
+        self._advance(1)
 
     # Lines
 

@@ -15,7 +15,7 @@ from .styles import apply_sgr, sgr
 _ITEM = re.compile(
     "([^\x00-\x1f\x7f-\x9f]+)"  # 1: text
     "|\x1b\\[(\\??)([0-9;:]*)([@-~])"  # 2, 3, 4: CSI
-    "|\x1b\\(?(.)"  # 5: other escapes
+    "|\x1b(.)"  # 5: other escapes
     "|([\b\t\n\r])"  # 6: controls; the others do nothing
 )
 
@@ -74,19 +74,13 @@ class PyteGrid:
                     screen.draw(item[1])
                 case 4:
                     self._csi(item[2], item[3], item[4])
-                case 5 if item[5] in "H0B":
-                    self._escape(item[5])
+                case 5 if item[5] == "H":
+                    screen.set_tab_stop()
                 case 5 | 6:
                     screen.wrap_next = False
                     _MOVES[item[0].lstrip("\x1b")](screen)
         if screen.dirty:
             self._stamp()
-
-    def _escape(self, code: str) -> None:
-        if code == "H":
-            self._screen.set_tab_stop()
-        else:
-            self._screen.line_drawing = code == "0"
 
     def _csi(self, mark: str, parameters: str, final: str) -> None:
         screen = self._screen

@@ -30,13 +30,33 @@ _WIDE_CHARS = (
     "\uff00-\uff60\uffe0-\uffe6\U00016fe0-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0003fffd"
 )
 _WIDE = re.compile(f"[{_WIDE_CHARS}]")
+_JOINING = "\u0300-\u036f\u200d\u20d0-\u20ff\ufe0e\ufe0f\U0001f3fb-\U0001f3ff"
 _PART = re.compile(
-    f"([{_WIDE_CHARS}][{_WIDE_CHARS}\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)"  # 1: wide text
-    f"|([^\x00-\x1f\x7f{_WIDE_CHARS}]+)"  # 2: other text
-    f"|(\x1b(?:\\[[0-9;:?]*[{KEEPS_WRAP}]|\\(.|H)|[\x00-\x06\x10-\x17\x19\x1c-\x1f\x7f])"  # 3
+    f"([{_WIDE_CHARS}][{_WIDE_CHARS}{_JOINING}]*)"  # 1: wide text
+    f"|([^\x00-\x1f\x7f{_WIDE_CHARS}{_JOINING}]+)"  # 2: other text
+    # 3: what leaves a pending wrap pending
+    f"|([{_JOINING}\x00-\x06\x10-\x17\x19\x1c-\x1f\x7f]|\x1b(?:\\[[0-9;:?]*[{KEEPS_WRAP}]|H))"
     "|\x1b(?:\\[[0-9;:?]*[@-~]|.)|[\x00-\x1f]"
 )
+_SUSPECT_BYTES = bytes.maketrans(
+    bytes(range(256)),
+    bytes(
+        3 if byte in {0xE1, *range(0xE3, 0xEE), 0xEF, 0xF0}
+        else 1 if byte == 0xE2
+        else 2 if byte in {0x8C, 0x8F, *range(0x97, 0x9F), 0xAC, 0xAD, *range(0xBA, 0xC0)}
+        else 0
+        for byte in range(256)
+    ),
+)  # fmt: skip
+_CURSOR = b"\x1b[?25"
+_EVENTS_EVERY = 256
 _PEN_QUERY = b"\x1bP$qm\x1b\\"
+
+
+def _may_be_wide(data: bytes) -> bool:
+    """Whether UTF-8 ``data`` may hold wide characters, found at a fraction of a search's cost."""
+    marks = data.translate(_SUSPECT_BYTES)
+    return b"\x03" in marks or b"\x01\x02" in marks
 
 
 class _Scrolled:
@@ -71,14 +91,35 @@ class RustGrid:
         self._terminal = new_terminal(cols, rows, scrollback)
         self._history = Segments(scrollback, _Scrolled(self._terminal))
         self._owes_wrap = False
+        self._visible = True
+        self._calls = 0
 
     def process(self, data: bytes) -> None:
         """Draw ``data``; what is no UTF-8 becomes replacement characters, by Python's rules."""
-        text = data.decode("utf-8", "replace")
-        if self._owes_wrap or not (text.isascii() or not _WIDE.search(text)):
-            self._process_wide(text)
-        else:
-            self._terminal.process(native_sgr(text.encode()))
+        self._forget_events()
+        if _CURSOR in data:
+            # The terminal would keep an event for each; many agents send two in every frame.
+            self._visible = data[data.rindex(_CURSOR) + len(_CURSOR)] == 0x68
+            data = data.replace(_CURSOR + b"h", b"").replace(_CURSOR + b"l", b"")
+        if not data.isascii():
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                text = data.decode("utf-8", "replace")
+                data = text.encode()
+            if self._owes_wrap or (_may_be_wide(data) and _WIDE.search(text)):
+                self._process_wide(text)
+                return
+        elif self._owes_wrap:
+            self._process_wide(data.decode())
+            return
+        self._terminal.process(native_sgr(data))
+
+    def _forget_events(self) -> None:
+        """Empty the terminal's own list of events, which nobody reads, now and then."""
+        self._calls += 1
+        if not self._calls % _EVENTS_EVERY:
+            self._terminal.poll_events()
 
     def _process_wide(self, text: str) -> None:
         """Draw ``text`` in parts, looking after each wide one whether it filled its line."""
@@ -119,7 +160,7 @@ class RustGrid:
 
     def cursor_visible(self) -> bool:
         """Whether the cursor is shown."""
-        return bool(self._terminal.cursor_visible())
+        return self._visible
 
     def pen(self) -> str:
         """The SGR parameters that give the style in force."""

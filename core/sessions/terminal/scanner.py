@@ -16,12 +16,10 @@ MAX_STRING = 8192
 MAX_PARAMETERS = 256
 """Bytes of parameters that a CSI sequence may have; longer ones are swallowed."""
 
-TOKEN = re.compile(
-    # One set of first bytes, so that the search runs at full speed over text.
-    rb"[\x05\x07\x0b\x0c\x0e\x0f\x18\x1a\x1b](?:(?<=\x1b)"
+_SEQUENCE = (
     # What a grid draws by itself passes: ESC D E H M, the cursor's visibility, and these CSI
     # sequences, but for ED 3, which no back end does right.
-    rb"(?!\[(?:[0-9;:]{0,256}+(?:[@-IK-MPSTXZ`dfgmr]|(?<!3)J)|\?25[hl])|[DEHM])"
+    rb"(?!\[(?:[0-9;:]{0,256}+[@-IK-MPSTXZ`dfgm]|[012]?J|\?25[hl])|[DEHM])"
     rb"(?:"
     rb"\[\?2026([hl])"  # 1: synchronized output
     rb"|\]([^\x07\x18\x1a\x1b]*+)(?:(\x07|\x1b\\)|\x1b\Z)?+"  # 2, 3: OSC
@@ -30,8 +28,13 @@ TOKEN = re.compile(
     rb"|([ -/]{0,3}+[0-Z`-~\\])"  # 9: other escapes
     rb"|(?:[ -/]{0,3}+\Z)?+"  # a lone ESC, or one that goes on
     rb")"
-    rb"|(?<!\x1b)())"  # 10: a control that no grid gets
 )
+_SEQUENCES = re.compile(rb"\x1b" + _SEQUENCE)
+_SEQUENCES_AND_CONTROLS = re.compile(
+    rb"[\x05\x07\x0b\x0c\x0e\x0f\x18\x1a\x1b](?:(?<=\x1b)" + _SEQUENCE + rb"|(?<!\x1b)())"
+)
+"""The same and 10: the controls that no grid gets. The first is twice as fast."""
+_ALL_BUT_CONTROLS = bytes(set(range(256)) - set(b"\x05\x07\x0b\x0c\x0e\x0f\x18\x1a"))
 OSC_OPEN, OSC, STRING_OPEN, STRING, CSI_OPEN, CSI, ESCAPE, CONTROL = 2, 3, 5, 6, 7, 8, 9, 10
 SYNC = 1
 _OPEN = frozenset({None, OSC_OPEN, STRING_OPEN, CSI_OPEN})
@@ -58,7 +61,7 @@ class Sink(Protocol):
         """A piece that a grid can draw; no sequence or character is cut at its end."""
         ...
 
-    def synchronize(self, *, begin: bool) -> None:
+    def synchronize(self, begin: bool) -> None:
         """Mode 2026 was set or reset."""
         ...
 
@@ -83,6 +86,22 @@ class Sink(Protocol):
         ...
 
 
+def _pattern_for(data: bytes, start: int) -> re.Pattern[bytes]:
+    """The faster pattern, unless there are controls apart from BEL at an OSC string's end."""
+    controls = data[start:].translate(None, _ALL_BUT_CONTROLS)
+    if not controls:
+        return _SEQUENCES
+    if controls.strip(b"\x07"):
+        return _SEQUENCES_AND_CONTROLS
+    bell = start - 1
+    for _ in controls:
+        after, bell = bell + 1, data.index(b"\x07", bell + 1)
+        opener = data.rfind(b"\x1b", after, bell)
+        if opener < 0 or data[opener + 1] != 0x5D:
+            return _SEQUENCES_AND_CONTROLS
+    return _SEQUENCES
+
+
 class Scanner:
     """Splits a stream; keeps what is unfinished until its rest comes."""
 
@@ -97,15 +116,17 @@ class Scanner:
             self.carry = b""
         position = self._swallow(data) if self.swallowing else 0
         text = sink.text
-        for match in TOKEN.finditer(data, position):
-            start = match.start()
+        size = len(data)
+        for match in _pattern_for(data, position).finditer(data, position):
+            start, end = match.span()
             if start > position:
-                text(_whole(data[position:start]))
-            position = match.end()
+                piece = data[position:start]
+                text(piece if piece[-1] < 0x80 else _whole(piece))
+            position = end
             kind = match.lastindex
             if kind == SYNC:
-                sink.synchronize(begin=data[position - 1] == 0x68)
-            elif position == len(data) and kind in _OPEN:
+                sink.synchronize(data[end - 1] == 0x68)
+            elif end == size and kind in _OPEN:
                 self._keep(data[start:], kind)
             else:
                 self._dispatch(match, kind, sink)

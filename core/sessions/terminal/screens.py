@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 from ...protocol.screen import Row
 from .grid import (
-    ASCII,
     CLEAR,
-    LINE_DRAWING,
     PLAIN_STATE,
     TAIL,
     Grid,
@@ -41,6 +39,24 @@ _ITEM = re.compile(
     rb"|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|[\x00-\x1f\x7f]"
     rb"|([ -~]|[\xc2-\xf4][\x80-\xbf]*)"  # 3: a character
 )
+
+
+_TEXT = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|([_-~]+)")
+_LINES = dict(zip(
+    range(0x5F, 0x7F),
+    (char.encode() for char in " ◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"),
+    strict=True,
+))  # fmt: skip
+"""The line drawing set (DEC special graphics)."""
+
+
+def line_drawing(data: bytes) -> bytes:
+    """``data`` with the letters outside of escape sequences as lines."""
+    return _TEXT.sub(_as_lines, data)
+
+
+def _as_lines(match: re.Match[bytes]) -> bytes:
+    return b"".join(_LINES[byte] for byte in match[1]) if match[1] else match[0]
 
 
 class Charsets(NamedTuple):
@@ -105,7 +121,10 @@ class Screens:
         return self.keyboards[self.in_alt]
 
     def draw(self, data: bytes) -> None:
-        """Draw on the screen that is shown."""
+        """Draw what a program wrote on the screen that is shown."""
+        self._put(line_drawing(data) if self.charsets.lines else data)
+
+    def _put(self, data: bytes) -> None:
         self.grid.process(data)
         self.tail = data[-TAIL:] if len(data) >= TAIL else (self.tail + data)[-TAIL:]
 
@@ -119,16 +138,17 @@ class Screens:
             elif number == _SAVE_CURSOR:
                 self.save_cursor() if on else self.restore_cursor()
             elif number == CURSOR_VISIBLE:
-                self.draw(b"\x1b[?25h" if on else b"\x1b[?25l")
+                self._put(b"\x1b[?25h" if on else b"\x1b[?25l")
             elif self.modes.set_private(number, on) and number in {ORIGIN, AUTOWRAP}:
-                self.draw(_mode(number, on, private=True))
+                home = b"\x1b[H" if number == ORIGIN else b""
+                self._put(_mode(number, on, private=True) + home)
         self.touched += 1
 
     def set_ansi(self, numbers: Sequence[int], on: bool) -> None:
         """Set or reset ANSI modes."""
         for number in numbers:
             if self.modes.set_ansi(number, on):
-                self.draw(_mode(number, on, private=False))
+                self._put(_mode(number, on, private=False))
 
     def mode_state(self, number: int, *, private: bool) -> int:
         """1 if the mode is set, 2 if it is reset, 0 if it is not known."""
@@ -153,8 +173,8 @@ class Screens:
             self.keyboards[True] = KeyboardStack()
         self.tail = b""
         self.epoch += 1
-        self.draw(self._modes_now() + self._pen(pen) + self._at(x, y))
-        self.draw(b"\x1b[?25h" if visible else b"\x1b[?25l")
+        self._put(self._modes_now() + self._pen(pen) + self._at(x, y))
+        self._put(b"\x1b[?25h" if visible else b"\x1b[?25l")
         if number == 1049 and not on:
             self.restore_cursor()
 
@@ -179,7 +199,7 @@ class Screens:
         )
 
     def _pen(self, pen: str) -> bytes:
-        return f"\x1b[{pen}m".encode() + (LINE_DRAWING if self.charsets.lines else ASCII)
+        return f"\x1b[{pen}m".encode()
 
     def _at(self, x: int, y: int) -> bytes:
         """The bytes that put the cursor at a place counted from the screen's corner."""
@@ -200,8 +220,8 @@ class Screens:
         saved = self.saved[self.in_alt]
         self.charsets = saved.charsets
         self.modes.private[ORIGIN] = saved.origin
-        self.draw(_mode(ORIGIN, saved.origin, private=True) + self._pen(saved.pen))
-        self.draw(self._at(saved.x, saved.y))
+        self._put(_mode(ORIGIN, saved.origin, private=True) + self._pen(saved.pen))
+        self._put(self._at(saved.x, saved.y))
 
     def reported_cursor(self) -> tuple[int, int]:
         """Line and column from 1; in origin mode counted from the scroll region's top."""
@@ -215,23 +235,17 @@ class Screens:
         """Make G0 to G3 the line drawing set (``0``) or letters (all others)."""
         drawing = list(self.charsets.drawing)
         drawing[slot] = code == b"0"
-        self._use(Charsets(tuple(drawing), self.charsets.shift))
+        self.charsets = Charsets(tuple(drawing), self.charsets.shift)
 
     def shift(self, slot: int) -> None:
         """Use G0 to G3."""
-        self._use(self.charsets._replace(shift=slot))
-
-    def _use(self, charsets: Charsets) -> None:
-        changed = charsets.lines != self.charsets.lines
-        self.charsets = charsets
-        if changed:
-            self.draw(LINE_DRAWING if charsets.lines else ASCII)
+        self.charsets = self.charsets._replace(shift=slot)
 
     # Whole screens
 
     def repeat(self, count: int) -> None:
         """REP: print the character before once more, ``count`` times."""
-        self.draw(self.last_character() * min(count, self.cols * self.rows))
+        self._put(self.last_character() * min(count, self.cols * self.rows))
 
     def last_character(self) -> bytes:
         """The character printed last, if nothing but styles came after it."""
@@ -247,7 +261,7 @@ class Screens:
         row = b"E" * self.cols
         lines = b"".join(move(0, y) + row for y in range(self.rows))
         self.modes.private[ORIGIN] = False
-        self.draw(b"\x1b[?7l" + CLEAR + lines + self._modes_now() + self._pen(pen) + move(0, 0))
+        self._put(b"\x1b[?7l" + CLEAR + lines + self._modes_now() + self._pen(pen) + move(0, 0))
 
     def clear_history(self) -> None:
         """Forget the lines that have scrolled off."""
@@ -267,7 +281,7 @@ class Screens:
         self.modes.soft_reset()
         self.charsets = Charsets()
         self.saved[self.in_alt] = SavedCursor()
-        self.draw(b"\x1b[r" + self._modes_now() + self._pen("0") + move(x, y) + b"\x1b[?25h")
+        self._put(b"\x1b[r" + self._modes_now() + self._pen("0") + move(x, y) + b"\x1b[?25h")
         self.touched += 1
 
     def reset(self) -> None:
@@ -312,7 +326,7 @@ class Screens:
         """The bytes that give a screen the state of ``grid``, or another state."""
         tail = self.tail if grid is self.grid else b""
         now = state or capture(grid, tail)
-        return redraw(now, grid, self.modes, line_drawing=self.charsets.lines)
+        return redraw(now, grid, self.modes)
 
     # Snapshots
 
@@ -334,10 +348,10 @@ class Screens:
         stacks = map(KeyboardStack, values["keyboards"])
         self.keyboards = dict(zip((False, True), stacks, strict=True))
         self.main.process(history)
-        self.draw(main)
+        self._put(main)
         if alt is not None:
             self.alt = self.make(self.cols, self.rows, 0)
-            self.draw(alt)
+            self._put(alt)
         self.tail += b"\x1b_" + values["last"].encode() + b"\x1b\\"
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.base.machine import IllegalTransition
 from quarterdeck.core.protocol.status import Lifecycle
 from quarterdeck.core.sessions.lifecycle import (

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.sessions.agents import locate
 from quarterdeck.core.sessions.agents.locate import line_map, line_of
 
@@ -102,7 +103,7 @@ def toml_of(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @given(st.dictionaries(keys, st.dictionaries(keys, scalars, min_size=1, max_size=4), max_size=4))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, DialogKind
-from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.agents.loader import (
     AgentCatalog,
     AgentFileSyntax,
@@ -92,8 +92,9 @@ def test_command_with_blanks_is_refused_and_says_how() -> None:
     assert "['my-agent', '--fast']" in message
     catalog = load(config={"mine": {"command": ["my-agent", "--fast"]}})
     assert catalog.definitions["mine"].command == ("my-agent", "--fast")
-    for empty in ("", [], " "):
-        assert load(config={"mine": {"command": empty}}).faults
+    nothings: tuple[Any, ...] = ("", [], " ")
+    for nothing in nothings:
+        assert load(config={"mine": {"command": nothing}}).faults
 
 
 def test_file_takes_its_name_from_the_file(tmp_path: Path) -> None:
@@ -122,10 +123,10 @@ def test_later_words_override_earlier_ones_key_by_key(tmp_path: Path) -> None:
 
 
 def test_another_command_is_looked_for_by_its_own_name() -> None:
-    config = {"claude": {"detect": ["claude", "claude-code"]}}
-    assert load(config=config).definitions["claude"].detect == ("claude", "claude-code")
-    config = {"claude": {"command": "/opt/claude"}}
-    assert load(config=config).definitions["claude"].detect == ()
+    given = load(config={"claude": {"detect": ["claude", "claude-code"]}}).definitions["claude"]
+    assert given.detect == ("claude", "claude-code")
+    both = {"claude": {"command": "/opt/claude"}}
+    assert load(config=both).definitions["claude"].detect == ()
 
 
 RULE = """

@@ -5,11 +5,15 @@ import time
 
 import pytest
 from pydantic_core import PydanticCustomError
+
+from quarterdeck.core.sessions.agents.loader import load_agents
 from quarterdeck.core.sessions.agents.patterns import (
     PATTERN_LIMIT,
     compile_pattern,
     has_nested_repetition,
 )
+from quarterdeck.core.sessions.status.bottom import bottom_of
+from quarterdeck.core.sessions.status.matching import RuleBook
 
 
 @pytest.mark.parametrize(
@@ -79,10 +83,6 @@ def test_message_says_why() -> None:
 
 def test_shipped_rules_are_quick_on_hostile_screens() -> None:
     """Long lines of what the rules like to repeat must not take noticeable time."""
-    from quarterdeck.core.sessions.agents.loader import load_agents
-    from quarterdeck.core.sessions.status.bottom import bottom_of
-    from quarterdeck.core.sessions.status.matching import RuleBook
-
     pieces = [
         "─" * 390,
         "❯ " + "1. " * 120,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.status import (

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind, is_snoozed
 from quarterdeck.core.sessions.attention.drafts import Draft

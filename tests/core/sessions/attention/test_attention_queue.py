@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.base.ids import is_id
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind, ItemState

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quarterdeck.core.protocol.status import Activity, Request, Status
+
+from quarterdeck.core.protocol.status import Activity, Request, Source, Status
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.agents.loader import load_agents
 from quarterdeck.core.sessions.status import inputs as i
@@ -69,9 +70,11 @@ class Driver:
     def status(self) -> Status:
         return self.detector.status
 
-    @property
     def activity(self) -> Activity:
         return self.detector.status.activity
+
+    def source(self) -> Source:
+        return self.detector.status.source
 
     @property
     def request(self) -> Request:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.protocol.screen import Modes
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status.answers import AnswerNotOffered, answer_keys, prompt_steps
@@ -29,7 +30,7 @@ def dialog(drive: Drive, recording: Read) -> Callable[[str], Dialog]:
         session, shown = drive(agent_of(stem)), recording(stem)
         session.show(shown)
         found = session.detector.still_open(session.request.request_id, shown.lines)
-        assert found is not None
+        assert isinstance(found, Dialog)
         return found
 
     return read

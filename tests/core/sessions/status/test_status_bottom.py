@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.sessions.agents.rules import REGION_LIMIT
 from quarterdeck.core.sessions.status.bottom import (
     LINE_LIMIT,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, Source
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status.check import (

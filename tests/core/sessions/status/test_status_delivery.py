@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, Source, Status
 from quarterdeck.core.sessions.status.delivery import PROMPT_PATIENCE, PromptOutcome, PromptWatch
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, DialogKind, Request, Source, Status
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status import inputs as i
@@ -20,7 +21,7 @@ def test_before_the_process_runs_nothing_is_known(drive: Drive) -> None:
     session = drive("claude", start=False)
     session.report("blocked", kind=DialogKind.PERMISSION)
     session.feed(i.TitleSeen, "◐ Claude Code")
-    assert session.status.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     assert session.status.request is None
     assert session.status.evidence == "not started"
 
@@ -38,10 +39,10 @@ def test_turn_by_reports(drive: Drive) -> None:
         ("idle", Activity.IDLE),  # interrupted: not a finished turn
     ):
         session.report(state)
-        assert session.activity is activity
-        assert session.status.source is Source.OSC7501
+        assert session.activity() is activity
+        assert session.source() is Source.OSC7501
         session.wait(3)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_permission_by_report_is_open_at_once_and_gets_its_options_from_the_screen(
@@ -52,7 +53,7 @@ def test_permission_by_report_is_open_at_once_and_gets_its_options_from_the_scre
     session.show(recording("claude-working"))
     session.wait(2)
     session.report("blocked", kind=DialogKind.PERMISSION, message="approve Bash: echo hello")
-    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.activity() is Activity.NEEDS_APPROVAL
     first = session.request
     assert (first.text, first.choices) == ("approve Bash: echo hello", ())
     since = session.status.since
@@ -62,7 +63,7 @@ def test_permission_by_report_is_open_at_once_and_gets_its_options_from_the_scre
     assert session.request.text == "approve Bash: echo hello\necho hello > hello.txt"
     assert [choice.key for choice in session.request.choices] == ["1", "2", "3", "4"]
     assert session.status.since == since
-    assert session.status.source is Source.OSC7501
+    assert session.source() is Source.OSC7501
 
 
 def test_dialog_still_painted_after_the_answer_is_not_asked_again(
@@ -75,13 +76,13 @@ def test_dialog_still_painted_after_the_answer_is_not_asked_again(
     session.wait(1)
     session.feed(i.RequestAnswered, session.request.request_id)
     session.report("working")
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.show(recording("claude-permission-bash"))
     session.wait(0.3)
     session.show(recording("claude-working"))
     session.wait(20)
     assert [status.activity for status in session.changes].count(Activity.NEEDS_APPROVAL) == 2
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
 
 
 def test_next_request_is_another_one_even_if_it_looks_the_same(
@@ -120,17 +121,28 @@ def test_two_requests_in_a_row_without_work_between_are_told_apart_by_their_mess
     assert len(session.request.choices) == 4
 
 
-def test_answer_that_does_not_take_is_asked_again_under_another_id(
-    drive: Drive, recording: Read
-) -> None:
-    session = drive("practice-approver")
-    session.show(recording("practice-approver-permission"))
+def test_answer_that_does_not_take_can_be_given_again(drive: Drive, recording: Read) -> None:
+    session, shown = drive("practice-approver"), recording("practice-approver-permission")
+    session.show(shown)
+    asked = session.request.request_id
+    session.feed(i.RequestAnswered, asked)
+    session.wait(1.4)
+    assert session.detector.still_open(asked, shown.lines) is None
+    session.wait(0.2)
+    assert session.activity() is Activity.NEEDS_APPROVAL
+    assert session.request.request_id == asked
+    assert session.detector.still_open(asked, shown.lines) is not None
+
+
+def test_answered_dialog_that_went_and_came_was_asked_again(drive: Drive, recording: Read) -> None:
+    session, shown = drive("practice-approver"), recording("practice-approver-permission")
+    session.show(shown)
     first = session.request.request_id
     session.feed(i.RequestAnswered, first)
-    session.wait(1.0)
-    assert session.request.request_id == first
-    session.wait(1.0)
-    assert session.activity is Activity.NEEDS_APPROVAL
+    session.wait(0.1)
+    session.screen("half a frame")
+    session.wait(0.1)
+    session.screen(*shown.lines)
     assert session.request.request_id != first
 
 
@@ -141,12 +153,12 @@ def test_stale_report_of_work_loses_against_a_dialog_that_stays(
     session.report("working")
     session.wait(1)
     session.show(recording("claude-permission-bash"))
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.wait(4.9)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.wait(0.2)
-    assert session.activity is Activity.NEEDS_APPROVAL
-    assert session.status.source is Source.SCREEN
+    assert session.activity() is Activity.NEEDS_APPROVAL
+    assert session.source() is Source.SCREEN
     verdicts = {each.source: each.verdict for each in session.detector.explain().readings}
     assert verdicts[Source.OSC7501] is Verdict.CONTRADICTED
 
@@ -157,7 +169,7 @@ def test_report_repeated_under_a_dialog_keeps_winning(drive: Drive, recording: R
     for _ in range(10):
         session.report("working")
         session.wait(2)
-        assert session.activity is Activity.WORKING
+        assert session.activity() is Activity.WORKING
 
 
 @pytest.mark.parametrize("state", ["idle", "done", "error"])
@@ -167,7 +179,7 @@ def test_dialog_of_trust_needs_no_report(drive: Drive, recording: Read, state: s
     session.wait(0.1)
     session.feed(i.ScreenSettled, recording("claude-trust-dialog").lines)
     session.wait(0.6)
-    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.activity() is Activity.NEEDS_APPROVAL
     assert session.request.kind is DialogKind.TRUST
 
 
@@ -180,21 +192,51 @@ def test_kind_of_a_reported_trust_dialog_comes_from_the_screen(
     session.wait(0.1)
     session.feed(i.ScreenSettled, recording("claude-trust-dialog").lines)
     assert session.request.kind is DialogKind.TRUST
-    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.activity() is Activity.NEEDS_APPROVAL
 
 
 def test_title_at_rest_lets_the_screen_say_more(drive: Drive, recording: Read) -> None:
     """Claude's title is the same for idle and waiting, Gemini's for ready, asked and failed."""
     session = drive("claude")
     session.feed(i.TitleSeen, "✳ Claude Code")
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     session.feed(i.ScreenSettled, recording("claude-permission-bash").lines)
-    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.activity() is Activity.NEEDS_APPROVAL
     session.feed(i.ScreenSettled, recording("claude-error-500").lines)
-    assert session.activity is Activity.ERRORED
+    assert session.activity() is Activity.ERRORED
     gemini = drive("gemini")
     gemini.show(recording("gemini-trust-dialog"))
     assert gemini.request.kind is DialogKind.TRUST
+
+
+def test_answered_dialog_on_the_last_frame_is_not_asked_again(
+    drive: Drive, recording: Read
+) -> None:
+    """The title said "working", then "ready", before the screen was read once more."""
+    session = drive("practice-approver")
+    session.show(recording("practice-approver-permission"))
+    session.wait(1)
+    session.feed(i.RequestAnswered, session.request.request_id)
+    session.feed(i.TitleSeen, "Approver - working")
+    session.wait(0.2)
+    session.feed(i.TitleSeen, "Approver - ready")
+    assert session.status.request is None
+    session.wait(0.1)
+    session.screen("● That was the last command of 1.", "─" * 80, "❯ Say what", "─" * 80)
+    session.wait(1)
+    waiting = [each.request for each in session.changes if each.request]
+    assert len({each.request_id for each in waiting}) == 1
+    assert session.activity() is Activity.TURN_DONE
+
+
+def test_error_above_a_draft_is_over(drive: Drive, recording: Read) -> None:
+    """Claude puts an interrupted prompt back under the error of the turn before."""
+    session, shown = drive("claude"), recording("claude-error-500")
+    session.screen(*shown.lines)
+    assert session.activity() is Activity.ERRORED
+    drafted = (line.replace("Resend your message to try again", "go on") for line in shown.lines)
+    session.screen(*drafted)
+    assert session.activity() is Activity.IDLE
 
 
 def test_title_of_work_beats_a_screen_that_looks_idle(drive: Drive, recording: Read) -> None:
@@ -202,9 +244,9 @@ def test_title_of_work_beats_a_screen_that_looks_idle(drive: Drive, recording: R
     session = drive("codex")
     session.wait(2)
     session.show(recording("codex-working"))
-    assert session.status.source is Source.TITLE
+    assert session.source() is Source.TITLE
     session.wait(30)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
 
 
 def test_start_up_blip_is_ignored(drive: Drive) -> None:
@@ -217,7 +259,7 @@ def test_start_up_blip_is_ignored(drive: Drive) -> None:
     session.wait(0.1)
     session.report("idle")
     session.feed(i.TitleSeen, "proj")
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     session.wait(0.6)
     assert [status.activity for status in session.changes[1:]] == [Activity.IDLE]
     assert session.now == pytest.approx(1.1)
@@ -227,7 +269,7 @@ def test_dialog_at_the_start_is_not_ignored(drive: Drive, recording: Read) -> No
     session = drive("codex")
     session.wait(0.2)
     session.show(recording("codex-trust-dialog"))
-    assert session.activity is Activity.NEEDS_APPROVAL
+    assert session.activity() is Activity.NEEDS_APPROVAL
 
 
 def test_work_without_a_sign_of_life_is_doubted_and_believed_again(
@@ -239,20 +281,20 @@ def test_work_without_a_sign_of_life_is_doubted_and_believed_again(
     for _ in range(30):
         session.wait(10)
         session.feed(i.OutputSeen)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.wait(61)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     verdicts = {each.verdict for each in session.detector.explain().readings}
     assert Verdict.SILENT in verdicts
     session.feed(i.OutputSeen)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
 
 
 def test_script_that_reports_work_may_be_silent_for_hours(drive: Drive) -> None:
     session = drive("practice-worker")
     session.report("working", message="compiling")
     session.wait(10_000)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     assert session.detector.wake_at is None
 
 
@@ -263,11 +305,11 @@ def test_screen_that_fits_no_rule_leaves_the_old_word_standing_for_a_moment(
     session.show(recording("opencode-working"))
     session.screen("half a frame")
     session.wait(1.9)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.wait(0.2)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     session.show(recording("opencode-working"))
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
 
 
 def test_dialog_behind_a_half_drawn_frame_is_the_same_request(
@@ -309,21 +351,52 @@ def test_transcript_viewer_changes_nothing(drive: Drive, recording: Read) -> Non
 def test_limit_is_read_from_an_error_message(drive: Drive) -> None:
     session = drive("claude")
     session.report("error", message="API Error: 500 fake failure")
-    assert session.activity is Activity.ERRORED
+    assert session.activity() is Activity.ERRORED
     session.report("error", message="API Error: Repeated 529 Overloaded errors.")
-    assert session.activity is Activity.LIMITED
+    assert session.activity() is Activity.LIMITED
+
+
+def test_old_error_is_not_read_from_the_screen_of_a_program_that_leaves(
+    drive: Drive, recording: Read
+) -> None:
+    """Claude takes its report back as it exits, with the error of a former turn still shown."""
+    session = drive("claude")
+    session.report("idle")
+    session.show(recording("claude-error-500"))
+    session.wait(10)
+    session.report("clear")
+    session.wait(0.9)
+    assert session.activity() is Activity.UNKNOWN
+    session.wait(0.2)
+    assert session.activity() is Activity.ERRORED
+
+
+def test_same_dialog_asked_again_gets_its_options_though_nothing_more_is_written(
+    drive: Drive, recording: Read
+) -> None:
+    session = drive("claude")
+    session.report("blocked", message="approve")
+    session.show(recording("claude-permission-bash"))
+    session.wait(5)
+    session.report("working")
+    session.report("blocked", message="approve")
+    session.wait(0.05)
+    session.show(recording("claude-permission-bash"))
+    assert session.request.choices == ()
+    session.wait(1)
+    assert len(session.request.choices) == 4
 
 
 def test_reset_takes_back_every_report_and_a_prompt_mark_the_living_ones(drive: Drive) -> None:
     session = drive("practice-worker")
     session.report("working")
     session.feed(i.ReportsCleared, i.ClearCause.PROMPT_MARK)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     session.report("done")
     session.feed(i.ReportsCleared, i.ClearCause.PROMPT_MARK)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.feed(i.ReportsCleared, i.ClearCause.RESET)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
 
 
 def test_exit_ends_every_request(drive: Drive, recording: Read) -> None:
@@ -332,7 +405,7 @@ def test_exit_ends_every_request(drive: Drive, recording: Read) -> None:
     session.show(recording("claude-permission-bash"))
     session.feed(i.ProcessExited, "killed by signal 9")
     assert session.status.request is None
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     assert session.status.evidence == "killed by signal 9"
     session.report("blocked", kind=DialogKind.PERMISSION, message="a late byte")
     session.show(recording("claude-permission-bash"))
@@ -344,10 +417,10 @@ def test_finished_turn_outlives_its_process(drive: Drive) -> None:
     session.report("working")
     session.report("done")
     session.feed(i.ProcessExited, "exited with code 0")
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.feed(i.FocusChanged, focused=True)
     session.wait(2)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_restart_forgets_what_the_former_process_said(drive: Drive, recording: Read) -> None:
@@ -357,7 +430,7 @@ def test_restart_forgets_what_the_former_process_said(drive: Drive, recording: R
     session.feed(i.ProcessExited, "exited with code 0")
     session.wait(1)
     session.feed(i.ProcessStarted)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     assert session.status.evidence == "running; no signal says what it does"
 
 
@@ -366,11 +439,11 @@ def test_side_channel_counts_within_its_window_and_no_longer(drive: Drive) -> No
     session.feed(
         i.ChannelReport, i.ChannelSource.SIDE_CHANNEL, Activity.WORKING, "busy", fresh_for=10.0
     )
-    assert (session.activity, session.status.source) == (Activity.WORKING, Source.SIDE_CHANNEL)
+    assert (session.activity(), session.status.source) == (Activity.WORKING, Source.SIDE_CHANNEL)
     session.wait(9.9)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     session.wait(0.2)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
 
 
 def test_request_of_a_channel_keeps_the_agents_own_id(drive: Drive, recording: Read) -> None:
@@ -395,21 +468,21 @@ def test_protocol_is_believed_against_everything(drive: Drive, recording: Read) 
     session.report("idle")
     session.show(recording("claude-permission-bash"))
     session.wait(100)
-    assert (session.activity, session.status.source) == (Activity.WORKING, Source.ACP)
+    assert (session.activity(), session.status.source) == (Activity.WORKING, Source.ACP)
 
 
 def test_shell_is_idle_when_it_owns_its_terminal(drive: Drive) -> None:
     session = drive("shell")
     session.feed(i.ForegroundSeen, own=True, program="bash")
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     session.feed(i.TypedInput)
     session.feed(i.ForegroundSeen, own=False, program="make")
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     assert "make" in session.status.evidence
     session.wait(30)
     session.feed(i.ForegroundSeen, own=True, program="bash")
     session.wait(1)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
 
 
 def test_short_command_in_a_shell_is_no_turn(drive: Drive) -> None:
@@ -420,7 +493,7 @@ def test_short_command_in_a_shell_is_no_turn(drive: Drive) -> None:
     session.wait(0.2)
     session.feed(i.ForegroundSeen, own=True)
     session.wait(10)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_report_of_a_program_that_left_the_shell_is_over(drive: Drive) -> None:
@@ -429,10 +502,10 @@ def test_report_of_a_program_that_left_the_shell_is_over(drive: Drive) -> None:
     session.feed(i.ForegroundSeen, own=True)
     session.feed(i.ForegroundSeen, own=False, program="claude")
     session.report("working")
-    assert session.status.source is Source.OSC7501
+    assert session.source() is Source.OSC7501
     session.feed(i.ForegroundSeen, own=True)
     session.wait(1)
-    assert session.status.source is Source.PROCESS
+    assert session.source() is Source.PROCESS
 
 
 @pytest.fixture
@@ -442,14 +515,14 @@ def unknown(agents: dict[str, AgentDefinition]) -> AgentDefinition:
 
 def test_unknown_command_works_while_it_writes(drive: Drive, unknown: AgentDefinition) -> None:
     session = drive(unknown)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     for _ in range(20):
         session.feed(i.OutputSeen)
-        assert session.status.activity is Activity.WORKING
+        assert session.activity() is Activity.WORKING
         session.wait(1)
-    assert session.status.source is Source.SILENCE
+    assert session.source() is Source.SILENCE
     session.wait(2.5)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     assert "silent" in session.status.evidence
 
 
@@ -458,10 +531,10 @@ def test_echo_of_a_key_is_no_work(drive: Drive, unknown: AgentDefinition) -> Non
     session.feed(i.TypedInput)
     session.wait(0.05)
     session.feed(i.OutputSeen)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     session.wait(0.6)
     session.feed(i.OutputSeen)
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
 
 
 def test_bell_wants_attention_where_nothing_better_speaks(
@@ -471,16 +544,16 @@ def test_bell_wants_attention_where_nothing_better_speaks(
     session.feed(i.OutputSeen)
     session.wait(1)
     session.feed(i.AttentionSignal, "bell")
-    assert (session.activity, session.status.source) == (Activity.TURN_DONE, Source.NOTIFICATION)
+    assert (session.activity(), session.status.source) == (Activity.TURN_DONE, Source.NOTIFICATION)
     session.feed(i.FocusChanged, focused=True)
     session.wait(2.1)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     session.feed(i.FocusChanged, focused=False)
     session.feed(i.AttentionSignal, "osc777", "build ready")
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     assert session.status.evidence == "osc777: build ready"
     session.feed(i.TypedInput)
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
 
 
 def test_bell_after_typing_is_news_again(drive: Drive, unknown: AgentDefinition) -> None:
@@ -488,18 +561,18 @@ def test_bell_after_typing_is_news_again(drive: Drive, unknown: AgentDefinition)
     for _ in range(3):
         session.feed(i.TypedInput)
         session.feed(i.AttentionSignal, "bell")
-        assert session.activity is Activity.TURN_DONE
+        assert session.activity() is Activity.TURN_DONE
 
 
 def test_bell_says_nothing_where_rules_speak(drive: Drive, recording: Read) -> None:
     session = drive("claude")
     session.show(recording("claude-working"))
     session.feed(i.AttentionSignal, "bell")
-    assert session.activity is Activity.WORKING
+    assert session.activity() is Activity.WORKING
     shell = drive("shell")
     shell.feed(i.ForegroundSeen, own=True)
     shell.feed(i.AttentionSignal, "bell")  # a completion that found nothing
-    assert shell.activity is Activity.IDLE
+    assert shell.activity() is Activity.IDLE
 
 
 def test_titles_of_a_spinner_are_no_news(drive: Drive) -> None:
@@ -526,18 +599,50 @@ def test_restored_session_keeps_request_time_and_what_was_seen(
     assert after.request.request_id != before.request.request_id
 
 
+@pytest.mark.parametrize("title_first", [True, False])
+def test_restored_request_is_recognised_by_title_or_screen(
+    drive: Drive, recording: Read, title_first: bool
+) -> None:
+    """A terminal that is rebuilt may tell its title before its screen, or after it."""
+    shown = recording("codex-permission-command")
+    before = drive("codex")
+    before.wait(2)
+    before.show(shown)
+    after = drive("codex", restored=before.status)
+    if title_first:
+        after.feed(i.TitleSeen, shown.title)
+        assert after.request == before.request
+        assert after.detector.still_open(after.request.request_id, shown.lines) is None
+    after.screen(*shown.lines)
+    after.feed(i.TitleSeen, shown.title)
+    assert after.request == before.request
+    assert after.detector.still_open(after.request.request_id, shown.lines) is not None
+
+
+def test_other_request_after_a_restart_gets_another_id(drive: Drive, recording: Read) -> None:
+    shown = recording("codex-permission-command")
+    before = drive("codex")
+    before.wait(2)
+    before.show(shown)
+    after = drive("codex", restored=before.status)
+    after.feed(i.TitleSeen, shown.title)
+    after.screen(*recording("codex-question").lines)
+    assert after.request.request_id != before.request.request_id
+    assert after.request.kind is DialogKind.QUESTION
+
+
 def test_restored_idle_does_not_turn_into_a_finished_turn(drive: Drive, recording: Read) -> None:
     before = drive("claude")
     before.show(recording("claude-finished"))
-    assert before.activity is Activity.TURN_DONE
+    assert before.activity() is Activity.TURN_DONE
     seen = drive("claude", restored=Status(activity=Activity.IDLE, since=before.status.since))
     seen.show(recording("claude-finished"))
-    assert seen.activity is Activity.IDLE
+    assert seen.activity() is Activity.IDLE
     unseen = drive(
         "gemini", restored=Status(activity=Activity.TURN_DONE, since=before.status.since)
     )
     unseen.show(recording("gemini-finished"))
-    assert unseen.activity is Activity.TURN_DONE
+    assert unseen.activity() is Activity.TURN_DONE
 
 
 def test_explanation_ranks_what_was_said(drive: Drive, recording: Read) -> None:
@@ -567,7 +672,7 @@ def test_explanation_says_what_was_made_of_the_winner(drive: Drive, recording: R
     assert "nobody has seen" in session.detector.explain().note
     session.feed(i.TypedInput)
     session.feed(i.FocusChanged, focused=True)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_time_that_was_not_asked_for_changes_nothing(drive: Drive) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.protocol.status import Activity, DialogKind
 from quarterdeck.core.sessions.agents.definition import Meanings
 from quarterdeck.core.sessions.agents.rules import ScreenRule
@@ -57,7 +58,7 @@ def test_dialog() -> None:
         ("Trust and continue", "allow_once"),
         ("Yes, and always allow access to x", "allow_always"),
         ("Yes, and don't ask again for these files", "allow_always"),
-        ("Yes, and don’t ask again", "allow_always"),
+        ("Yes, and don\u2019t ask again", "allow_always"),
         ("Allow for this session", "allow_always"),
         ("Yes, and switch to accept edits", "allow_always"),
         ("No", "reject"),

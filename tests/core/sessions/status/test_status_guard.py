@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.protocol.status import Activity, DialogKind, Lifecycle, Request, Status
 from quarterdeck.core.sessions.agents.definition import AgentDefinition, PromptDelivery

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.protocol.screen import Modes
 from quarterdeck.core.sessions.status.keys import (
     ALL_AS_CODES,

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from quarterdeck.core.protocol.status import Activity, DialogKind, Source, Status
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.agents.loader import load_agents
@@ -162,8 +163,10 @@ def histories(draw: st.DrawFn) -> tuple[str, list[tuple[float, Make]]]:
 def test_every_history_keeps_every_promise(
     history: tuple[str, list[tuple[float, Make]]], answers: bool
 ) -> None:
-    """Source and evidence always; ``since`` moves with activity or request alone; no request
-    without a process; never a wake-up in the past; ids are never used again."""
+    """No status without evidence, no request without a process, no wake-up in the past.
+
+    ``since`` moves with activity or request alone; a request's id is never used again.
+    """
     agent, steps = history
     run = Run(AGENTS[agent])
     closed: set[str] = set()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.agents.rules import WAITING

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.protocol.status import Activity, DialogKind, Source
 from quarterdeck.core.sessions.agents.definition import Timing
 from quarterdeck.core.sessions.agents.rules import WAITING
@@ -173,6 +174,18 @@ def test_coarse_idle_lets_the_screen_say_more(source: Source, seen: Activity) ->
 
 def test_coarse_idle_beats_a_screen_that_looks_busy() -> None:
     assert rule(claim(S.TITLE, A.IDLE), claim(S.SCREEN, A.WORKING)).winner.source is S.TITLE
+
+
+def test_frame_from_before_the_change_says_nothing_about_it() -> None:
+    """A dialog that was just answered is on the last screen that was read, and gone for real."""
+    title = claim(S.TITLE, A.IDLE, 10)
+    old = claim(S.SCREEN, A.NEEDS_APPROVAL, 5, said=9.9, kind=DialogKind.PERMISSION)
+    assert rule(title, old, now=10).winner is title
+    assert rule(title, old, now=1000).winner is title
+    same = claim(S.SCREEN, A.NEEDS_APPROVAL, 5, said=10.0, kind=DialogKind.PERMISSION)
+    assert rule(title, same, now=10).winner is same
+    report = claim(S.OSC7501, A.WORKING, 10)
+    assert rule(report, old, now=1000).winner is report
 
 
 def test_exact_idle_needs_no_refining() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, DialogKind
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status.check import Recording, check_recording, check_screen

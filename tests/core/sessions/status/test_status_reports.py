@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from quarterdeck.core.protocol.status import Activity, DialogKind
 from quarterdeck.core.sessions.agents.patterns import compile_pattern
 from quarterdeck.core.sessions.status.inputs import (
@@ -16,7 +17,7 @@ from quarterdeck.core.sessions.status.inputs import (
     ReportsCleared,
     ReportState,
 )
-from quarterdeck.core.sessions.status.reports import RECORD_LIMIT, ReportBook
+from quarterdeck.core.sessions.status.reports import CLEAR_GRACE, RECORD_LIMIT, ReportBook
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,6 +88,26 @@ def test_clear_drops_an_id_and_everything_below_it() -> None:
     assert len(book) == 2
     book.apply(report("clear"))
     assert len(book) == 0
+    assert said(book) is Activity.UNKNOWN
+
+
+def test_program_that_leaves_is_not_read_from_elsewhere_for_a_moment() -> None:
+    book = ReportBook()
+    book.apply(report("clear", 1))
+    assert book.claim() is None  # there was nothing to take back
+    book.apply(report("idle", 2))
+    book.apply(report("clear", 3))
+    claim = book.claim()
+    assert claim is not None
+    assert (claim.activity, claim.until) == (Activity.UNKNOWN, 3 + CLEAR_GRACE)
+    book.apply(report("clear", 3.5))
+    claim = book.claim()
+    assert claim is not None
+    assert claim.until == 3 + CLEAR_GRACE
+    book.apply(report("working", 4))
+    assert said(book) is Activity.WORKING
+    book.apply(report("clear", 5))
+    book.clear(ReportsCleared(moment(6), ClearCause.RESET))
     assert book.claim() is None
 
 
@@ -109,6 +130,21 @@ def test_blocked_part_speaks_for_the_whole_else_the_root_does() -> None:
     claim = book.claim()
     assert claim is not None
     assert (claim.activity, claim.message) == (Activity.NEEDS_APPROVAL, "drop it?")
+
+
+def test_part_that_waited_longer_keeps_speaking() -> None:
+    """Else the second one's request would make the first one's vanish unanswered."""
+    book = ReportBook()
+    book.apply(report("blocked", 1, id="b", message="first"))
+    book.apply(report("blocked", 2, id="a", message="second"))
+    book.apply(report("blocked", 3, id="b", message="first"))
+    claim = book.claim()
+    assert claim is not None
+    assert claim.message == "first"
+    book.apply(report("working", 4, id="b"))
+    claim = book.claim()
+    assert claim is not None
+    assert claim.message == "second"
 
 
 def test_without_a_root_the_most_urgent_part_speaks() -> None:
@@ -147,7 +183,7 @@ def test_records_are_bounded(history: list[tuple[ReportState, int]]) -> None:
         book.apply(ProgramReport(moment(at), state, id=f"p{path}"))
         assert len(book) <= RECORD_LIMIT
         claim = book.claim()
-        assert (claim is None) == (len(book) == 0)
+        assert claim is not None or len(book) == 0
         assert claim is None or claim.evidence
 
 

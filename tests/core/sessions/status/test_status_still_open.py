@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity, DialogKind, Request
 from quarterdeck.core.sessions.status import inputs as i
 from quarterdeck.core.sessions.status.check import Recording

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.sessions.status import inputs as i
 from quarterdeck.core.sessions.status.check import Recording
@@ -26,14 +27,14 @@ def rest(session: Any) -> None:
 def test_work_that_stops_is_a_finished_turn(drive: Drive) -> None:
     session = drive("gemini")
     rest(session)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     work(session)
     rest(session)
-    assert session.activity is Activity.WORKING  # it may only be between two steps
+    assert session.activity() is Activity.WORKING  # it may only be between two steps
     session.wait(0.6)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.wait(3600)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
 
 
 def test_pause_between_two_steps_is_none(drive: Drive) -> None:
@@ -51,7 +52,7 @@ def test_blip_at_the_start_is_no_turn(drive: Drive) -> None:
     work(session, 0.5)
     rest(session)
     session.wait(1)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 @pytest.mark.parametrize("kind", [i.PromptSubmitted, i.TypedInput])
@@ -62,7 +63,7 @@ def test_quick_answer_to_a_person_is_a_turn(drive: Drive, kind: Any) -> None:
     work(session, 0.3)
     rest(session)
     session.wait(1)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
 
 
 def test_interrupted_turn_is_none(drive: Drive, recording: Read) -> None:
@@ -72,7 +73,7 @@ def test_interrupted_turn_is_none(drive: Drive, recording: Read) -> None:
     session.feed(i.ScreenSettled, recording("gemini-cancelled").lines)
     rest(session)
     session.wait(10)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_two_seconds_of_focus_are_seen(drive: Drive) -> None:
@@ -82,16 +83,16 @@ def test_two_seconds_of_focus_are_seen(drive: Drive) -> None:
     session.wait(10)
     session.feed(i.FocusChanged, focused=True)
     session.wait(1.9)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.feed(i.FocusChanged, focused=False)
     session.wait(10)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.feed(i.FocusChanged, focused=True)
     session.wait(2.1)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     session.feed(i.FocusChanged, focused=False)
     session.wait(10)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_who_watches_sees_it_two_seconds_after_the_end(drive: Drive) -> None:
@@ -101,11 +102,11 @@ def test_who_watches_sees_it_two_seconds_after_the_end(drive: Drive) -> None:
     session.wait(100)
     session.report("done")
     session.feed(i.FocusChanged, focused=True)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.wait(1.9)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
     session.wait(0.2)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_typing_is_seeing(drive: Drive) -> None:
@@ -113,7 +114,7 @@ def test_typing_is_seeing(drive: Drive) -> None:
     session.report("working")
     session.report("done")
     session.feed(i.TypedInput)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_next_turn_is_unseen_again(drive: Drive) -> None:
@@ -121,9 +122,9 @@ def test_next_turn_is_unseen_again(drive: Drive) -> None:
     for _ in range(3):
         session.report("working")
         session.report("done")
-        assert session.activity is Activity.TURN_DONE
+        assert session.activity() is Activity.TURN_DONE
         session.feed(i.PromptSubmitted)
-        assert session.activity is Activity.IDLE
+        assert session.activity() is Activity.IDLE
 
 
 def test_answered_dialog_belongs_to_the_turn(drive: Drive, recording: Read) -> None:
@@ -133,7 +134,7 @@ def test_answered_dialog_belongs_to_the_turn(drive: Drive, recording: Read) -> N
     session.show(recording("gemini-working"))
     session.show(recording("gemini-finished"))
     session.wait(1)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
 
 
 def test_dialog_of_trust_is_no_turn(drive: Drive, recording: Read) -> None:
@@ -142,7 +143,7 @@ def test_dialog_of_trust_is_no_turn(drive: Drive, recording: Read) -> None:
     session.wait(30)
     session.show(recording("gemini-idle"))
     session.wait(5)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_rejected_dialog_shows_idle_at_once(drive: Drive, recording: Read) -> None:
@@ -152,7 +153,7 @@ def test_rejected_dialog_shows_idle_at_once(drive: Drive, recording: Read) -> No
     session.wait(30)
     session.feed(i.ScreenSettled, recording("gemini-idle").lines)
     rest(session)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     assert session.status.request is None
 
 
@@ -162,10 +163,10 @@ def test_failed_turn_is_not_a_finished_one(drive: Drive, recording: Read, shown:
     work(session)
     session.show(recording(shown))
     session.wait(10)
-    assert session.activity in {Activity.ERRORED, Activity.LIMITED}
+    assert session.activity() in {Activity.ERRORED, Activity.LIMITED}
     session.show(recording("gemini-idle"))
     session.wait(10)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
 
 
 def test_mark_of_a_finished_turn_is_seen_once(drive: Drive, recording: Read) -> None:
@@ -174,22 +175,22 @@ def test_mark_of_a_finished_turn_is_seen_once(drive: Drive, recording: Read) -> 
     session.show(recording("claude-finished"))
     session.feed(i.FocusChanged, focused=True)
     session.wait(3)
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     session.feed(i.FocusChanged, focused=False)
     session.show(recording("claude-idle"))
     session.show(recording("claude-finished"))
-    assert session.activity is Activity.IDLE
+    assert session.activity() is Activity.IDLE
     session.show(recording("claude-working"))
     session.wait(5)
     session.show(recording("claude-finished"))
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE
 
 
 def test_unknown_moment_in_a_turn_does_not_end_it(drive: Drive) -> None:
     session = drive("gemini")
     work(session)
     session.feed(i.TitleSeen, "something else")
-    assert session.activity is Activity.UNKNOWN
+    assert session.activity() is Activity.UNKNOWN
     rest(session)
     session.wait(1)
-    assert session.activity is Activity.TURN_DONE
+    assert session.activity() is Activity.TURN_DONE

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.sessions.terminal.factory import available, open_emulator
 from quarterdeck.core.sessions.terminal.port import Emulator
 
 STREAMS = Path(__file__).parents[3] / "recordings" / "streams"
+
+settings.register_profile("terminal-thorough", max_examples=4000)
+"""For hours of doubt: pytest --hypothesis-profile terminal-thorough."""
 
 Open = Callable[..., Emulator]
 

@@ -1,0 +1,60 @@
+"""Commands that draw nothing, beside the import of asyncio; and the first paint."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench._engine import COMMAND, Headless
+from bench._pty import Program
+from bench._rows import interleaved, row
+
+MINIMAL = """
+from textual.app import App
+from textual.widgets import Static
+class Minimal(App):
+    def compose(self):
+        yield Static("quarterdeck")
+Minimal().run()
+"""
+
+
+def _timed(argv: list[str], env: dict[str, str] | None = None) -> float:
+    began = time.perf_counter()
+    subprocess.run(argv, stdout=subprocess.DEVNULL, env=env, check=True)
+    return time.perf_counter() - began
+
+
+def _paint(argv: list[str]) -> float:
+    with Program(argv) as program:
+        return program.until(b"quarterdeck")
+
+
+def rows() -> list[dict[str, Any]]:
+    with Headless() as engine:
+        engine.call("session", "new", "one", "--agent", "shell")
+        listing = [COMMAND, "session", "list", "--state-dir", str(engine.state)]
+        ours, floor, ratio = interleaved(
+            lambda: _timed(listing, engine.env),
+            lambda: _timed([sys.executable, "-c", "import asyncio"]),
+            rounds=11,
+        )
+    found = [row("`session list`, beside `import asyncio`", ours * 1000, "ms", reference=floor * 1000,
+                 ratio=ratio, must=3, goal=1.5)]  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        counter = iter(range(1000))
+
+        def paint() -> float:
+            return _paint([COMMAND, "--state-dir", str(Path(scratch) / str(next(counter)))])
+
+        paint()
+        ours, floor, ratio = interleaved(
+            paint, lambda: _paint([sys.executable, "-c", MINIMAL]), rounds=7
+        )
+    found.append(row("first paint, beside a minimal Textual app", ours * 1000, "ms",
+                     reference=floor * 1000, ratio=ratio, must=1.6, goal=1.2))  # fmt: skip
+    return found

@@ -1,0 +1,148 @@
+"""A hand on deck: opens the dashboard on a scripted engine, presses keys, reads the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+
+from quarterdeck.core.protocol import commands as c
+from quarterdeck.tui.app import QuarterdeckApp
+from quarterdeck.tui.pace import Pacing
+from tests.tui.crew import Crew
+
+AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.0, notify=5.0)
+PATIENCE = 10.0
+
+
+class Hand:
+    """Acts as a person would; the clock moves on by a second with each key."""
+
+    def __init__(self, crew: Crew, app: QuarterdeckApp, pilot: Pilot[None]) -> None:
+        self.crew = crew
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def screen(self) -> Screen[Any]:
+        return self.app.screen
+
+    @property
+    def bridge(self) -> Any:
+        return self.app.bridge
+
+    @property
+    def deck(self) -> Any:
+        """The deck's screen."""
+        return self.app._screen_stacks["deck"][0]
+
+    async def settle(self) -> None:
+        """Let everything under way come to its end."""
+        for _ in range(4):
+            await asyncio.sleep(0)
+            await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, unhurried."""
+        for key in keys:
+            self.crew.clock.advance(1)
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def hold(self, key: str, times: int = 5) -> None:
+        """Hold a key down."""
+        self.crew.clock.advance(1)
+        for _ in range(times):
+            await self.pilot.press(key)
+            self.crew.clock.advance(0.03)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Type text."""
+        await self.press(*(NAMES.get(character, character) for character in text))
+
+    async def until(self, condition: Callable[[], Any], what: str = "") -> None:
+        """Wait for ``condition``."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.005)
+                await self.pilot.pause()
+        assert condition(), what
+
+    def lines(self) -> list[str]:
+        """What is on the screen, line by line."""
+        return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
+
+    def text(self) -> str:
+        """What is on the screen."""
+        return "\n".join(self.lines())
+
+    def shows(self, *texts: str) -> bool:
+        """Whether all of ``texts`` are on the screen."""
+        shown = self.text()
+        return all(text in shown for text in texts)
+
+    def keys_line(self) -> str:
+        """The line of keys at the bottom."""
+        return self.lines()[-1].strip()
+
+    def top(self) -> str:
+        """The line of status at the top."""
+        return self.lines()[0].strip()
+
+    def toasts(self) -> list[str]:
+        """The messages that were shown and have not gone yet, oldest first."""
+        return [
+            f"{note.title}: {note.message}" if note.title else note.message
+            for note in self.app._notifications
+        ]
+
+    def current(self) -> str:
+        """The name of the focused session."""
+        session = self.bridge.deck.session
+        return session.name if session else ""
+
+    def widget(self, selector: str) -> Widget:
+        """A widget of the screen on top."""
+        return self.screen.query_one(selector)
+
+    def sent(self, kind: type[c.Payload]) -> list[Any]:
+        """Commands of a type that the engine got."""
+        return self.crew.sent(kind)
+
+
+NAMES = {
+    " ": "space", "?": "question_mark", "/": "slash", ":": "colon", "-": "minus", ".": "full_stop",
+    ",": "comma", "_": "underscore", "~": "tilde", "\n": "enter", '"': "quotation_mark",
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def aboard(
+    crew: Crew, size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Hand]:
+    """The dashboard on ``crew``, linked and painted."""
+    app = dashboard(crew, **options)
+    async with app.run_test(size=size) as pilot:
+        hand = Hand(crew, app, pilot)
+        if crew.unreachable is None:
+            await hand.until(lambda: app.bridge.ready, "the first snapshot")
+        await hand.settle()
+        yield hand
+
+
+def dashboard(crew: Crew, **options: Any) -> QuarterdeckApp:
+    """A dashboard on ``crew`` that waits for nothing."""
+    chosen: dict[str, Any] = {"directory": "/home/ann/shop", "pacing": AT_ONCE, **options}
+    return QuarterdeckApp(crew, clock=crew.clock, **chosen)
+
+
+def plain(app: App[Any]) -> str:
+    """What is on an app's screen."""
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
