@@ -16,6 +16,7 @@ from ..core.engine.ports import Store
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.loader import AgentCatalog
 from ..core.sessions.desk import AttentionDesk
+from ..core.sessions.ledger import Ledger
 from ..core.sessions.manager import SessionManager
 from ..core.sessions.ports import ContainerManager
 from ..core.sessions.roster import Roster
@@ -87,13 +88,14 @@ class Assembly:
 
     def _sessions(self, journal: Journal, _metrics: Any) -> SessionManager:
         self._journal = journal
+        ledger = Ledger(journal)
         services = Services(
-            recorder=journal,
+            recorder=ledger,
             store=self._store,
             clock=self._clock,
             containers=containers(self.settings),
             state_dir=self.settings.state_dir,
-            desk=AttentionDesk(journal, self._clock),
+            desk=AttentionDesk(ledger, self._clock),
             options=session_options(self.settings),
             environment=session_environment(self._environment),
         )
@@ -161,5 +163,6 @@ def session_options(settings: Settings) -> SessionOptions:
         scrollback=terminal.scrollback,
         backend=terminal.backend,
         ring_bytes=terminal.ring_bytes,
+        lag_rate=terminal.lag_rate,
         away_rate=terminal.away_rate,
     )

@@ -36,7 +36,6 @@ RESET = (
     b"\x1b(B\x0f"  # character sets
     b"\x1b[0m\x1b[0 q\x1b[?25h"  # colours and cursor
     b"\x1b]8;;\x1b\\"  # a link that stands open
-    b"\x1b]7501;state=clear\x1b\\"  # the session's status is not this terminal's
 )
 """What takes back every mode that a program in a session may have set on this terminal."""
 
@@ -119,9 +118,19 @@ class RealTerminal:
         with suppress(termios.error, OSError):
             termios.tcsetattr(self.fd_in, termios.TCSANOW, self._before)
         with suppress(OSError):
-            _, writable, _ = select.select([], [self.fd_out], [], 1.0)
-            if writable:
-                self.write(RESET + POP_TITLE + b"\x1b[%d;1H\r\n" % self.size[1])
+            self._write_if_taken(RESET + POP_TITLE + b"\x1b[%d;1H\r\n" % self.size[1])
+
+    def _write_if_taken(self, data: bytes) -> None:
+        """Write ``data`` as far as the terminal takes it; nothing here waits longer than a second.
+
+        :raises OSError: if it is gone.
+        """
+        os.set_blocking(self.fd_out, False)
+        try:
+            while data and select.select([], [self.fd_out], [], 1.0)[1]:
+                data = data[os.write(self.fd_out, data) :]
+        finally:
+            os.set_blocking(self.fd_out, True)
 
     def write(self, data: bytes) -> None:
         """Write all of ``data``."""

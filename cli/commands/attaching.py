@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -106,7 +107,8 @@ class Attachment:
         self._key = key
         self._passage = Passage()
         self._unsent = bytearray()
-        self._hint = "due"
+        self._hint_due = True
+        self._hint_until: float | None = None
         self._outcome: Outcome | None = None
         self._selector = selectors.DefaultSelector()
 
@@ -127,20 +129,17 @@ class Attachment:
         self._watch_link()
         ready = self._selector.select(self._patience())
         if not ready:
-            self._nothing_came()
+            self._type(self._key.flush())
         for key, mask in ready:
             key.data(mask)
+        if self._hint_until is not None and time.monotonic() >= self._hint_until:
+            self._repaint()
 
     def _patience(self) -> float | None:
+        """How long nothing may come: until a held key goes on, or the hint goes."""
         if self._key.waiting:
             return HOLD_SECONDS
-        return HINT_SECONDS if self._hint == "shown" else None
-
-    def _nothing_came(self) -> None:
-        if self._key.waiting:
-            self._type(self._key.flush())
-        else:
-            self._repaint()
+        return self._hint_until and max(self._hint_until - time.monotonic(), 0)
 
     # ---- the engine ------------------------------------------------------------------------
 
@@ -149,6 +148,7 @@ class Attachment:
         stream = self._invocation.link.stream
         stream.setblocking(False)
         self._unsent.clear()
+        self._passage = Passage()
         self._selector.register(stream, selectors.EVENT_READ, self._from_engine)
         self._resize()
         self._repaint()
@@ -222,20 +222,21 @@ class Attachment:
     def _type(self, data: bytes) -> None:
         if data:
             self._send({"kind": "input.raw", "data": base64.b64encode(data).decode()})
-            if self._hint == "shown":
+            if self._hint_until is not None:
                 self._repaint()
 
     def _draw(self, data: bytes) -> None:
         try:
             self._terminal.write(self._passage.feed(data))
-            if self._hint == "due":
+            if self._hint_due:
                 self._show_hint()
         except OSError:
             self._outcome = Outcome.GONE
 
     def _show_hint(self) -> None:
         """Say on the last line which key leaves; the next key or some seconds take it away."""
-        self._hint = "shown"
+        self._hint_due = False
+        self._hint_until = time.monotonic() + HINT_SECONDS
         cols, lines = self._terminal.size
         text = clean(f"{self._session['name']}: {self._key.name} leaves it")[: cols - 2]
         title = b"\x1b]2;" + text.encode() + b"\x1b\\"
@@ -243,9 +244,8 @@ class Attachment:
         self._terminal.write(title + line)
 
     def _repaint(self) -> None:
-        """Have the engine draw everything again."""
-        if self._hint == "shown":
-            self._hint = "over"
+        """Have the engine draw everything again, over the hint, too."""
+        self._hint_until = None
         self._send({"kind": "watch", "mode": "bytes"})
 
     def _resize(self) -> None:

@@ -225,12 +225,10 @@ class Engine:
         self.phase = Phase.STARTING
         self._stop = self._plan("it did not start", stop_sessions=False, handover=False)
         try:
-            async with self._stack as stack:
-                await self._start_parts(stack)
-                self._stack = stack.pop_all()
+            await self._start_parts(self._stack)
         except BaseException:
-            self.phase = Phase.STOPPED
-            self._stopped.set()
+            self._stopping = asyncio.create_task(self._shut_down(), name="engine-stop")
+            await asyncio.shield(self._stopping)
             raise
         self._stop = None
 
@@ -410,13 +408,15 @@ class Engine:
         return _Stop(reason or "it was asked to", stop_sessions, handover, budget)
 
     async def _shut_down(self) -> None:
-        stop = self._stop
+        """Take down what came up; a task of its own, so that no one can cancel it half way."""
+        ran, self.phase = self.phase is Phase.RUNNING, Phase.STOPPING
+        reason = self._stop.reason if self._stop is not None else ""
+        _log.info("engine stops", why=reason)
         try:
-            self.phase = Phase.STOPPING
             self._parts.queue.close()
-            text = f"The engine stops: {stop.reason if stop else ''}."
-            self._given.journal.record([], [SystemInfo(code="engine_stopping", message=text)])
-            _log.info("engine stops", why=stop.reason if stop else "")
+            if ran:
+                told = SystemInfo(code="engine_stopping", message=f"The engine stops: {reason}.")
+                self._given.journal.record([], [told])
             await self._stack.aclose()
         except Exception as error:  # noqa: BLE001  # a stop ends, whatever happens
             _log.error("the stop failed", error)

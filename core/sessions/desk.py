@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..base.clock import Clock
-from ..protocol.attention import AttentionItem
+from ..base.ids import new_id
+from ..protocol.attention import AttentionItem, ItemState
 from ..protocol.events import (
     AttentionClosed,
     AttentionRaised,
@@ -35,9 +36,19 @@ class AttentionDesk:
         self._answers: dict[tuple[str, str], tuple[str, str]] = {}
         self._wake: asyncio.TimerHandle | None = None
 
-    def load(self, items: Iterable[AttentionItem]) -> None:
-        """Take up the items an earlier engine kept open."""
-        self._queue.restore(items)
+    def load(self, items: Iterable[AttentionItem], records: Iterable[SessionRecord]) -> None:
+        """Take up the items an earlier engine kept open.
+
+        What a kept session needs and no item asks for was settled by a person: an item and the
+        state that calls for it are journalled in one transaction.
+        """
+        kept = list(items)
+        self._queue.restore(kept)
+        asked = {(item.session_id, item.request_id) for item in kept}
+        now = self._clock.now()
+        for record in records:
+            drafts = [draft for draft in _drafts(record) if (record.id, draft.request_id) not in asked]
+            self._queue.restore(_settled(record.id, draft, now) for draft in drafts)
         self._schedule()
 
     def close(self) -> None:
@@ -68,15 +79,7 @@ class AttentionDesk:
 
     def reconcile(self, record: SessionRecord) -> Outcome:
         """Make the session's items those that its state calls for."""
-        drafts = session_drafts(
-            record.name,
-            record.lifecycle,
-            record.status,
-            record.priority,
-            reason=record.reason,
-            ended_at=record.ended_at,
-        )
-        return self._sync(record.id, drafts)
+        return self._sync(record.id, _drafts(record))
 
     def forget(self, session_id: str) -> Outcome:
         """Close everything of a session that is removed."""
@@ -91,15 +94,18 @@ class AttentionDesk:
 
     def _take_answers(self, session_id: str, open_requests: set[str]) -> list[Change]:
         """Close items whose request went away after an answer as answered, not just resolved."""
-        changes = []
-        for item in self._queue.items(self._clock.now()):
-            key = (item.session_id, item.request_id)
-            if item.session_id != session_id or item.request_id in open_requests:
-                continue
-            if (given := self._answers.pop(key, None)) is not None:
-                answer, by = given
-                changes.append(self._queue.answer(item.item_id, answer, by, self._clock.now()))
-        return changes
+        now = self._clock.now()
+        gone = {
+            request_id: self._answers.pop((session_id, request_id))
+            for asked_of, request_id in list(self._answers)
+            if asked_of == session_id and request_id not in open_requests
+        }
+        answered = [
+            item
+            for item in (self._queue.items(now) if gone else ())
+            if item.session_id == session_id and item.request_id in gone
+        ]
+        return [self._queue.answer(item.item_id, *gone[item.request_id], now) for item in answered]
 
     def answering(self, session_id: str, request_id: str, answer: str, cause: Cause) -> None:
         """Note an answer that is being typed."""
@@ -134,12 +140,42 @@ class AttentionDesk:
             delay = max((at - self._clock.now()).total_seconds(), 0.0)
             self._wake = asyncio.get_running_loop().call_later(delay, self._tick)
 
+    def look(self) -> None:
+        """Bring back what is due now: the wall clock may have jumped, or the machine slept."""
+        self._tick()
+
     def _tick(self) -> None:
         self._wake = None
         changes, events = _outcome(self._queue.tick(self._clock.now()))
         if changes:
             self._recorder.record(changes, events)
         self._schedule()
+
+
+def _drafts(record: SessionRecord) -> list[Draft]:
+    """What of a session's state needs a person."""
+    return session_drafts(
+        record.name,
+        record.lifecycle,
+        record.status,
+        record.priority,
+        reason=record.reason,
+        ended_at=record.ended_at,
+    )
+
+
+def _settled(session_id: str, draft: Draft, now: datetime) -> AttentionItem:
+    """What stands for a request that needs nobody any more."""
+    return AttentionItem(
+        item_id=new_id(),
+        kind=draft.kind,
+        session_id=session_id,
+        request_id=draft.request_id,
+        title=draft.title,
+        created_at=now,
+        state=ItemState.RESOLVED,
+        closed_at=now,
+    )
 
 
 _EVENTS = {

@@ -83,6 +83,18 @@ class ItemNotAnswerable(BusinessFault):
     code = "item_not_answerable"
 
 
+class InputStalled(BusinessFault):
+    """The program leaves what is typed unread."""
+
+    code = "input_stalled"
+
+
+class ScreenBehind(BusinessFault):
+    """A program writes faster than its screen can be read, so that nothing can be typed safely."""
+
+    code = "screen_behind"
+
+
 class StopFailed(SystemFault):
     """Processes of a session are left after SIGKILL."""
 

@@ -33,8 +33,8 @@ class LocalKeepers:
         handle = await spawn_keeper(spec, places, timeout=seconds)
         return handle.keeper_pid
 
-    async def connect(self, places: KeeperPlaces, *, epoch: int, offset: int) -> Link:
-        """The link to a keeper, bringing its output from ``offset`` on."""
+    async def connect(self, places: KeeperPlaces, *, epoch: int, offset: int | None) -> Link:
+        """The link to a keeper, bringing its output from ``offset`` on; ``None``: from now on."""
         return await KeeperLink.connect(places, epoch=epoch, from_offset=offset)
 
     async def lives(self, places: KeeperPlaces) -> bool:

@@ -15,12 +15,13 @@ async def press(session: Session, keys: Sequence[str], text: str | None) -> None
 
     :raises UnknownKey: if a key has no such name; nothing is typed then.
     :raises NotRunning: if there is no process.
+    :raises InputStalled: if the program leaves it unread.
     """
     run = running(session)
     modes = session.screen.emulator.modes
     data = b"".join(encode_key(key, modes) for key in keys) + (text or "").encode()
-    async with run.exclusive():
-        await run.write(data)
+    async with run.typist.exclusive():
+        await run.typist.write(data)
     session.reader.typed()
 
 
@@ -30,12 +31,11 @@ def take_input(session: Session, message: Input) -> None:
     if run is None:
         return
     if isinstance(message, SizeInput):
-        if (message.cols, message.lines) != (session.record.cols, session.record.lines):
-            run.post_size(message.cols, message.lines)
-            session.change(cols=message.cols, lines=message.lines)
+        if (message.cols, message.lines) != run.typist.size:
+            run.typist.post_size(message.cols, message.lines)
         return
     data = _encoded(session, message)
-    if data and run.post(data) and not isinstance(message, MouseInput):
+    if data and run.typist.post(data) and not isinstance(message, MouseInput):
         session.reader.typed()
 
 

@@ -152,8 +152,8 @@ class Keepers(Protocol):
         """
         ...
 
-    async def connect(self, places: KeeperPlaces, *, epoch: int, offset: int) -> Link:
-        """The link to a keeper, bringing its output from ``offset`` on.
+    async def connect(self, places: KeeperPlaces, *, epoch: int, offset: int | None) -> Link:
+        """The link to a keeper, bringing its output from ``offset`` on; ``None``: from now on.
 
         :raises KeeperGone: if there is none.
         :raises KeeperEpoch: if a later engine holds it.

@@ -7,22 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..base.errors import QuarterdeckError
-from ..protocol.events import Cause, SystemWarning
-from ..protocol.status import Activity, Lifecycle
-from .faults import AnswerStalled, NotRunning, PromptStalled
+from ..protocol.events import Cause
+from ..protocol.status import Lifecycle, Status
+from .faults import AnswerStalled, NotRunning, PromptStalled, RequestGone, ScreenBehind
 from .run import Run
 from .session import Session
 from .status.answers import answer_keys, prompt_steps
 from .status.delivery import PromptOutcome, PromptWatch
 from .status.dialog import Dialog
-from .status.guard import Delivery, guard_answer, guard_prompt
+from .status.guard import Delivery, NeedsAnswer, NeedsApproval, guard_answer, guard_prompt
 from .status.keys import KeyStep, Send
 
 DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""
-
-FIRST_PROMPT_PATIENCE = 7 * 86400.0
-"""Seconds to wait for an agent to become ready: a person may leave its first dialog open."""
 
 
 def running(session: Session) -> Run:
@@ -31,8 +28,9 @@ def running(session: Session) -> Run:
     :raises NotRunning: if there is none.
     """
     if session.run is None or session.record.lifecycle is not Lifecycle.RUNNING:
+        told = "held by another engine" if session.superseded else session.record.lifecycle
         raise NotRunning(
-            f"{session.record.name} is {session.record.lifecycle}; start it first.",
+            f"{session.record.name} is {told}; start it first.",
             lifecycle=str(session.record.lifecycle),
         )
     return session.run
@@ -43,34 +41,56 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
 
     :raises NotRunning: if there is no process.
     :raises NeedsApproval, NeedsAnswer, StatusUnknown: if the prompt might be taken for an answer.
+    :raises ScreenBehind: if what it asks can't be seen in time.
+    :raises InputStalled: if the program does not read what is typed.
     :raises PromptStalled: if the agent does not react in time.
     """
     run = running(session)
-    async with run.exclusive():
+    async with run.typist.exclusive():
         await _look(session, run)
         expected = guard_prompt(session.definition, session.record.lifecycle, session.status)
-        watch = PromptWatch(session.services.clock.monotonic(), session.status)
-        steps = prompt_steps(session.definition, text, session.screen.emulator.modes)
+        before = session.status
+        *steps, submit = prompt_steps(session.definition, text, session.screen.emulator.modes)
         await _type(run, steps)
+        await _check_draft(session, run)
+        await _type(run, [submit])
         session.reader.submitted()
     if not verify or expected is Delivery.UNVERIFIED:
         return {"delivery": "unverified"}
-    return {"delivery": "verified", "outcome": await _watched(session, watch)}
+    return {"delivery": "verified", "outcome": await _watched(session, before)}
 
 
-async def _watched(session: Session, watch: PromptWatch) -> str:
+async def _check_draft(session: Session, run: Run) -> None:
+    """Look once more before a prompt is submitted: its Enter would confirm a dialog that came."""
+    if not session.definition.readable:
+        return
+    await _look(session, run)
+    try:
+        guard_prompt(session.definition, session.record.lifecycle, session.status)
+    except (NeedsApproval, NeedsAnswer) as fault:
+        told = f"{fault.message} The prompt was typed, and not submitted."
+        raise type(fault)(told, **{**fault.details, "typed": True}) from fault
+
+
+async def _watched(session: Session, before: Status) -> str:
+    clock, patience = session.services.clock, session.services.options.prompt_timeout
+    watch = PromptWatch(clock.monotonic(), before, patience)
+
     def decided(current: Session) -> bool:
-        now = session.services.clock.monotonic()
-        return watch.observe(current.status, now) is not PromptOutcome.PENDING
+        if not current.living:
+            return True
+        return watch.observe(current.status, clock.monotonic()) is not PromptOutcome.PENDING
 
-    await session.until(decided, session.services.options.prompt_timeout)
-    if watch.outcome in {PromptOutcome.PENDING, PromptOutcome.STALLED}:
-        raise PromptStalled(
-            f"The prompt was typed into {session.record.name}, and nothing shows that it was "
-            "taken; look at its screen.",
-            activity=str(session.status.activity),
-        )
-    return str(watch.outcome)
+    await session.until(decided, patience)
+    if watch.outcome not in {PromptOutcome.PENDING, PromptOutcome.STALLED}:
+        return str(watch.outcome)
+    if not session.living:
+        return "ended"
+    raise PromptStalled(
+        f"The prompt was typed into {session.record.name}, and nothing shows that it was "
+        "taken; look at its screen.",
+        activity=str(session.status.activity),
+    )
 
 
 async def answer_request(
@@ -81,24 +101,26 @@ async def answer_request(
     :raises NotRunning: if there is no process.
     :raises RequestGone: if another request is open, or none.
     :raises AnswerNotOffered: if it can't be answered so.
+    :raises ScreenBehind: if what it asks can't be seen in time.
+    :raises InputStalled: if the program does not read what is typed.
     :raises AnswerStalled: if it is still there after the answer.
     """
-    run = running(session)
-    async with run.exclusive():
-        await _look(session, run)
-        dialog = await _dialog(session, request_id)
-        guard_answer(
-            session.record.lifecycle, session.status, request_id, still_open=dialog is not None
-        )
-        assert dialog is not None  # noqa: S101  # the guard has just refused the other case
+    run, desk = running(session), session.services.desk
+    async with run.typist.exclusive():
+        dialog = await _find(session, run, request_id)
         modes = session.screen.emulator.modes
         steps = answer_keys(session.definition, dialog, choice=choice, text=text, modes=modes)
-        session.services.desk.answering(session.id, request_id, choice or text or "", cause)
-        await _type(run, steps)
+        desk.answering(session.id, request_id, choice or text or "", cause)
+        try:
+            await _type_answer(session, run, request_id, steps)
+        except BaseException:
+            desk.not_answered(session.id, request_id)
+            raise
         session.reader.answered(request_id)
     if not await session.until(
         lambda current: _request_id(current) != request_id, session.services.options.answer_timeout
     ):
+        desk.not_answered(session.id, request_id)
         raise AnswerStalled(
             f"The answer was typed into {session.record.name}, and its dialog is still there; "
             "look at its screen.",
@@ -112,14 +134,26 @@ def _request_id(session: Session) -> str | None:
     return request.request_id if request else None
 
 
-async def _dialog(session: Session, request_id: str) -> Dialog | None:
-    """The request's dialog; a program may say that it asks a moment before it draws it."""
-
-    def told(current: Session) -> bool:
-        return _request_id(current) != request_id or _still_open(current, request_id) is not None
-
-    await session.until(told, DIALOG_PATIENCE)
-    return _still_open(session, request_id)
+async def _find(session: Session, run: Run, request_id: str) -> Dialog:
+    """The dialog of the request as it stands now; a program may draw it a moment after its word."""
+    await _look(session, run)
+    dialog = _still_open(session, request_id)
+    if dialog is None and _request_id(session) == request_id:
+        await session.until(
+            lambda current: (
+                _request_id(current) != request_id
+                or _still_open(current, request_id) is not None
+                or not current.living
+            ),
+            DIALOG_PATIENCE,
+        )
+        await _look(session, run)
+        dialog = _still_open(session, request_id)
+    guard_answer(
+        session.record.lifecycle, session.status, request_id, still_open=dialog is not None
+    )
+    assert dialog is not None  # noqa: S101  # the guard has just refused the other case
+    return dialog
 
 
 def _still_open(session: Session, request_id: str) -> Dialog | None:
@@ -131,45 +165,44 @@ def _still_open(session: Session, request_id: str) -> Dialog | None:
 
 
 async def _look(session: Session, run: Run) -> None:
-    """Take in all that the program has written, and read it."""
+    """Take in all that the program has written, and read it.
+
+    :raises ScreenBehind: if an agent that can be read writes faster than it is read.
+    """
     try:
         await run.drain()
-    except TimeoutError:
-        pass  # it writes without a pause: what was read last is what there is to go by
+    except TimeoutError as error:
+        if session.definition.readable:
+            raise ScreenBehind(
+                f"{session.record.name} writes faster than it can be read, so what it asks can't "
+                "be told; nothing was typed. Try again when it pauses."
+            ) from error
     except QuarterdeckError as error:
         raise NotRunning(f"{session.record.name} can't be reached: {error.message}") from error
+    held_until = session.screen.emulator.held_until
+    if held_until is not None:  # a frame is being drawn: what it shows is not what stands there
+        await asyncio.sleep(max(held_until - session.services.clock.monotonic(), 0.0))
     session.reader.look()
 
 
 async def _type(run: Run, steps: Iterable[KeyStep]) -> None:
     for step in steps:
         if isinstance(step, Send):
-            await run.write(step.data)
+            await run.typist.write(step.data)
         else:
             await asyncio.sleep(step.seconds)
 
 
-_READY = frozenset({Activity.IDLE, Activity.TURN_DONE})
-
-
-async def deliver_first_prompt(session: Session, text: str) -> None:
-    """Deliver the prompt a session was created with, once it is ready for one.
-
-    A start-up dialog (trust, key) is left to the person: the prompt waits until it is answered.
-    """
-
-    def ready(current: Session) -> bool:
-        return not current.living or (
-            current.status.activity in _READY or not current.definition.readable
-        )
-
-    await session.until(ready, FIRST_PROMPT_PATIENCE)
-    try:
-        await deliver_prompt(session, text)
-    except QuarterdeckError as error:
-        told = SystemWarning(
-            code="first_prompt_failed",
-            message=f"{session.record.name} did not get its first prompt: {error.message}",
-            details={"session_id": session.id, "cause": error.code},
-        )
-        await session.services.recorder.record([], [told])
+async def _type_answer(
+    session: Session, run: Run, request_id: str, steps: Iterable[KeyStep]
+) -> None:
+    """Type an answer's keys as long as no other request comes between them."""
+    for step in steps:
+        if _request_id(session) not in {request_id, None}:
+            raise RequestGone(
+                f"{session.record.name} asks something else since the answer was begun; the rest "
+                "of it was not typed. Look at its screen.",
+                request_id=request_id,
+                open_request=_request_id(session),
+            )
+        await _type(run, [step])

@@ -4,48 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Protocol, assert_never
+from enum import Enum
+from typing import Protocol
 
 from ..base.errors import QuarterdeckError
-from ..protocol.status import DialogKind, Status
+from ..protocol.status import Status
 from .agents.definition import AgentDefinition
 from .records import SessionRecord
 from .run import Run
 from .screen import SessionScreen
 from .services import Services
+from .settling import Settling
+from .signs import observed, program_report
 from .status.detector import StatusDetector
 from .status.explain import Explanation
 from .status.inputs import (
-    AttentionSignal,
     ClearCause,
     FocusChanged,
     ForegroundSeen,
+    Moment,
     Observation,
     OutputSeen,
     ProcessExited,
     ProcessStarted,
-    ProgramReport,
     PromptSubmitted,
     ReportsCleared,
-    ReportState,
     RequestAnswered,
     ScreenSettled,
     TimePassed,
     TitleSeen,
     TypedInput,
 )
-from .terminal.signals import (
-    Bell,
-    Notification,
-    ProgramStatus,
-    PromptMark,
-    Signal,
-    TerminalReset,
-    TitleChanged,
-    WorkingDirectory,
-)
+from .terminal.signals import ProgramStatus, TitleChanged
 
 BOTTOM_LINES = 200
+
+TELL_PAUSE = 0.05
+"""Seconds between two statuses that output leads to: a program may claim thousands a second."""
+
+BLIND_LIMIT = 2.0
+"""Seconds after which a screen that lost output is drawn anew, even if the output never pauses."""
+
+
+class Sight(Enum):
+    """Whether the screen is what the program shows; if not, how far its repaint has come."""
+
+    CLEAR = "clear"
+    LOST = "lost"
+    ASKED = "asked"
+    SHRUNK = "shrunk"
+    DUE = "due"
+    DRAWN = "drawn"
 
 
 class Subject(Protocol):
@@ -73,8 +82,12 @@ class Subject(Protocol):
         """Another status was read."""
         ...
 
-    def on_progress(self, title: str, progress: int | None) -> None:
-        """The program set its title or told its progress."""
+    def tell_progress(self) -> None:
+        """Title and progress may be others than those that were told."""
+        ...
+
+    def ask_repaint(self) -> None:
+        """Make the program draw its screen anew."""
         ...
 
 
@@ -82,17 +95,28 @@ class Reader:
     """One session's detector, fed and woken.
 
     The screen is read when the output has paused for ``settle`` seconds, and during a flood every
-    ``settle_limit`` seconds. An agent without rules is asked for its foreground group then.
+    ``settle_limit`` seconds. An agent without rules is asked for its foreground group then. After
+    a loss of output nothing is read off the screen until the program has drawn it anew.
     """
 
     def __init__(self, session: Subject) -> None:
         self._session = session
         services = session.services
-        kept = session.record.status if session.living else None
-        self._detector = StatusDetector(session.definition, services.moment(), kept)
-        self._settle: asyncio.TimerHandle | None = None
-        self._unsettled_since: float | None = None
+        self._detector = StatusDetector(
+            session.definition,
+            services.moment(),
+            session.record.status if session.record.generation else None,
+            seen_after=services.options.seen_after,
+        )
+        self._silent: Status | None = self._detector.status
+        self._settling = Settling(
+            self._settled, pause=services.options.settle, limit=services.options.settle_limit
+        )
+        self._sight = Sight.CLEAR
+        self._lost_at = 0.0
+        self._told_at = float("-inf")
         self._wake: asyncio.TimerHandle | None = None
+        self._wake_at: float | None = None
         self._asking: asyncio.Task[None] | None = None
 
     @property
@@ -106,145 +130,185 @@ class Reader:
 
     # The process
 
-    def begin(self, *, resumed: bool = False) -> Status:
-        """The process runs; unless it was taken up again, all seen before belongs to the past."""
-        self._cancel()
-        self._detector.feed(ProcessStarted(self._session.services.moment(), resumed=resumed))
-        return self._take()
+    def begin(self) -> Status:
+        """A process starts; all that was seen before belongs to the past."""
+        self.close()
+        self._sight = Sight.CLEAR
+        return self._fed(ProcessStarted(self._now()))
+
+    def resume(self) -> None:
+        """A process is taken up again that has been running; its status is read anew."""
+        self.close()
+        self._silent = self._fed(ProcessStarted(self._now(), resumed=True))
+
+    def recall(self) -> None:
+        """A process ended before this engine: what it left behind still stands."""
+        ended = ProcessExited(self._now(), self._session.record.reason)
+        self._silent = self._fed(*self._reports(), ended)
 
     def finish(self, how: str) -> Status:
         """The process is over; ``how`` says it in words."""
-        self._cancel()
-        self._detector.feed(ProcessExited(self._session.services.moment(), how))
-        return self._take()
-
-    def forget(self) -> None:
-        """The screen is not to be trusted: what was read off it counts no more."""
-        self._observe(ReportsCleared(self._session.services.moment(), ClearCause.RESET))
+        self.close()
+        return self._fed(ProcessExited(self._now(), how))
 
     def close(self) -> None:
         """Read no more."""
-        self._cancel()
-
-    def _cancel(self) -> None:
-        for handle in (self._settle, self._wake, self._asking):
+        self._settling.cancel()
+        for handle in (self._wake, self._asking):
             if handle is not None:
                 handle.cancel()
-        self._settle = self._wake = self._asking = None
-        self._unsettled_since = None
+        self._wake = self._asking = None
 
-    # What happens
+    # Output
 
     def output(self) -> None:
         """The screen took output in."""
-        moment = self._session.services.moment()
+        if self._sight is Sight.DUE:
+            self._sight = Sight.DRAWN
+        moment = self._now()
         for signal in self._session.screen.emulator.take_signals():
-            self._signal(signal)
-        self._observe(OutputSeen(moment))
-        self._schedule_settle(moment.at)
+            if isinstance(signal, TitleChanged):
+                self._session.title = signal.title
+            elif isinstance(signal, ProgramStatus):
+                self._session.progress = signal.report.progress
+            self._fed(*observed(signal, moment))
+        self._fed(OutputSeen(moment))
+        if moment.at - self._told_at >= TELL_PAUSE:
+            self._tell()
+        self._settling.disturbed()
 
-    def typed(self) -> None:
-        """A person typed."""
-        self._observe(TypedInput(self._session.services.moment()))
+    def lost(self) -> None:
+        """A part of the output is gone: what was read of the session counts no more."""
+        if self._sight is Sight.CLEAR:
+            self._lost_at = self._now().at
+        self._sight = Sight.LOST
+        moment = self._now()
+        if self._session.definition.readable:
+            self._silent = None
+            cleared = ReportsCleared(moment, ClearCause.RESET)
+            self._observe(ProcessStarted(moment, resumed=True), cleared)
 
-    def submitted(self) -> None:
-        """A prompt was delivered."""
-        self._observe(PromptSubmitted(self._session.services.moment()))
+    def resized(self) -> None:
+        """The terminal has another size from here on: the second one of a nudge ends it."""
+        following = {Sight.ASKED: Sight.SHRUNK, Sight.SHRUNK: Sight.DUE}
+        self._sight = following.get(self._sight, self._sight)
 
-    def answered(self, request_id: str) -> None:
-        """The keys that answer a request were typed."""
-        self._observe(RequestAnswered(self._session.services.moment(), request_id))
+    def caught_up(self) -> None:
+        """All output from before this link was taken in."""
+        if self._sight is Sight.LOST:
+            self._ask_repaint()
+        self._silent = None
+        self.look(everything=True)
 
-    def focused(self, focused: bool) -> None:
-        """Whether anyone looks at the session now."""
-        self._observe(FocusChanged(self._session.services.moment(), focused))
+    def look(self, *, everything: bool = False) -> None:
+        """Read the screen now; with ``everything``, the title and the program's reports, too."""
+        self._settling.cancel()
+        if self._sight is Sight.CLEAR:
+            told = self._standing() if everything else [self._screen()]
+            self._observe(*told)
+        self._session.tell_progress()
+        self._look_again()
+        if not self._session.definition.readable:
+            self._ask_foreground()
 
-    def look(self) -> None:
-        """Read the screen now."""
-        if self._settle is not None:
-            self._settle.cancel()
-            self._settle = None
-        self._unsettled_since = None
+    def _settled(self, paused: bool) -> None:
+        self._session.screen.refresh()
+        blind = self._now().at - self._lost_at
+        if self._sight is Sight.LOST and (paused or blind >= BLIND_LIMIT):
+            self._ask_repaint()
+        drawn = self._sight is Sight.DRAWN and (paused or blind >= BLIND_LIMIT)
+        if drawn:
+            self._sight = Sight.CLEAR
+        self.look(everything=drawn)
+
+    def _ask_repaint(self) -> None:
+        self._sight = Sight.ASKED
+        self._session.ask_repaint()
+
+    def _look_again(self) -> None:
+        """An open frame is shown when its time is over, whether more output comes or not."""
+        held_until = self._session.screen.emulator.held_until
+        if held_until is not None:
+            self._settling.after(held_until - self._now().at)
+
+    def _screen(self) -> Observation:
         emulator = self._session.screen.emulator
         cursor = emulator.cursor
         lines = tuple(emulator.lines()[-BOTTOM_LINES:])
         at = cursor.y - max(emulator.rows - BOTTOM_LINES, 0)
-        cursor_line = at if cursor.visible and at >= 0 else None
-        self._observe(ScreenSettled(self._session.services.moment(), lines, cursor_line))
-        if not self._session.definition.readable:
-            self._ask_foreground()
+        return ScreenSettled(self._now(), lines, at if cursor.visible and at >= 0 else None)
 
-    def _signal(self, signal: Signal) -> None:
-        moment = self._session.services.moment()
-        match signal:
-            case TitleChanged(title=title):
-                self._session.on_progress(title, self._session.progress)
-                self._observe(TitleSeen(moment, title))
-            case ProgramStatus(report=report):
-                self._session.on_progress(self._session.title, report.progress)
-                kind = DialogKind(report.kind) if report.kind else None
-                self._observe(
-                    ProgramReport(
-                        moment,
-                        ReportState(report.state),
-                        kind=kind,
-                        message=report.msg,
-                        id=report.id,
-                        app=report.app,
-                    )
-                )
-            case Bell():
-                self._observe(AttentionSignal(moment, "bell"))
-            case Notification(protocol=protocol, title=title, body=body):
-                text = f"{title}: {body}" if title and body else title or body
-                self._observe(AttentionSignal(moment, f"osc{protocol}", text))
-            case PromptMark(kind=kind):
-                if kind == "A":
-                    self._observe(ReportsCleared(moment, ClearCause.PROMPT_MARK))
-            case TerminalReset():
-                self._observe(ReportsCleared(moment, ClearCause.RESET))
-            case WorkingDirectory():
-                pass  # where a program says it is changes nothing
-            case _:
-                assert_never(signal)
+    def _standing(self) -> list[Observation]:
+        """What the terminal shows and was told, of which no signals come any more."""
+        title = self._session.screen.emulator.title
+        if title:
+            self._session.title = title
+        titles = [TitleSeen(self._now(), title)] if title else []
+        return [*self._reports(), *titles, self._screen()]
 
-    # Timers: each is set by something that happened, none repeats by itself
+    def _reports(self) -> list[Observation]:
+        records = self._session.screen.emulator.status.records()
+        return [program_report(record, self._now()) for record in records]
 
-    def _schedule_settle(self, now: float) -> None:
-        options = self._session.services.options
-        if self._unsettled_since is None:
-            self._unsettled_since = now
-        latest = self._unsettled_since + options.settle_limit
-        delay = min(options.settle, max(latest - now, 0.0))
-        if self._settle is not None:
-            if latest - now <= options.settle:
-                return  # the one that is set comes no later than the limit
-            self._settle.cancel()
-        self._settle = asyncio.get_running_loop().call_later(delay, self.look)
+    # What a person does
 
-    def _observe(self, observation: Observation) -> None:
-        self._detector.feed(observation)
+    def typed(self) -> None:
+        """A person typed."""
+        self._observe(TypedInput(self._now()))
+
+    def submitted(self) -> None:
+        """A prompt was delivered."""
+        self._observe(PromptSubmitted(self._now()))
+
+    def answered(self, request_id: str) -> None:
+        """The keys that answer a request were typed."""
+        self._observe(RequestAnswered(self._now(), request_id))
+
+    def focused(self, focused: bool) -> None:
+        """Whether anyone looks at the session now."""
+        self._observe(FocusChanged(self._now(), focused))
+
+    # The detector and its timer
+
+    def _now(self) -> Moment:
+        return self._session.services.moment()
+
+    def _observe(self, *observations: Observation) -> None:
+        self._fed(*observations)
         self._tell()
 
-    def _tell(self) -> None:
-        status = self._take()
-        if status != self._session.status:
-            self._session.on_status(status)
+    def _fed(self, *observations: Observation) -> Status:
+        """Feed the detector, and set the timer for when it wants to look again; its status."""
+        if observations:
+            self._detector.feed_all(observations)
+        wake_at = self._detector.wake_at
+        if self._wake is None or wake_at != self._wake_at:
+            self._set_wake(wake_at)
+        return self._detector.status
 
-    def _take(self) -> Status:
-        """The detector's status; the timer is set for when it wants to look again."""
+    def _set_wake(self, wake_at: float | None) -> None:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        wake_at = self._detector.wake_at
+        self._wake_at = wake_at
         if wake_at is not None:
             delay = max(wake_at - self._session.services.clock.monotonic(), 0.0)
             self._wake = asyncio.get_running_loop().call_later(delay, self._woken)
-        return self._detector.status
 
     def _woken(self) -> None:
         self._wake = None
-        self._observe(TimePassed(self._session.services.moment()))
+        self._observe(TimePassed(self._now()))
+
+    def _tell(self) -> None:
+        status = self._detector.status
+        if status == self._silent:
+            return
+        self._silent = None
+        self._told_at = self._now().at
+        if status != self._session.status:
+            self._session.on_status(status)
+
+    # The foreground
 
     def _ask_foreground(self) -> None:
         if self._session.run is None or (self._asking is not None and not self._asking.done()):
@@ -256,6 +320,5 @@ class Reader:
         if run is None:
             return
         with contextlib.suppress(QuarterdeckError):  # the keeper's end is told by the run
-            front = await run.link.foreground()
-            moment = self._session.services.moment()
-            self._observe(ForegroundSeen(moment, front.is_child, front.name))
+            front = await run.foreground()
+            self._observe(ForegroundSeen(self._now(), front.is_child, front.name))

@@ -83,6 +83,7 @@ class Run:
         self._live_from = live_from
         self._taken = asyncio.Event()
         self._over = False
+        self._failures = 0
         self._turn_ends = 0.0
         self._tasks = [
             asyncio.create_task(self._pump(), name="session-pump"),
@@ -104,6 +105,9 @@ class Run:
                 if not await self._take(item):
                     return
                 self._taken.set()
+        except Exception as error:  # noqa: BLE001  # a session must not stay deaf without a word
+            _log.error("reading a session failed", error)
+            self._listener.on_cut_off(f"reading it failed: {error!r}")
         finally:
             self._over = True
             self._taken.set()
@@ -177,7 +181,9 @@ class Run:
         try:
             yield
         except Exception as error:  # noqa: BLE001  # whatever it is, the session goes on
-            _log.error("a screen failed and is drawn anew", error)
+            if not self._failures:  # the first one tells it all, and there may be one a piece
+                _log.error("a screen failed and is drawn anew", error)
+            self._failures += 1
             self._listener.on_lost_output()
 
     async def drain(self, seconds: float = 2.0) -> None:
@@ -205,12 +211,18 @@ class Run:
         return await in_time(self.link.stop(grace), grace + patience)
 
     async def dismiss(self) -> None:
-        """Let the keeper end, now that its child has; and let go of it."""
+        """Let the keeper end, now that its child has; returns when it is gone."""
         try:
             with contextlib.suppress(QuarterdeckError):  # it is gone already, or hangs
                 await in_time(self.link.dismiss())
+                await in_time(self._farewell())
         finally:
             await self.close()
+
+    async def _farewell(self) -> None:
+        async for item in self.link.items():
+            if isinstance(item, Gone):
+                return
 
     async def close(self) -> None:
         """Let go of the keeper; it and its child go on."""

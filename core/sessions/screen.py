@@ -42,6 +42,10 @@ class SessionScreen:
         self.emulator.resize(cols, lines)
         self._changed()
 
+    def refresh(self) -> None:
+        """Let watchers look: time alone may have shown an open frame."""
+        self._changed()
+
     def end(self) -> None:
         """The program's output is over."""
         self.ended = True

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ..base.clock import Clock
 from .desk import AttentionDesk
-from .ports import ContainerManager, Recorder, SessionStore
+from .keepers import LocalKeepers
+from .ledger import Ledger
+from .ports import ContainerManager, Keepers, SessionStore
 from .status.inputs import Moment
 from .terminal.factory import open_emulator
 from .terminal.port import Emulator
@@ -37,7 +39,7 @@ class SessionOptions:
 class Services:
     """The collaborators of every session; ``epoch`` is the present engine's."""
 
-    recorder: Recorder
+    recorder: Ledger
     store: SessionStore
     clock: Clock
     containers: ContainerManager
@@ -45,12 +47,19 @@ class Services:
     desk: AttentionDesk
     options: SessionOptions = field(default_factory=SessionOptions)
     environment: Mapping[str, str] = field(default_factory=dict)
+    keepers: Keepers = field(default_factory=LocalKeepers)
     epoch: int = 0
 
     def new_emulator(self, cols: int, lines: int) -> Emulator:
         """An empty terminal."""
         options = self.options
-        return open_emulator(cols, lines, backend=options.backend, scrollback=options.scrollback)
+        return open_emulator(
+            cols,
+            lines,
+            backend=options.backend,
+            scrollback=options.scrollback,
+            clock=self.clock,
+        )
 
     def moment(self) -> Moment:
         """Now, on both clocks."""

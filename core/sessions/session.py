@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..protocol.events import Cause, EventPayload, SessionUpdated, StatusChanged, StatusProgress
+from ..protocol.events import (
+    Cause,
+    EventPayload,
+    SessionUpdated,
+    StatusChanged,
+    StatusProgress,
+    SystemWarning,
+)
 from ..protocol.status import Status
 from ..protocol.views import SessionView
 from .agents.definition import AgentDefinition
@@ -18,12 +25,14 @@ from .records import AddStatus, SaveSession, SessionChange, SessionRecord, Statu
 from .run import Run
 from .screen import SessionScreen
 from .services import Services
+from .waiting import Waiting
 
 
 class Session:
     """A session's present; every change of it is journalled as it happens.
 
-    ``run`` is there while a keeper is held.
+    ``run`` is there while a keeper is held. ``busy`` is held by whoever starts, stops or removes
+    it. ``on_ended`` and ``on_cut_loose`` get the run that is over, if there was one.
     """
 
     def __init__(
@@ -39,16 +48,22 @@ class Session:
         self.screen = screen
         self.run: Run | None = None
         self.reader = Reader(self)
+        self.busy = asyncio.Lock()
+        self.waiting = Waiting()
         self.title = record.title
         self.progress: int | None = None
-        self._offset = 0
         self.claimed = False
+        self.removed = False
+        self.superseded = False
         self.ended = asyncio.Event()
         self.sent_signals: frozenset[int] = frozenset()
-        self.snapshot_generation = -1
-        self.repaint_wanted = False
-        self.on_ended: Callable[[Session], None] = lambda _: None
-        self._waiters: set[asyncio.Future[Status]] = set()
+        self.kept_generation = -1
+        self.linked_at: float | None = None
+        self.dismissal: asyncio.Task[None] | None = None
+        self.on_ended: Callable[[Session, Run | None], None] = lambda *_: None
+        self.on_cut_loose: Callable[[Session, Run | None, str], None] = lambda *_: None
+        self._offset = 0
+        self._told = (self.title, self.progress)
         if not self.living:
             self.ended.set()
 
@@ -78,7 +93,10 @@ class Session:
 
     @property
     def places(self) -> KeeperPlaces:
-        """Where the keeper of the present start has its socket and files."""
+        """Where the keeper of the present start has its socket and files.
+
+        :raises QuarterdeckError: if there can't be a socket.
+        """
         return places_for(self.services.state_dir, self.place_key)
 
     @property
@@ -120,17 +138,20 @@ class Session:
         self,
         cause: Cause | None = None,
         *,
-        also: Sequence[SessionChange] = (),
         tell: Sequence[EventPayload] | None = None,
         **fields: Any,
     ) -> Awaitable[None]:
         """Set ``fields`` of the record, journal it, tell the world; in force at once.
 
-        ``tell`` replaces the event that tells of a mere update. The awaitable ends when all is on disk; it need not be awaited.
+        ``tell`` replaces the event that tells of a mere update. The awaitable ends when all is on
+        disk; it need not be awaited. What the store can't keep is in force all the same, and owed.
+        A session that was removed does not change any more.
         """
+        if self.removed:
+            return _done()
         old = self.record
         self.record = replace(old, version=old.version + 1, **fields)
-        changes: list[SessionChange] = [SaveSession(self.record), *also]
+        changes: list[SessionChange] = [SaveSession(self.record)]
         events: list[EventPayload] = []
         if _standing(old) != _standing(self.record):
             changes.append(AddStatus(self._entry()))
@@ -141,7 +162,7 @@ class Session:
         done = self.services.recorder.record(
             [*changes, *more_changes], [*events, *(tell or ()), *more_events], cause
         )
-        self._wake_waiters()
+        self.waiting.changed()
         return done
 
     def move(
@@ -174,63 +195,96 @@ class Session:
             session=self.view(),
         )
 
-    # What the reader and the run tell
+    # What the reader tells
 
     def on_status(self, status: Status) -> None:
         """The detector has come to another status."""
         self.change(status=status)
 
-    def on_progress(self, title: str, progress: int | None) -> None:
-        """The program set its title or told its progress."""
-        if (title, progress) == (self.title, self.progress):
-            return
-        self.title, self.progress = title, progress
-        event = StatusProgress(session_id=self.id, progress=progress, title=title)
-        self.services.recorder.record([], [event])
+    def tell_progress(self) -> None:
+        """Tell title and progress, if they are others than those told last."""
+        if self._told != (self.title, self.progress):
+            self._told = (self.title, self.progress)
+            event = StatusProgress(session_id=self.id, progress=self.progress, title=self.title)
+            self.services.recorder.record([], [event])
+
+    def ask_repaint(self) -> None:
+        """Make the program draw anew by a change of size and back."""
+        if self.run is not None:
+            self.run.typist.nudge()
+
+    # What the run tells
 
     def on_output(self) -> None:
         """The screen took output in."""
         self.reader.output()
 
+    def on_resized(self, cols: int, lines: int) -> None:
+        """From here on the output is for this size."""
+        self.reader.resized()
+
     def on_caught_up(self) -> None:
-        """The screen is what the program shows now."""
-        if self.repaint_wanted:
-            self.ask_repaint()
-        self.reader.look()
+        """The screen is what the program shows now, unless output was lost."""
+        self.reader.caught_up()
 
     def on_lost_output(self) -> None:
-        """A part of the output is gone: start from an empty screen and ask for a repaint."""
-        self.screen.replace(self.services.new_emulator(self.record.cols, self.record.lines))
-        self.reader.forget()
-        self.ask_repaint()
-
-    def ask_repaint(self) -> None:
-        """Make the program draw anew by a change of size and back."""
-        self.repaint_wanted = False
+        """A part of the output is gone: start from an empty screen."""
+        size = (self.record.cols, self.record.lines)
         if self.run is not None:
-            self.run.nudge(self.record.cols, self.record.lines)
+            size = (self.run.link.facts.cols, self.run.link.facts.rows)
+        self.screen.replace(self.services.new_emulator(*size))
+        self.reader.lost()
+
+    def on_sized(self, cols: int, lines: int) -> None:
+        """The terminal was given this size, as someone wished."""
+        if (cols, lines) != (self.record.cols, self.record.lines):
+            self.change(cols=cols, lines=lines)
+
+    def on_refused_input(self) -> None:
+        """Input was dropped; told once for each run."""
+        run = self.run
+        if run is not None and run.typist.refused == 1:
+            told = SystemWarning(
+                code="input_dropped",
+                message=f"{self.record.name} leaves its input unread; some of it was dropped.",
+                details={"session_id": self.id},
+            )
+            self.services.recorder.record([], [told])
 
     def on_exit(self, code: int | None, signal: int | None) -> None:
         """The process has ended."""
         self._end(ProcessEnded(code=code, signal=signal, sent=self.sent_signals), code, signal)
 
     def on_gone(self, reason: str) -> None:
-        """The keeper is gone and left no record of an end."""
+        """The keeper is gone for good and left no record of an end."""
         self._end(KeeperGone(), None, None, reason)
+
+    def on_cut_off(self, reason: str) -> None:
+        """The link is gone; whether keeper and process are as well has to be found out."""
+        self.on_cut_loose(self, self.let_go(), reason)
 
     def on_superseded(self) -> None:
         """Another engine holds the session; this one lets go."""
+        self.superseded = True
         self.reader.close()
+        self.on_cut_loose(self, self.let_go(), "another engine holds it")
+
+    def let_go(self) -> Run | None:
+        """Have no run any more; the one that there was."""
+        offset = self.offset
+        run, self.run = self.run, None
+        self._offset = offset
+        return run
 
     def _end(
         self, event: LifecycleEvent, code: int | None, signal: int | None, reason: str = ""
     ) -> None:
         how = reason or describe_end(code, signal)
-        ref = self._found_ref()
-        status = self.reader.finish(how)
+        run = self.let_go()
+        self.progress = None
         self.move(
             event,
-            status=status,
+            status=self.reader.finish(how),
             exit_code=code,
             exit_signal=signal,
             ended_at=self.services.clock.now(),
@@ -238,10 +292,10 @@ class Session:
             pid=None,
             keeper_pid=None,
             title=self.title,
-            session_ref=ref,
+            session_ref=self._found_ref(),
         )
         self.ended.set()
-        self.on_ended(self)
+        self.on_ended(self, run)
 
     def _found_ref(self) -> str | None:
         """The agent's own session id, read off its last lines if it says one at its end."""
@@ -252,27 +306,9 @@ class Session:
         found = [match["ref"] for match in pattern.finditer(text)]
         return found[-1] if found else self.record.session_ref
 
-    # Waiting
-
     async def until(self, wanted: Callable[[Session], bool], seconds: float) -> bool:
         """Whether ``wanted`` came true within ``seconds``; looked at after every change."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not wanted(self):
-                    future: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
-                    self._waiters.add(future)
-                    try:
-                        await future
-                    finally:
-                        self._waiters.discard(future)
-        except TimeoutError:
-            return wanted(self)
-        return True
-
-    def _wake_waiters(self) -> None:
-        for future in self._waiters:
-            if not future.done():
-                future.set_result(self.record.status)
+        return await self.waiting.until(lambda: wanted(self), seconds)
 
 
 def _standing(record: SessionRecord) -> tuple[Any, ...]:
@@ -286,3 +322,10 @@ def describe_end(code: int | None, signal: int | None) -> str:
     if code is None:
         return "ended; nobody saw how"
     return f"exited with code {code}"
+
+
+def _done() -> asyncio.Future[None]:
+    """What is left to wait for where nothing changed."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future

@@ -117,7 +117,7 @@ class Settings(Section):
     @property
     def store_url(self) -> str:
         """The address of the store."""
-        return self.state.url or f"sqlite:///{self.state_file}"
+        return self.state.url or f"sqlite://{self.state_file}"
 
 
 class ProfiledSettings(Settings):

@@ -27,14 +27,21 @@ Values = Sequence[Any] | Mapping[str, Any]
 class Reader:
     """Typed reads of what is committed; ``open`` first, ``close`` last.
 
-    ``corrupted`` is told, when a read meets a damaged page.
+    ``corrupted`` is told, when a read meets a damaged page. ``full`` is for checkpoints, which
+    run here too: what they write must be as durable as the journal that it came from.
     """
 
     def __init__(
-        self, path: Path, patience: float, corrupted: Callable[[StoreCorrupt], None]
+        self,
+        path: Path,
+        patience: float,
+        corrupted: Callable[[StoreCorrupt], None],
+        *,
+        full: bool,
     ) -> None:
         self._path = path
         self._patience = patience
+        self._full = full
         self._corrupted = corrupted
         self._connection: aiosqlite.Connection | None = None
 
@@ -47,7 +54,12 @@ class Reader:
             self._connection = await aiosqlite.connect(
                 self._path, isolation_level=None, timeout=self._patience
             )
+        try:
             await self.rows("PRAGMA query_only = ON")
+            await self.rows(f"PRAGMA fullfsync = {int(self._full)}")
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Disconnect; a second time does nothing."""

@@ -94,6 +94,8 @@ class SqliteStore:
         """
         if self._open is not None:
             return
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
         thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         opened = await self._open_database(thread)
         try:
@@ -220,6 +222,7 @@ class SqliteStore:
             raise
 
     async def _assemble(self, opened: Opened, thread: ThreadPoolExecutor) -> _Parts:
+        full = self.durability == "full"
         journal = Journal(
             opened.connection,
             self.path,
@@ -229,12 +232,12 @@ class SqliteStore:
         )
         writer = Writer(
             journal,
-            Pace(self._clock, Mode.THREAD if self.durability == "full" else None),
+            Pace(self._clock, Mode.THREAD if full else None),
             thread,
             bound=self._bound,
             grown=self._grown,
         )
-        reader = Reader(self.path, self._patience, journal.give_up)
+        reader = Reader(self.path, self._patience, journal.give_up, full=full)
         await reader.open()
         return _Parts(reader, writer, journal, thread, Pruner(reader, writer))
 

@@ -212,6 +212,19 @@ async def test_a_reader_that_can_not_connect_leaves_nothing_open(
     await store.close()
 
 
+async def test_a_reader_that_can_not_read_leaves_nothing_open(
+    path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("aiosqlite.Connection.execute_fetchall", fail)
+    before = threading.active_count()
+    with pytest.raises(QuarterdeckError, match="disk I/O error"):
+        await SqliteStore(path, clock=clock).open()
+    assert threading.active_count() == before
+
+
 async def test_a_file_system_without_shared_memory_is_refused(
     open_store: OpenStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,8 +242,10 @@ async def test_a_file_system_without_shared_memory_is_refused(
 async def test_a_closed_store_can_be_opened_again(open_store: OpenStore, plain: Plain) -> None:
     store = await open_store()
     await store.commit([plain.event(1)])
-    await store.close()
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
     await store.open()
+    assert closing.done(), "opening waits for the closing"
     await store.commit([plain.event(2)])
     assert await store.last_sequence() == 2
     assert store.statistics().commits == 1

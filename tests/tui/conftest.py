@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.tui.crew import Crew, agent
 
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
-from tests.tui.crew import Crew, agent
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.tui.crew_answers import execute
+
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
 from quarterdeck.core.client.ports import LinkClosed
@@ -46,7 +48,6 @@ from quarterdeck.core.protocol.wire import (
     Watch,
     Welcome,
 )
-from tests.tui.crew_answers import execute
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ALLOW = (

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.tui.crew import Crew
+from textual import events
 from textual.app import App
+from textual.keys import key_to_character
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -15,7 +18,6 @@ from textual.widget import Widget
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.tui.app import QuarterdeckApp
 from quarterdeck.tui.pace import Pacing
-from tests.tui.crew import Crew
 
 AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.0, notify=5.0)
 PATIENCE = 10.0
@@ -43,27 +45,37 @@ class Hand:
         return self.app._screen_stacks["deck"][0]
 
     async def settle(self) -> None:
-        """Let everything under way come to its end."""
-        for _ in range(4):
+        """Let everything under way come to its end, and have it painted."""
+        for _ in range(5):
             await asyncio.sleep(0)
-            await self.pilot.pause()
+            await self.pilot._wait_for_screen()
+        self.screen._on_timer_update()
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, unhurried."""
         for key in keys:
             self.crew.clock.advance(1)
-            await self.pilot.press(key)
+            self._press(key)
             await self.settle()
 
     async def hold(self, key: str, times: int = 5) -> None:
         """Hold a key down."""
         self.crew.clock.advance(1)
         for _ in range(times):
-            await self.pilot.press(key)
+            self._press(key)
+            await self.pilot._wait_for_screen()
             self.crew.clock.advance(0.03)
         await self.settle()
 
-    async def type(self, text: str) -> None:
+    def _press(self, key: str) -> None:
+        """One press as a terminal's driver reports it; Textual's pilot would wait 40 ms."""
+        driver = self.app._driver
+        assert driver is not None
+        event = events.Key(key, key_to_character(key))
+        event.set_sender(self.app)
+        driver.send_message(event)
+
+    async def write(self, text: str) -> None:
         """Type text."""
         await self.press(*(NAMES.get(character, character) for character in text))
 
@@ -72,7 +84,7 @@ class Hand:
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0.005)
-                await self.pilot.pause()
+                await self.settle()
         assert condition(), what
 
     def lines(self) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tui.crew import START, Crew
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.client.view import View
@@ -16,14 +17,12 @@ from quarterdeck.tui.model.deck import SETTLE_SECONDS, Deck
 from quarterdeck.tui.model.query import SESSIONS, parse
 from quarterdeck.tui.model.rows import (
     Counts,
-    FoldRow,
     GroupRow,
     SessionRow,
     count,
     counts_text,
     session_row,
 )
-from tests.tui.crew import START, Crew
 
 
 def deck_on(crew: Crew) -> Deck:
@@ -41,7 +40,9 @@ def bring(deck: Deck, crew: Crew) -> None:
 
 def names(deck: Deck) -> list[str]:
     return [
-        row.name if isinstance(row, SessionRow) else f"[{getattr(row, 'title', '')}]"
+        row.name
+        if isinstance(row, SessionRow)
+        else f"[{getattr(row, 'title', '')}]"
         if isinstance(row, GroupRow)
         else row.text
         for row in deck.session_rows()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.tui.crew import Crew, agent
+from tests.tui.hand import aboard
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.status import Activity, Lifecycle
-from tests.tui.crew import Crew, agent
-from tests.tui.hand import aboard
 
 # ---- what is shown
 
@@ -239,7 +239,7 @@ async def test_the_filter_works_as_it_is_typed_and_is_kept_by_enter(busy: Crew) 
     async with aboard(busy) as hand:
         await hand.press("slash")
         assert hand.keys_line().startswith("enter keep  esc give up")
-        await hand.type("agent:codex")
+        await hand.write("agent:codex")
         assert not hand.shows("✗ old")
         assert hand.shows("agent:codex · 1 of 5", "1 session")
         await hand.press("enter", "j")
@@ -250,7 +250,7 @@ async def test_the_filter_works_as_it_is_typed_and_is_kept_by_enter(busy: Crew) 
 async def test_keys_typed_into_the_filter_are_no_commands(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.press("slash")
-        await hand.type("Sqyn:")
+        await hand.write("Sqyn:")
         await hand.press("home", "end", "left", "tab")
         assert hand.bridge.deck.query.text == "Sqyn:"
         assert hand.screen is hand.deck
@@ -260,7 +260,7 @@ async def test_keys_typed_into_the_filter_are_no_commands(busy: Crew) -> None:
 async def test_escape_gives_the_filter_up(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.press("slash")
-        await hand.type("nothing at all")
+        await hand.write("nothing at all")
         assert hand.shows("no session")
         await hand.press("escape")
         assert hand.shows("✗ old")
@@ -270,14 +270,14 @@ async def test_escape_gives_the_filter_up(busy: Crew) -> None:
 async def test_an_unknown_token_tells_the_valid_ones(busy: Crew) -> None:
     async with aboard(busy, (160, 40)) as hand:
         await hand.press("slash")
-        await hand.type("is:neds")
+        await hand.write("is:neds")
         assert hand.shows("is: can be needs working idle done failed ended. Did you mean is:needs?")
 
 
 async def test_the_filter_opens_with_what_is_in_force(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.press("slash")
-        await hand.type("is:idle")
+        await hand.write("is:idle")
         await hand.press("enter", "slash", "backspace", "enter")
         assert hand.bridge.deck.query.text == "is:idl"
 

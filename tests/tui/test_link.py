@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from tests.tui.crew import Crew
 
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.protocol.screen import row_text
 from quarterdeck.tui.link import STEADY_SECONDS, Link, LinkState
 from quarterdeck.tui.watching import Watching
-from tests.tui.crew import Crew
 
 SLOW = RetryPolicy(max_attempts=1000, initial_delay=60, max_delay=600)
 QUICK = RetryPolicy(max_attempts=1000, initial_delay=0.001, max_delay=0.001)
@@ -26,7 +26,9 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def linked(crew: Crew, retry: RetryPolicy = SLOW) -> AsyncIterator[tuple[Link, list[LinkState]]]:
+async def linked(
+    crew: Crew, retry: RetryPolicy = SLOW
+) -> AsyncIterator[tuple[Link, list[LinkState]]]:
     link = Link(crew, crew.clock, retry)
     states: list[LinkState] = []
     link.on_state = states.append

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tui.crew import Crew
 
 from quarterdeck.core.base.errors import Category, ErrorInfo
 from quarterdeck.core.protocol import events as e
@@ -23,7 +24,6 @@ from quarterdeck.tui.model.log import (
     sparkline,
 )
 from quarterdeck.tui.model.query import events_vocabulary, parse
-from tests.tui.crew import Crew
 
 
 def payloads(crew: Crew) -> dict[str, tuple[e.EventPayload, str, str]]:
@@ -45,7 +45,11 @@ def payloads(crew: Crew) -> dict[str, tuple[e.EventPayload, str, str]]:
     return {
         "created": (e.SessionCreated(session=session), "claude in /x", ""),
         "deleted": (e.SessionDeleted(session_id=session.id, name="login"), "login", "muted"),
-        "updated": (e.SessionUpdated(session=session, changed=("name", "env")), "name, env", "muted"),
+        "updated": (
+            e.SessionUpdated(session=session, changed=("name", "env")),
+            "name, env",
+            "muted",
+        ),
         "changed": (changed, "working → needs approval  (osc7501: blocked)", "needs"),
         "progress": (
             e.StatusProgress(session_id=session.id, progress=40, title="T", message=""),

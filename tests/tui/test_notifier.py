@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tui.crew import Crew
 
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind
 from quarterdeck.core.protocol.preferences import with_defaults
 from quarterdeck.core.protocol.views import SessionView
 from quarterdeck.tui.notifier import SEEN_KEPT, Notifier, desktop_command, osc9, send_to_desktop
-from tests.tui.crew import Crew
 
 QUIET = 5.0
 

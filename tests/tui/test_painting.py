@@ -30,7 +30,9 @@ def text_of(segments: list[Segment]) -> str:
 def styled(segments: list[Segment], attribute: str) -> str:
     """The characters whose style has ``attribute``; a dot for each other one."""
     return "".join(
-        segment.text if segment.style and getattr(segment.style, attribute) else "." * len(segment.text)
+        segment.text
+        if segment.style and getattr(segment.style, attribute)
+        else "." * len(segment.text)
         for segment in segments
     )
 

@@ -10,10 +10,13 @@ from quarterdeck.core.protocol.screen import Cursor, Row, Run, row_text
 from quarterdeck.tui.model.viewport import PAST_KEPT, Viewport, used_lines
 
 
-def model_of(texts: list[str], *, lines: int = 10, history: int = 0, cursor: int = 0) -> ScreenModel:
+def model_of(
+    texts: list[str], *, lines: int = 10, history: int = 0, cursor: int = 0
+) -> ScreenModel:
     model = ScreenModel("id")
     model.generation, model.cols, model.lines, model.history = 1, 20, lines, history
-    model.rows = [(Run(text),) if text else () for text in texts] + [()] * (lines - len(texts))
+    rows: list[Row] = [(Run(text),) if text else () for text in texts]
+    model.rows = rows + [()] * (lines - len(texts))
     model.cursor = Cursor(0, cursor)
     return model
 
@@ -113,9 +116,7 @@ def test_lines_of_the_past_have_a_bound() -> None:
         assert len(viewport._past) <= PAST_KEPT
 
 
-@given(
-    st.integers(1, 50), st.integers(1, 60), st.integers(0, 200), st.lists(st.integers(-80, 80))
-)
+@given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 200), st.lists(st.integers(-80, 80)))
 def test_the_window_never_leaves_what_there_is(
     height: int, lines: int, history: int, steps: list[int]
 ) -> None:

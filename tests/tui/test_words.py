@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tests.tui.crew import Crew
 
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.status import Activity, Lifecycle, shown_status
@@ -36,7 +37,6 @@ from quarterdeck.tui.model.words import (
     short_status,
     sign,
 )
-from tests.tui.crew import Crew
 
 
 @given(st.text())

@@ -21,6 +21,7 @@ from ..model.cells import Column, Row, arrange
 from ..model.directories import completion, fault_of, full_path
 from ..model.naming import suggest_name
 from ..model.words import clean, short_path
+from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
 from ..widgets.prompt_area import PromptArea
 from .base import Dialog, Offer
@@ -81,10 +82,7 @@ class CreateDialog(Dialog[str]):
         )  # fmt: skip
         self.name_field = Input(id="create-name", compact=True, select_on_focus=False)
         self.prompt = PromptArea(id="create-prompt", placeholder="may stay empty")
-        self.faults = {
-            field: Static(classes="dialog-fault", markup=False)
-            for field in ("agent", "directory", "name", "")
-        }
+        self.faults = {field: FaultLine() for field in ("agent", "directory", "name", "")}
         self._suggested = ""
         self._sending = False
 
@@ -108,7 +106,7 @@ class CreateDialog(Dialog[str]):
         super().on_mount()
         self._suggest()
         if first is None:
-            self._say("agent", "No agent was found on PATH; install one and start again.")
+            self.faults["agent"].say("No agent was found on PATH; install one and start again.")
         (self.agents if first is None or not self._wanted else self.prompt).focus()
 
     @property
@@ -157,7 +155,7 @@ class CreateDialog(Dialog[str]):
 
     def _pick(self, index: int) -> None:
         self.agents.show(self.agents.rows, index)
-        self._say("agent", "")
+        self.faults["agent"].say("")
         self._suggest()
 
     def on_lines_picked(self, event: Lines.Picked) -> None:
@@ -173,7 +171,7 @@ class CreateDialog(Dialog[str]):
         """What was wrong with the field may be mended."""
         event.stop()
         field = "directory" if event.input is self.directory else "name"
-        self._say(field, "")
+        self.faults[field].say("")
 
     def _suggest(self) -> None:
         if self.name_field.value == self._suggested:
@@ -193,8 +191,8 @@ class CreateDialog(Dialog[str]):
             self.bridge.host.spawn(self._submit())
 
     async def _submit(self) -> None:
-        for field in self.faults:
-            self._say(field, "")
+        for line in self.faults.values():
+            line.say("")
         path = full_path(self.directory.value, self.bridge.directory)
         fault = await asyncio.to_thread(fault_of, path)
         if fault:
@@ -236,13 +234,9 @@ class CreateDialog(Dialog[str]):
         if not self.is_attached:
             self.bridge.host.tell(text, "error")
             return
-        self._say(field, text)
+        self.faults[field].say(text)
         places: dict[str, Widget] = {
             "agent": self.agents, "directory": self.directory, "name": self.name_field,
         }  # fmt: skip
         if field in places:
             places[field].focus()
-
-    def _say(self, field: str, text: str) -> None:
-        self.faults[field].update(text)
-        self.faults[field].display = bool(text)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual.widget import Widget
-from textual.widgets import Static
 
 from ...core.base.errors import QuarterdeckError
 from ...core.protocol.commands import Prompt
 from ...core.protocol.views import SessionView
 from ..bridge import Bridge
 from ..model.words import clean
+from ..widgets.fault_line import FaultLine
 from ..widgets.prompt_area import PromptArea
 from .base import Dialog, Offer
 
@@ -29,7 +29,7 @@ class PromptDialog(Dialog[None]):
         self.area = PromptArea(
             bridge.drafts.get(session.id, ""), id="prompt-area", placeholder="What should it do?"
         )
-        self.fault = Static(classes="dialog-fault", markup=False)
+        self.fault = FaultLine()
         self._sending = False
 
     def body(self) -> Iterable[Widget]:
@@ -69,7 +69,7 @@ class PromptDialog(Dialog[None]):
             return
         self._sending = True
         self.bridge.drafts[self._session_id] = text
-        self.fault.update("")
+        self.fault.say("")
         self.bridge.send(
             Prompt(session_id=self._session_id, text=text), then=self._taken, failed=self._refused
         )
@@ -89,7 +89,7 @@ class PromptDialog(Dialog[None]):
         self._sending = False
         if self.is_attached:
             info = error.info()
-            self.fault.update(f"{info.code}: {info.message}")
+            self.fault.say(f"{info.code}: {info.message}")
             self.show_state()
         else:
             self.bridge.complain(error)

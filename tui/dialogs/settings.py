@@ -7,7 +7,7 @@ from typing import Any
 
 from textual import events
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from ...core.protocol.preferences import (
     PREFERENCES,
@@ -18,6 +18,7 @@ from ...core.protocol.preferences import (
 from ..bridge import Bridge
 from ..keys.names import name_of
 from ..model.cells import Column, Row, arrange
+from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
 from .base import Dialog, Offer
 
@@ -47,7 +48,7 @@ class SettingsDialog(Dialog[None]):
         super().__init__(bridge, "Preferences", kind="settings")
         self.list = PreferenceList(id="settings-list")
         self.input = Input(compact=True, id="settings-input")
-        self.fault = Static(classes="dialog-fault", markup=False)
+        self.fault = FaultLine()
         self._cursor = 0
         self._shown = [p for name, p in PREFERENCES.items() if name not in NOT_SHOWN]
 
@@ -128,7 +129,7 @@ class SettingsDialog(Dialog[None]):
         self._keep(self._preference.default)
 
     def _keep(self, value: bool | int | str) -> None:
-        self.fault.update("")
+        self.fault.say("")
         self.bridge.prefer(self._preference.name, value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -139,15 +140,15 @@ class SettingsDialog(Dialog[None]):
         try:
             value = check_preference(preference.name, read(event.value.strip()))
         except InvalidPreference as error:
-            self.fault.update(error.message)
+            self.fault.say(error.message)
         except ValueError:
-            self.fault.update(f"{preference.name} is a whole number.")
+            self.fault.say(f"{preference.name} is a whole number.")
         else:
             self._keep(value)
             self._close_input()
 
     def _close_input(self) -> None:
-        self.fault.update("")
+        self.fault.say("")
         self.input.display = False
         self.list.focus()
         self.show_state()

@@ -62,7 +62,7 @@ class Viewing:
         keys = self._bridge.keymap.keys["session.leave"]
         self._terminal.enter(self._bridge.input, keys)
         self._rearrange()
-        self.size_later()
+        self._terminal.call_after_refresh(self.size_later)
 
     def leave(self) -> None:
         """Keys are the dashboard's again."""

@@ -258,6 +258,12 @@ class DeckScreen(MainScreen):
         self.show_foot()
         self.show_hints()
 
+    def on_terminal_view_resized(self) -> None:
+        """A session that is typed into takes the panel's size."""
+        self.viewing.size_later()
+        self.show_foot()
+        self.show_hints()
+
     def on_terminal_view_wanted(self, event: TerminalView.Wanted) -> None:
         """Lines of the past are missing."""
         self.viewing.fetch(event.start, event.count)
@@ -269,7 +275,6 @@ class DeckScreen(MainScreen):
     def on_resize(self) -> None:
         """The panel may have another size."""
         self._lay_out()
-        self.viewing.size_later()
         self.bridge.changed()
 
     def on_input_bar_typed(self, event: InputBar.Typed) -> None:

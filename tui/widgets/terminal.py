@@ -42,7 +42,10 @@ class TerminalView(Widget):
         """The person pressed the key that leaves the session."""
 
     class Scrolled(Message):
-        """The window moved, came back to the present, or has another size."""
+        """The window moved, or came back to the present."""
+
+    class Resized(Message):
+        """The panel has another size."""
 
     class Wanted(Message):
         """Lines of the past are needed to go on."""
@@ -124,7 +127,7 @@ class TerminalView(Widget):
         """The window is as high as the panel."""
         self.viewport.height = max(1, self.size.height)
         self.refresh()
-        self.post_message(self.Scrolled())
+        self.post_message(self.Resized())
 
     def on_unmount(self) -> None:
         """Leave no timer behind."""

@@ -170,6 +170,8 @@ class KeeperLink:
             while data := await self._line.reader.read(CHUNK):
                 self._line.buffer += data
                 self._take_all(cut_frames(self._line.buffer))
+        except ConnectionResetError:  # it closed with something of ours unread
+            pass
         except OSError as error:
             reason = f"the link broke: {error}"
         except (ValueError, KeyError, TypeError) as error:

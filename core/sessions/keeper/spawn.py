@@ -53,6 +53,10 @@ __all__ = [
 ]
 
 
+LAST_WORDS = 2.0
+"""Seconds in which a keeper that is given up tells its process id, if it got so far."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeeperHandle:
     """A keeper that has started its child."""
@@ -95,11 +99,19 @@ class _Launch:
         """End what was started; a keeper that is told to end takes its child with it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._hear_pid()
         answers = self.answers()
         if answers:  # it holds the pipe, so that this number is still its own
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(answers[0]["keeper_pid"]), signal.SIGTERM)
         await self.process.wait()
+
+    async def _hear_pid(self) -> None:
+        stdout = self.process.stdout
+        while stdout and not self.answers() and (data := await stdout.read(4096)):
+            self.said += data
 
     def answers(self) -> list[dict[str, Any]]:
         """The whole lines of JSON among what was said."""

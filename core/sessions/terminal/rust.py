@@ -19,7 +19,15 @@ from ...protocol.screen import Row
 from .clusters import SUSPECT
 from .grid import KEEPS_WRAP, set_tabs
 from .history import Segments
-from .rust_cells import line_row, line_text, native_sgr, new_terminal, pen_parameters
+from .rust_cells import (
+    line_row,
+    line_text,
+    native_sgr,
+    new_terminal,
+    pen_parameters,
+    screen_cells,
+    scrolled_cells,
+)
 
 _ANCHOR = re.compile(rb"\r|\x1bE|\x1b\[[0-9;]*[HfG`]")
 _WIDE_CHARS = (
@@ -69,7 +77,7 @@ class _Scrolled:
         return int(self._terminal.scrollback_len())
 
     def row(self, index: int) -> Row:
-        return line_row(self._terminal.scrollback_line(index))
+        return line_row(scrolled_cells(self._terminal, index))
 
     def lines(self) -> list[str]:
         texts: list[str] = self._terminal.scrollback()
@@ -192,7 +200,7 @@ class RustGrid:
 
     def row(self, y: int) -> Row:
         """Line ``y`` of the screen."""
-        return line_row(self._terminal.get_line_cells(y))
+        return line_row(screen_cells(self._terminal, y))
 
     def lines(self) -> list[str]:
         """The screen's text, without trailing blanks."""

@@ -2,13 +2,15 @@
 
 It gives colours back as RGB. Its 16 palette colours and its defaults are set to values that no
 program's direct colour keeps (those are nudged by one step), so that cells tell which they are.
-SGR with ``:`` or an underline's colour it misreads: rewritten.
+Palette white text and palette black backgrounds it gives back as whatever the defaults are at that
+moment, and untouched cells as both: so the defaults are other ones while cells are read than while
+they are drawn. SGR with ``:`` or an underline's colour it misreads: rewritten.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -16,13 +18,14 @@ from par_term_emu_core_rust import Terminal, char_width
 
 from ...protocol.screen import DEFAULT_COLOUR, RGB, Attr, Row, Run
 from .clusters import SUSPECT, fold
-from .styles import PLAIN, apply_sgr, merge, plain_parameters, sgr
+from .styles import apply_sgr, merge, plain_parameters, sgr
 
 _Rgb = tuple[int, int, int]
 _Cell = tuple[str, _Rgb, _Rgb, Any]
 
 _LEVELS = (0, 51, 102, 153, 204, 255)
 _FOREGROUND, _BACKGROUND = (1, 2, 16), (1, 2, 17)
+_WHITE, _BLACK = (1, 2, 18), (1, 2, 19)
 
 
 def _reserved() -> dict[_Rgb, int]:
@@ -31,7 +34,8 @@ def _reserved() -> dict[_Rgb, int]:
     cube = ((r, g, b) for r in _LEVELS for g in _LEVELS for b in _LEVELS)
     table |= {rgb: 16 + n for n, rgb in enumerate(cube)}
     table |= {(8 + 10 * n,) * 3: 232 + n for n in range(24)}
-    return table | {_FOREGROUND: DEFAULT_COLOUR, _BACKGROUND: DEFAULT_COLOUR}
+    table |= {_FOREGROUND: DEFAULT_COLOUR, _BACKGROUND: DEFAULT_COLOUR}
+    return table | {_WHITE: 7, _BLACK: 0}
 
 
 def _nudge(rgb: _Rgb) -> _Rgb:
@@ -51,7 +55,7 @@ _COLOURS = _RESERVED | {_nudge(rgb): _direct(rgb) for rgb in _RESERVED}
 _CUBE = rb"(?:0|51|102|153|204|255)"
 _MISTAKABLE = re.compile(
     rb"8;2;(" + _CUBE + rb";" + _CUBE + rb";" + _CUBE + rb"|"
-    rb"((?:[1-9]|1\d|2[0-3])?8);\2;\2|1;2;(?:\d|1[0-7]))(?=[;m])"
+    rb"((?:[1-9]|1\d|2[0-3])?8);\2;\2|1;2;(?:\d|1\d))(?=[;m])"
 )
 _BEFORE = re.compile(rb"\x1b\[(?:[0-9;]*;)?[34]\Z")
 _COLONS = re.compile(rb":[0-9:;]*m")
@@ -101,7 +105,29 @@ def new_terminal(cols: int, rows: int, scrollback: int) -> Terminal:
     terminal.set_default_fg(*_FOREGROUND)
     terminal.set_default_bg(*_BACKGROUND)
     terminal.set_bold_brightening(False)
+    terminal.process(b"\x1b[0m")  # the first style, too, is then made of these defaults
     return terminal
+
+
+def screen_cells(terminal: Terminal, y: int) -> Sequence[_Cell]:
+    """The cells of line ``y`` of the screen."""
+    return _read(terminal, terminal.get_line_cells, y)
+
+
+def scrolled_cells(terminal: Terminal, index: int) -> Sequence[_Cell]:
+    """The cells of line ``index`` of the history."""
+    return _read(terminal, terminal.scrollback_line, index)
+
+
+def _read(
+    terminal: Terminal, read: Callable[[int], Sequence[_Cell]], index: int
+) -> Sequence[_Cell]:
+    terminal.set_default_fg(*_WHITE)
+    terminal.set_default_bg(*_BLACK)
+    cells = read(index)
+    terminal.set_default_fg(*_FOREGROUND)
+    terminal.set_default_bg(*_BACKGROUND)
+    return cells
 
 
 def line_row(cells: Sequence[_Cell]) -> Row:
@@ -111,14 +137,24 @@ def line_row(cells: Sequence[_Cell]) -> Row:
     if SUSPECT.search("".join(texts)):
         texts = fold(texts, list(map(_SPACER, attributes)), char_width)
     styles = list(zip(fgs, bgs, map(_ATTRIBUTES, attributes), strict=True))
-    runs = []
+    runs: list[Run] = []
     start, style = 0, styles[0]
     for at, other in enumerate(styles):
         if other != style:
-            runs.append(_run("".join(texts[start:at]), *style))
+            runs += _runs("".join(texts[start:at]), *style)
             start, style = at, other
-    runs.append(_run("".join(texts[start:]), *style))
+    runs += _runs("".join(texts[start:]), *style)
     return merge(runs)
+
+
+def _runs(text: str, fg: _Rgb, bg: _Rgb, attributes: tuple[bool, ...]) -> list[Run]:
+    if fg != _WHITE or bg != _BLACK or attributes != _NO_ATTRIBUTES:
+        return [_run(text, fg, bg, attributes)]
+    # White on black is also how untouched cells read: blanks around the text are taken for these.
+    inner = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    after = len(text) - before - len(inner)
+    return [Run(" " * before), _run(inner, fg, bg, attributes), Run(" " * after)]
 
 
 def _run(text: str, fg: _Rgb, bg: _Rgb, attributes: tuple[bool, ...]) -> Run:
@@ -138,7 +174,9 @@ def pen_parameters(reply: bytes) -> str:
     parts = _PEN_REPLY.fullmatch(reply)
     if parts is None:
         return "0"
-    fg, bg, attrs = apply_sgr(PLAIN, parts[1].decode())
+    # It leaves out what it would give back as the defaults, and never the defaults themselves.
+    told = parts[1].decode().removeprefix("0").removeprefix(";")
+    fg, bg, attrs = apply_sgr((7, 0, 0), told) if told else (7, 0, 0)
     return sgr(_told(fg), _told(bg), attrs)[2:-1]
 
 

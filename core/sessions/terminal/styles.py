@@ -162,10 +162,16 @@ def _direct(channels: list[str]) -> int:
     return RGB | red << 16 | green << 8 | blue
 
 
+_ON_BLANKS = int(Attr.UNDERLINE | Attr.REVERSE | Attr.STRIKE)
+
+
 def merge(runs: list[Run]) -> Row:
-    """``runs`` as a row: neighbours of one style joined, trailing default blanks left out."""
+    """``runs`` as a row: neighbours of one style joined, trailing default blanks left out.
+
+    A run of blanks keeps of its style what shows on blanks.
+    """
     merged: list[Run] = []
-    for run in runs:
+    for run in map(_shown, runs):
         if merged and merged[-1][1:] == run[1:]:
             merged[-1] = merged[-1]._replace(text=merged[-1].text + run.text)
         elif run.text:
@@ -177,3 +183,9 @@ def merge(runs: list[Run]) -> Row:
             break
         merged.pop()
     return tuple(merged)
+
+
+def _shown(run: Run) -> Run:
+    if run[1:] == PLAIN or run.attrs & _ON_BLANKS or run.text.strip(" "):
+        return run
+    return Run(run.text, bg=run.bg)

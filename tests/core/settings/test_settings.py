@@ -92,7 +92,7 @@ def test_the_state_lies_where_it_is_told_or_with_the_users(home: Path, tmp_path:
     told = load(home, flags={"state.dir": str(tmp_path / "s")}).settings
     assert told.state_dir == tmp_path / "s"
     assert told.state_file == tmp_path / "s" / "quarterdeck.db"
-    assert told.store_url == f"sqlite:///{told.state_file}"
+    assert told.store_url == f"sqlite://{told.state_file}"
     assert default_config().state_dir.name == PROGRAM
     assert default_config().state_dir.is_absolute()
 

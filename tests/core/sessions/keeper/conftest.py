@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import shutil
 import signal
@@ -37,24 +38,24 @@ from quarterdeck.core.sessions.keeper.spawn import (
     places_for,
     spawn_keeper,
 )
-from quarterdeck.core.sessions.keeper.tree import process_entry
+from quarterdeck.core.sessions.keeper.tree import birth
 
 PATIENCE = 20.0
 
 
 async def until(condition: Callable[[], Any], what: str = "") -> None:
-    """Return once ``condition`` holds; fail after a deadline."""
+    """Return once ``condition`` holds, or what it awaits; fail after a deadline."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not await _value(condition):  # noqa: ASYNC110  # others' changes are not told
                 await asyncio.sleep(0.003)
     except TimeoutError:
-        pytest.fail(f"it never came to this: {what or condition}")
+        pytest.fail(f"it never came to this: {what or inspect.getsource(condition).strip()}")
 
 
-def running(pid: int) -> bool:
-    """Whether a process lives and is no zombie."""
-    return process_entry(pid) is not None
+async def _value(condition: Callable[[], Any]) -> Any:
+    value = condition()
+    return await value if inspect.isawaitable(value) else value
 
 
 class Tap:
@@ -103,11 +104,25 @@ class Tap:
         """Wait until ``text`` was written."""
         await until(lambda: text in self.out(), f"{text!r} in the output")
 
+    async def until_size(self, size: int) -> None:
+        """Wait until so much was written."""
+        await until(lambda: len(self.out()) >= size, f"{size} bytes")
+
     async def until_exit(self) -> Exited:
         """Wait for the child's end."""
         await until(lambda: self.exited, "an exit")
         assert self.exited
         return self.exited
+
+    async def overfill(self) -> None:
+        """Write, without waiting for long, to a child that reads nothing, until that is refused."""
+        for _ in range(100):
+            writing = asyncio.create_task(self.link.write(b"x" * 30_000))
+            await asyncio.wait([writing], timeout=0.01)
+            if writing.done():
+                writing.result()
+            writing.cancel()
+            await asyncio.wait([writing])
 
     async def close(self) -> None:
         """Let go of the link."""
@@ -122,6 +137,16 @@ class Yard:
         self.state_dir = state_dir
         self.handles: list[KeeperHandle] = []
         self.taps: list[Tap] = []
+
+    until = staticmethod(until)
+
+    async def until_over(self, *places: KeeperPlaces) -> None:
+        """Wait until no keeper lives at ``places``."""
+        await until(lambda: not any(keeper_lives(each) for each in places), "a keeper's end")
+
+    async def until_gone(self, *pids: int) -> None:
+        """Wait until none of the processes lives."""
+        await until(lambda: all(birth(pid) == -1 for pid in pids), "the end of processes")
 
     def places(self, key: str = "one.1") -> KeeperPlaces:
         """The places of a key."""
@@ -156,8 +181,7 @@ class Yard:
         for handle in self.handles:
             if keeper_lives(handle.places):
                 os.kill(handle.keeper_pid, signal.SIGTERM)
-        for handle in self.handles:
-            await until(lambda at=handle.places: not keeper_lives(at), "a keeper's end")
+        await self.until_over(*(handle.places for handle in self.handles))
 
 
 @pytest.fixture

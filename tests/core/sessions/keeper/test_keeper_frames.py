@@ -16,9 +16,7 @@ from quarterdeck.core.sessions.keeper.frames import (
     peer_uid,
 )
 
-frames = st.tuples(
-    st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary(max_size=300)
-)
+frames = st.tuples(st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary(max_size=300))
 
 
 @given(st.lists(frames, max_size=20), st.data())

@@ -37,13 +37,9 @@ if TYPE_CHECKING:
     from tests.core.sessions.keeper.conftest import Harness, Yard
 
 # The keeper forks before it serves in a thread; other tests' threads may still be ending.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.003)
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
 
 
 class FullFile(io.FileIO):
@@ -95,8 +91,8 @@ async def test_a_terminals_life(harness: Harness, yard: Yard) -> None:
     with pytest.raises(InputClosed):
         await tap.link.write(b"x")
     await tap.link.dismiss()
-    await until(lambda: not harness.served)
-    await until(lambda: tap.ended)
+    await yard.until(lambda: not harness.served)
+    await yard.until(lambda: tap.ended)
 
 
 async def test_a_pipes_life(harness: Harness, yard: Yard) -> None:
@@ -123,7 +119,7 @@ async def test_links_follow_each_other(harness: Harness, yard: Yard) -> None:
     await first.link.write(b"abc")
     await first.until_text(b"abc")
     second = await yard.tap("in.1", epoch=4, from_offset=1)
-    await until(lambda: first.ended)
+    await yard.until(lambda: first.ended)
     assert first.ended == Superseded(4)
     await second.until_text(b"bc")
     with pytest.raises(KeeperEpoch):
@@ -140,13 +136,13 @@ async def test_a_disk_that_fails_is_left_and_nothing_is_lost(
     data = os.urandom(20_000)
     for at in range(0, len(data), 1000):
         await tap.link.write(data[at : at + 1000])
-        await until(lambda end=at + 1000: len(tap.out()) >= end)
+        await tap.until_size(at + 1000)
     assert tap.out() == data
     (moved,) = tap.of(LogInMemory)
     assert "No space left" in moved.reason
     assert tap.link.facts.ring_kind == "memory"
     late = await yard.tap("in.1")
-    await until(lambda: late.out().endswith(data[-1000:]))
+    await yard.until(lambda: late.out().endswith(data[-1000:]))
     (resumed,) = late.lost
     assert late.out() == data[resumed:]
 
@@ -157,7 +153,7 @@ async def test_the_disk_may_fail_without_an_engine(
     keeper = harness.open("sh", "-c", "echo one; read x; echo two", mode="pipe")
     breaking_disk(keeper, 30)
     harness.run()
-    await until(lambda: keeper.ring.end == 4)
+    await yard.until(lambda: keeper.ring.end == 4)
     tap = await yard.tap("in.1")
     await tap.link.write(b"\n")
     await tap.until_exit()
@@ -197,7 +193,7 @@ def broken_write(fd: int, data: bytes, at: int) -> int:
 async def test_output_is_read_slowly_when_nobody_keeps_up(harness: Harness, yard: Yard) -> None:
     keeper = harness.open("yes", mode="pipe", away_rate=100_000, lag_rate=200_000)
     harness.run()
-    await until(lambda: keeper.ring.end > 100_000)
+    await yard.until(lambda: keeper.ring.end > 100_000)
     await asyncio.sleep(0.2)
     assert keeper.ring.end < 100_000 + 200_000
     async with await KeeperLink.connect(yard.places("in.1"), epoch=1, from_offset=None) as link:
@@ -225,7 +221,7 @@ async def test_a_moved_keeper_serves_its_new_socket_only(harness: Harness, yard:
     moved = places.socket.with_name("moved.sock")
     places.address.write_text(str(moved))
     harness.signal(signal.SIGUSR1)
-    await until(moved.exists)
+    await yard.until(moved.exists)
     assert not places.socket.exists()
     tap = await yard.tap("in.1")
     assert tap.link.welcome.fault == ""
@@ -237,9 +233,11 @@ async def test_a_keeper_that_can_not_move_says_so(harness: Harness, yard: Yard) 
     tap = await yard.tap("in.1")
     yard.places("in.1").address.write_text("/no/such/directory/at.all")
     harness.signal(signal.SIGUSR1)
-    async with asyncio.timeout(20):
-        while not (await tap.link.look()).fault:
-            await asyncio.sleep(0.003)
+
+    async def fault() -> str:
+        return (await tap.link.look()).fault
+
+    await yard.until(fault)
     assert "socket can't be opened" in tap.link.facts.fault
 
 
@@ -248,7 +246,7 @@ async def test_a_keeper_without_an_engine_goes_when_its_time_is_over(
 ) -> None:
     harness.open("true", linger=0.05)
     harness.run()
-    await until(lambda: not harness.served)
+    await yard.until(lambda: not harness.served)
 
 
 async def test_a_crash_of_the_keeper_leaves_a_trace(
@@ -274,13 +272,7 @@ async def test_input_is_bounded(harness: Harness, yard: Yard) -> None:
     harness.run()
     tap = await yard.tap("in.1")
     with pytest.raises(InputFull):
-        while True:
-            writing = asyncio.create_task(tap.link.write(b"x" * 32_768))
-            await asyncio.wait([writing], timeout=0.01)
-            if writing.done():
-                writing.result()
-            writing.cancel()
-            await asyncio.wait([writing])
+        await tap.overfill()
 
 
 async def test_what_the_system_refuses_is_told(
@@ -326,9 +318,7 @@ HELLO = encode_frame(
         b"\xff" * 20,
     ],
 )
-async def test_nonsense_ends_the_link_alone(
-    harness: Harness, yard: Yard, nonsense: bytes
-) -> None:
+async def test_nonsense_ends_the_link_alone(harness: Harness, yard: Yard, nonsense: bytes) -> None:
     harness.open("cat")
     harness.run()
     with raw(yard) as connection:
@@ -359,7 +349,7 @@ async def test_another_user_is_not_served(
     with monkeypatch.context() as patch:
         patch.setattr(keeper_module, "peer_uid", no_peer)
         with raw(yard) as connection:
-            await until(lambda: not harness.keeper._links)
+            await yard.until(lambda: not harness.keeper._links)
 
 
 def no_peer(_: socket.socket) -> int:
@@ -409,9 +399,7 @@ def test_a_start_fails_at_a_stage(
     assert not places.socket.exists()
 
 
-def test_the_system_may_have_no_terminals_left(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_system_may_have_no_terminals_left(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left() -> tuple[int, int]:
         raise OSError(errno.ENOSPC, "no terminals left")
 
@@ -503,7 +491,7 @@ async def test_a_gone_keeper_ends_the_items(harness: Harness, yard: Yard) -> Non
     tap = await yard.tap("in.1")
     await tap.until_text(b"x")
     harness.signal(signal.SIGTERM)
-    await until(lambda: tap.ended)
+    await yard.until(lambda: tap.ended)
     assert isinstance(tap.ended, Gone)
     assert birth(keeper.child.pid) == -1
     assert tap.of(Output)

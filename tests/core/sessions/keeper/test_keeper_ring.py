@@ -19,9 +19,8 @@ SIZE = SEGMENTS * 128
 
 outputs = st.tuples(st.sampled_from(STREAMS), st.binary(min_size=1, max_size=400))
 resizes = st.tuples(
-    st.just(Frame.RESIZED), st.tuples(st.integers(1, 999), st.integers(1, 999)).map(
-        lambda size: json.dumps(size).encode()
-    )
+    st.just(Frame.RESIZED),
+    st.tuples(st.integers(1, 999), st.integers(1, 999)).map(lambda size: json.dumps(size).encode()),
 )
 exits = st.tuples(st.just(Frame.EXIT), st.integers(-64, 255).map(lambda code: b"%d" % code))
 entries = st.lists(outputs | resizes | exits, max_size=40)
@@ -221,9 +220,7 @@ def test_a_ring_is_allocated_where_the_system_has_no_call_for_it(
         assert (tmp_path / "ring").read_bytes() == bytes(SIZE)
 
 
-def test_a_failed_allocation_keeps_no_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_allocation_keeps_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(fd: int, at: int, size: int) -> None:
         raise OSError(errno.ENOSPC, "full")
 

@@ -118,9 +118,7 @@ async def test_of_two_starts_at_once_one_wins(yard: Yard) -> None:
 
 async def test_a_place_can_be_used_again(yard: Yard) -> None:
     first = await yard.start("sh", "-c", "exit 1", linger=0)
-    async with asyncio.timeout(20):
-        while keeper_lives(first.places):
-            await asyncio.sleep(0.005)
+    await yard.until_over(first.places)
     await yard.start("sh", "-c", "echo second; sleep 600")
     tap = await yard.tap()
     await tap.until_text(b"second")
@@ -142,11 +140,11 @@ async def test_what_a_broken_python_says_is_told(yard: Yard) -> None:
 
 async def test_a_keeper_that_does_not_start_in_time_is_ended(yard: Yard) -> None:
     slow = executable(
-        yard.state_dir / "python", "#!/bin/sh\necho $$ > \"$(dirname $0)/pid\"; exec sleep 600\n"
+        yard.state_dir / "python", '#!/bin/sh\necho $$ > "$(dirname $0)/pid"; exec sleep 600\n'
     )
     with pytest.raises(KeeperTimeout, match=r"0\.5 seconds"):
         await spawn_keeper(yard.spec("cat"), yard.places(), python=slow, timeout=0.5)
-    assert not Path(f"/proc/{(yard.state_dir / 'pid').read_text().strip()}").exists()
+    await yard.until_gone(int((yard.state_dir / "pid").read_text()))
 
 
 async def test_a_cancelled_start_leaves_nothing_running(yard: Yard) -> None:
@@ -154,21 +152,16 @@ async def test_a_cancelled_start_leaves_nothing_running(yard: Yard) -> None:
         yard.state_dir / "python",
         "#!/bin/sh\n"
         f'{sys.executable} "$@"\n'  # the keeper is on its own, and we are not told
-        f"touch {yard.state_dir}/started; exec sleep 600\n",
+        "exec sleep 600\n",
     )
     start = asyncio.create_task(
         spawn_keeper(yard.spec("cat"), yard.places(), python=delayed, timeout=60)
     )
-    async with asyncio.timeout(20):
-        while not (yard.state_dir / "started").exists():
-            await asyncio.sleep(0.005)
-    assert keeper_lives(yard.places())
+    await yard.until(lambda: keeper_lives(yard.places()))
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
-    async with asyncio.timeout(20):
-        while keeper_lives(yard.places()):
-            await asyncio.sleep(0.005)
+    await yard.until_over(yard.places())
 
 
 async def test_a_program_that_can_not_be_written_is_told(
@@ -206,9 +199,7 @@ def test_a_child_is_described_sensibly(options: dict[str, Any], problem: str) ->
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux")  # noqa: PTH110
-async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(
-    yard: Yard, full_disk: Path
-) -> None:
+async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(yard: Yard, full_disk: Path) -> None:
     places = spawn.places_for(full_disk, "one.1")
     handle = await spawn_keeper(yard.spec("sh", "-c", "echo kept; read x", cwd="/"), places)
     yard.handles.append(handle)

@@ -13,7 +13,6 @@ import pytest
 
 from quarterdeck.core.sessions.keeper.items import StopReport
 from quarterdeck.core.sessions.keeper.leftovers import end_leftovers
-from quarterdeck.core.sessions.keeper.places import keeper_lives
 from quarterdeck.core.sessions.keeper.recording import post_mortem
 from quarterdeck.core.sessions.keeper.tree import HAS_PROC, birth, find_tree
 
@@ -76,12 +75,6 @@ async def scattered(tap: Tap) -> list[int]:
     return [int(word) for word in tap.out().split()[1:]]
 
 
-async def until_gone(pids: list[int]) -> None:
-    async with asyncio.timeout(20):
-        while any(birth(pid) != -1 for pid in pids):
-            await asyncio.sleep(0.005)
-
-
 @pytest.mark.parametrize("mode", ["pty", "pipe"])
 async def test_a_stop_finds_every_process_of_the_tree(yard: Yard, mode: str) -> None:
     handle = await yard.python(SCATTER, mode=mode)
@@ -135,7 +128,7 @@ async def test_a_child_that_breeds_when_it_is_told_to_end_is_ended_as_well(yard:
     report = await tap.link.stop(0.1)
     assert report.left == ()
     assert len(report.ended) >= 2
-    await until_gone(list(report.ended))
+    await yard.until_gone(*report.ended)
 
 
 async def test_a_stop_is_carried_out_when_the_engine_leaves(yard: Yard) -> None:
@@ -146,7 +139,7 @@ async def test_a_stop_is_carried_out_when_the_engine_leaves(yard: Yard) -> None:
     await asyncio.sleep(0)
     await tap.close()
     await asyncio.gather(asked, return_exceptions=True)
-    await until_gone([handle.child_pid, *pids])
+    await yard.until_gone(handle.child_pid, *pids)
     again = await yard.tap()
     assert (await again.until_exit()).code is None
 
@@ -166,10 +159,8 @@ async def test_a_keeper_that_is_told_to_end_takes_its_tree_along(yard: Yard) -> 
     tap = await yard.tap()
     pids = await scattered(tap)
     os.kill(handle.keeper_pid, signal.SIGTERM)
-    await until_gone([handle.child_pid, *pids])
-    async with asyncio.timeout(20):
-        while keeper_lives(handle.places):
-            await asyncio.sleep(0.005)
+    await yard.until_gone(handle.child_pid, *pids)
+    await yard.until_over(handle.places)
     assert not handle.places.socket.exists()
     end = post_mortem(handle.places)
     assert end
@@ -211,7 +202,7 @@ asyncio.run(main())
         assert birth(outer.child_pid) != -1
     finally:
         os.kill(keeper, signal.SIGTERM)
-        await until_gone([keeper, child])
+        await yard.until_gone(keeper, child)
 
 
 async def test_what_a_killed_keeper_left_can_be_ended(yard: Yard) -> None:
@@ -220,10 +211,10 @@ async def test_what_a_killed_keeper_left_can_be_ended(yard: Yard) -> None:
     pids = await scattered(tap)
     assert await end_leftovers(handle.places) == StopReport((), (), ())  # its keeper lives
     os.kill(handle.keeper_pid, signal.SIGKILL)
-    await until_gone([handle.keeper_pid, handle.child_pid])
+    await yard.until_gone(handle.keeper_pid, handle.child_pid)
     left = find_tree(-1, 0, handle.places.marker.encode())
     assert pids[-1] in left
     report = await end_leftovers(handle.places, grace=5.0)
     assert set(report.ended) == set(left)
     assert report.left == ()
-    await until_gone(pids)
+    await yard.until_gone(*pids)

@@ -40,7 +40,9 @@ async def test_a_child_has_a_controlling_terminal_of_the_size_asked_for(yard: Ya
 
 
 async def test_ctrl_c_reaches_the_child(yard: Yard) -> None:
-    await yard.start("sh", "-c", "trap 'echo caught; exit 7' INT; echo up; while :; do sleep 1; done")
+    await yard.start(
+        "sh", "-c", "trap 'echo caught; exit 7' INT; echo up; while :; do sleep 1; done"
+    )
     tap = await yard.tap()
     await tap.until_text(b"up\r\n")
     await tap.link.write(b"\x03")
@@ -209,9 +211,12 @@ async def test_who_owns_the_terminal_can_be_asked(yard: Yard) -> None:
     assert (shell.pgid, shell.name) == (handle.child_pid, "bash")
     await tap.link.write(b"echo go; sleep 600\r")
     await tap.until_text(b"go\r\n")
-    async with asyncio.timeout(10):
-        while (there := await tap.link.foreground()).name != "sleep":
-            await asyncio.sleep(0.01)
+
+    async def sleeps() -> bool:
+        return (await tap.link.foreground()).name == "sleep"
+
+    await yard.until(sleeps)
+    there = await tap.link.foreground()
     assert not there.is_child
     assert there.argv == ("sleep", "600")
 

@@ -185,3 +185,33 @@ def test_wrapped_option_is_read_whole(
     assert request.choices[1].label == (
         "Yes, and always allow access to /home/user/agent/claude-i/proj from this project"
     )
+
+
+@pytest.mark.parametrize(
+    ("stem", "above"),
+    [
+        ("claude-permission-bash", " echo hello"),
+        ("claude-question", "Which colour"),
+        ("opencode-permission-bash", "  ┃  $ echo"),
+        ("codex-permission-command", "  $ touch"),
+        ("gemini-permission-shell", "│ │ echo hello"),
+        ("aider-permission-shell", "echo hello"),
+    ],
+)
+def test_dialog_longer_than_a_screen_is_no_idleness(
+    stem: str,
+    above: str,
+    agents: dict[str, AgentDefinition],
+    recording: Callable[[str], Recording],
+) -> None:
+    """What is asked can be so long that its beginning is out of reach; that it asks is not."""
+    shown = recording(stem)
+    at = max(n for n, line in enumerate(shown.lines) if line.startswith(above))
+    more = [shown.lines[at].replace("echo", f"part {number} echo") for number in range(80)]
+    lines = (*shown.lines[:at], *more, *shown.lines[at:])
+    status = check_screen(agents[agent_of(stem)], shown.title, lines).status
+    activity, kind = expected(stem)
+    assert status.activity is activity
+    assert status.request is not None
+    assert status.request.kind is kind
+    assert status.request.choices

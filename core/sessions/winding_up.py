@@ -1,0 +1,93 @@
+"""What is left to do when a process has ended, or is let go of: its last screen, its keeper's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+from ..base.errors import QuarterdeckError
+from ..protocol.status import Lifecycle
+from ..telemetry.logs import logger
+from .errands import Errands
+from .records import SaveSnapshot, ScreenSnapshot
+from .run import Run
+from .services import Services
+from .session import Session
+
+_log = logger("sessions.winding_up")
+
+
+class WindingUp:
+    """Keeps screens, and lets go of keepers."""
+
+    def __init__(self, services: Services, errands: Errands) -> None:
+        self._services = services
+        self._errands = errands
+
+    def ended(self, session: Session, run: Run | None) -> None:
+        """Keep an ended session's last screen, and let its keeper end.
+
+        The screen is taken at once: a restart may follow at once, and have another one.
+        """
+        kept = self._keep(session)
+        if kept is not None:
+            self._errands.run(kept, "session-last-screen")
+        if run is not None:
+            session.dismissal = self._errands.run(run.dismiss(), "session-dismissal")
+
+    async def keep_screen(self, session: Session) -> None:
+        """Keep a snapshot of the screen, if it changed since the last one.
+
+        :raises QuarterdeckError: if the store refused; the next time tries again.
+        """
+        kept = self._keep(session)
+        if kept is not None:
+            await kept
+
+    def _keep(self, session: Session) -> Coroutine[Any, Any, None] | None:
+        """Take and record a snapshot; what is left is to wait for the store."""
+        record, screen = session.record, session.screen
+        generation = screen.generation
+        # While a process starts, the screen is still the one before's.
+        starting = record.lifecycle is Lifecycle.STARTING or not record.generation
+        if session.kept_generation == generation or session.removed or starting:
+            return None
+        snapshot = ScreenSnapshot(
+            session_id=session.id,
+            generation=record.generation,
+            offset=session.offset,
+            at=self._services.clock.now(),
+            data=screen.emulator.snapshot(),
+        )
+        session.kept_generation = generation
+        return _kept(session, self._services.recorder.record([SaveSnapshot(snapshot)], []))
+
+    async def release(self, session: Session) -> None:
+        """Let go of the session's keeper; its process goes on."""
+        session.reader.close()
+        run = session.let_go()
+        if run is not None:
+            await run.close()
+
+    async def erase(self, session: Session) -> None:
+        """Remove what is left of a session that was removed: processes, files, surroundings."""
+        await self.release(session)
+        if session.dismissal is not None:
+            await asyncio.wait([session.dismissal])
+        try:
+            keepers, places = self._services.keepers, session.places
+            if session.record.generation:
+                await keepers.end_leftovers(places, self._services.options.stop_grace)
+                await keepers.erase(places)
+            await self._services.containers.destroy(session.id)
+        except (QuarterdeckError, OSError) as error:
+            _log.error("what a removed session left could not be removed", error, id=session.id)
+
+
+async def _kept(session: Session, done: Awaitable[None]) -> None:
+    try:
+        await done
+    except BaseException:
+        session.kept_generation = -1
+        raise
