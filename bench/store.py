@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -42,12 +42,12 @@ from quarterdeck.state.sqlite.rows import statements_of
 from quarterdeck.state.sqlite.statements import load_migrations
 from quarterdeck.state.sqlite.store import open_store
 
-ROUNDS = 7
+ROUNDS = 11
 WARM_UP = 20
-LONE_UPDATES = 500
+LONE_UPDATES = 300
 CALLERS = 100
-UPDATES_PER_CALLER = 20
-HELD_UPDATES = 250
+UPDATES_PER_CALLER = 10
+HELD_UPDATES = 200
 HELD_ROUNDS = 5
 TURNS_MS = (0.2, 3.0, 10.0)
 
@@ -260,7 +260,7 @@ async def measure(
             return await what(commit, changes, *more)
 
 
-def interleaved(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
+def interleaved(jobs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
     """The figures of each job over the rounds, every round in an order of its own."""
     found: dict[str, list[Any]] = {name: [] for name in jobs}
     names = list(jobs)

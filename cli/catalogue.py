@@ -370,11 +370,3 @@ ENTRIES: dict[str, Command | Group] = {
 }  # fmt: skip
 
 CATALOGUE = Catalogue(ROOT, ENTRIES)
-
-EXIT_CODES = (
-    (0, "done"),
-    (1, "failed; stderr says CODE and why"),
-    (2, "the command line can't be read, or there is no terminal to draw on"),
-    (3, "no engine runs for the state directory"),
-    (130, "interrupted"),
-)

@@ -15,7 +15,7 @@ from ..core.protocol.commands import CreateSession, SetPreference
 from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
 from .connector import EngineConnector
-from .failing import DONE
+from .exits import DONE
 from .invocation import Invocation
 from .place import load
 

@@ -9,7 +9,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .printing import COLOURS
+COLOURS = {
+    "working": "green",
+    "needs approval": "bold yellow",
+    "needs answer": "bold yellow",
+    "done": "cyan",
+    "limited": "magenta",
+    "error": "red",
+    "crashed": "red",
+    "lost": "red",
+    "fail": "bold red",
+    "warn": "yellow",
+    "ok": "green",
+    "healthy": "green",
+    "degraded": "yellow",
+    "unhealthy": "bold red",
+}
+"""How words that are states are coloured on a terminal; the word itself always stands there."""
 
 
 def draw_table(out: TextIO, heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

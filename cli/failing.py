@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .faults import CliFault
 
-DONE, FAILED, USAGE, NO_ENGINE = 0, 1, 2, 3
-INTERRUPTED = 130
-PIPE_CLOSED = 141
-"""Exit codes; the last two are what a shell reports for SIGINT and SIGPIPE."""
-
 
 def fault(code: str, message: str, **details: Any) -> CliFault:
     """The fault of that ``code``, ready to be raised; see ``faults.CODES``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.base.errors import Category, ErrorInfo, QuarterdeckError
-from .failing import FAILED, NO_ENGINE, USAGE
+from .exits import FAILED, NO_ENGINE, USAGE
 
 CODES = {
     "usage": "The command line can't be read as written.",

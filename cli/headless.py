@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .compose import LOG_NAME, Assembly
-from .failing import DONE, FAILED
+from .exits import DONE, FAILED
 from .interruption import cancelled_by
 from .invocation import Invocation
 from .place import load

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .catalogue import CATALOGUE
-from .failing import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
+from .exits import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from .grammar import JSON, PLACE
 from .invocation import Invocation
 from .parsing import Call, parse

@@ -11,24 +11,6 @@ from typing import Any, TextIO
 
 from ..core.sessions.terminal.untrusted import one_line
 
-COLOURS = {
-    "working": "green",
-    "needs approval": "bold yellow",
-    "needs answer": "bold yellow",
-    "done": "cyan",
-    "limited": "magenta",
-    "error": "red",
-    "crashed": "red",
-    "lost": "red",
-    "fail": "bold red",
-    "warn": "yellow",
-    "ok": "green",
-    "healthy": "green",
-    "degraded": "yellow",
-    "unhealthy": "bold red",
-}
-"""How words that are states are coloured on a terminal; the word itself always stands there."""
-
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
 ONE_LINE = 2000
 

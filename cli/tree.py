@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .catalogue import EXIT_CODES
 from .completion import COMPLETERS, directories
+from .exits import MEANINGS
 from .failing import fault, near
 from .grammar import (
     COMMON,
@@ -212,7 +212,7 @@ def _text(command: Command) -> str:
 
 
 def _exit_text() -> str:
-    codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES)
+    codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in MEANINGS)
     common = ", ".join(option.name for option in COMMON)
     return (
         f"{common} may stand before a command or after it.\n\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 from ...core.settings import FILE_NAME, Fault, Kind, Loaded, SettingsInvalid, check_files
 from ...core.settings import config_files as files_of
 from ..agency import load_catalog
-from ..failing import FAILED, fault
+from ..exits import FAILED
+from ..failing import fault
 from ..invocation import Invocation
 from ..link import Message
 from ..place import Place, load

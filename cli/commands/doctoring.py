@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...core.settings import SettingsInvalid
 from .. import checks_engine, checks_here
-from ..failing import FAILED
+from ..exits import FAILED
 from ..finding import Check, Grade
 from ..invocation import Invocation
 

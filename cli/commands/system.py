@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..failing import FAILED, fault, has_code
+from ..exits import FAILED
+from ..failing import fault, has_code
 from ..invocation import Invocation
 from ..link import PATIENCE, Link, Message
 

@@ -47,7 +47,9 @@ class AttentionDesk:
         asked = {(item.session_id, item.request_id) for item in kept}
         now = self._clock.now()
         for record in records:
-            drafts = [draft for draft in _drafts(record) if (record.id, draft.request_id) not in asked]
+            drafts = [
+                draft for draft in _drafts(record) if (record.id, draft.request_id) not in asked
+            ]
             self._queue.restore(_settled(record.id, draft, now) for draft in drafts)
         self._schedule()
 
@@ -142,6 +144,7 @@ class AttentionDesk:
 
     def look(self) -> None:
         """Bring back what is due now: the wall clock may have jumped, or the machine slept."""
+        self.close()
         self._tick()
 
     def _tick(self) -> None:
@@ -155,7 +158,6 @@ class AttentionDesk:
 def _drafts(record: SessionRecord) -> list[Draft]:
     """What of a session's state needs a person."""
     return session_drafts(
-        record.name,
         record.lifecycle,
         record.status,
         record.priority,

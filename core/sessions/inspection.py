@@ -58,20 +58,18 @@ def search_in(session: Session, wish: c.SearchScreen) -> Mapping[str, Any]:
 
 async def log_of(session: Session, wish: c.ReadLog) -> Mapping[str, Any]:
     """The last bytes of the output, as text; with escape sequences only if ``raw``."""
-    data = await asyncio.to_thread(_tail, session.places, wish.limit)
-    text = data.decode("utf-8", "replace")
-    return {
-        "session_id": session.id,
-        "text": text if wish.raw else _ESCAPES.sub("", text.replace("\r\n", "\n")),
-    }
+    text = await asyncio.to_thread(_tail, session.places, wish.limit, raw=wish.raw)
+    return {"session_id": session.id, "text": text}
 
 
-def _tail(places: KeeperPlaces, limit: int) -> bytes:
+def _tail(places: KeeperPlaces, limit: int, *, raw: bool) -> str:
     try:
         items = read_ring(places.ring)
     except OSError:  # never started, or its log is gone
-        return b""
-    return b"".join(item.data for item in items if isinstance(item, Output))[-limit:]
+        return ""
+    data = b"".join(item.data for item in items if isinstance(item, Output))[-limit:]
+    text = data.decode("utf-8", "replace")
+    return text if raw else _ESCAPES.sub("", text.replace("\r\n", "\n"))
 
 
 def explain(session: Session) -> Mapping[str, Any]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol import commands as c
-from ..protocol.attention import AttentionItem
+from ..protocol.attention import AttentionItem, AttentionKind
 from ..protocol.events import Cause, SessionCreated, SessionDeleted
-from ..protocol.status import Status
+from ..protocol.status import Lifecycle, Status
 from ..protocol.views import AgentView, Check, HealthStatus, SessionView
 from ..protocol.wire import Input
+from ..telemetry.logs import logger
 from .agents.definition import AgentDefinition
+from .errands import Errands
 from .faults import (
     AgentUnknown,
     ItemNotAnswerable,
@@ -24,6 +27,7 @@ from .faults import (
     SessionLiving,
     SessionUnknown,
 )
+from .first_prompt import FirstPrompts
 from .focus import FocusWatch
 from .inspection import explain, history_of, log_of, screen_of, search_in
 from .keyboard import press, take_input
@@ -36,6 +40,16 @@ from .services import Services
 from .session import Session
 from .starter import Starter
 from .surroundings import repository_of
+from .winding_up import WindingUp
+
+_ANSWERED = frozenset({AttentionKind.APPROVAL, AttentionKind.QUESTION, AttentionKind.GATE})
+
+_log = logger("sessions.manager")
+
+
+def stranger(agent: str) -> AgentDefinition:
+    """What stands for the agent of a kept session that no file defines any more."""
+    return AgentDefinition(name="unknown", title=agent, command=(agent or "unknown",))
 
 
 class SessionManager:
@@ -45,42 +59,69 @@ class SessionManager:
         self._services = services
         self._roster = roster
         self._sessions: dict[str, Session] = {}
-        self._starter = Starter(services)
-        self._restorer = Restorer(services)
+        self._errands = Errands()
+        self._first_prompts = FirstPrompts(self._errands)
+        self._winding_up = WindingUp(services, self._errands)
+        self._restorer = Restorer(services, self._errands)
+        self._starter = Starter(services, self._winding_up, self._restorer, self._first_prompts)
         self._focus = FocusWatch(self._sessions)
 
     async def load(self, epoch: int) -> None:
         """Take up the kept sessions: reconnect keepers, call the others lost."""
         self._services.epoch = epoch
-        self._services.desk.load(await self._services.store.open_items())
-        for record in await self._services.store.sessions():
-            definition = self._roster.get(record.agent) or AgentDefinition(
-                name="unknown", command=(record.agent,)
-            )
+        records = await self._services.store.sessions()
+        self._services.desk.load(await self._services.store.open_items(), records)
+        for record in records:
+            definition = self._roster.get(record.agent) or stranger(record.agent)
             self._sessions[record.id] = self._starter.session(record, definition)
         await self._restorer.reconnect(list(self._sessions.values()))
+        for session in self._sessions.values():
+            if session.record.lifecycle is Lifecycle.STOPPING:
+                self._errands.run(self._finish_stop(session), "session-stop")
+            elif session.living:
+                self._first_prompts.deliver(session)
+        self._errands.run(self._restorer.sweep(self._sessions), "keeper-sweep")
+
+    async def _finish_stop(self, session: Session) -> None:
+        """Go on with a stop that an earlier engine had begun."""
+        async with session.busy:
+            await self._starter.stop(session)
 
     async def close(self, *, stop_sessions: bool) -> None:
         """Let go of every keeper, or stop every session; a last checkpoint either way."""
         self._focus.close()
+        self._first_prompts.close()
         sessions = list(self._sessions.values())
-        if stop_sessions:
-            await asyncio.gather(
-                *(self._starter.stop(session) for session in sessions if session.living),
-                return_exceptions=True,
-            )
-        await self.checkpoint()
-        await asyncio.gather(*(self._starter.release(session) for session in sessions))
-        await self._starter.close()
-        self._services.desk.close()
+        try:
+            if stop_sessions:
+                await self._each(self._stop(session) for session in sessions)
+            await self.checkpoint()
+        finally:
+            await self._each(self._winding_up.release(session) for session in sessions)
+            await self._errands.close()
+            self._services.desk.close()
+
+    async def _stop(self, session: Session) -> None:
+        async with session.busy:
+            await self._starter.stop(session)
+
+    @staticmethod
+    async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Do all of it, whatever fails of it."""
+        for failure in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(failure, Exception):
+                _log.error("a session could not be closed as wished", failure)
 
     async def checkpoint(self) -> None:
-        """Keep a snapshot of every screen that changed since the last one."""
-        for session in list(self._sessions.values()):
-            await self._starter.keep_screen(session)
+        """Keep a snapshot of every screen that changed since the last one, and what is owed."""
+        self._services.recorder.settle()
+        self._services.desk.look()
+        await self._each(
+            self._winding_up.keep_screen(session) for session in list(self._sessions.values())
+        )
 
     async def tidy(self) -> None:
-        """Remove stale sockets, rings and surroundings of sessions that are gone."""
+        """Remove stale keepers, sockets, rings and surroundings of sessions that are gone."""
         await self._restorer.tidy(self._sessions)
         living = frozenset(session.id for session in self._sessions.values() if session.living)
         await self._services.containers.orphans(living)
@@ -88,12 +129,18 @@ class SessionManager:
     async def checks(self) -> list[Check]:
         """The health of sessions and their keepers."""
         living = [session for session in self._sessions.values() if session.living]
-        cut_off = [session.record.name for session in living if session.run is None]
-        if cut_off:
-            text = f"without a keeper: {', '.join(cut_off)}"
-            return [Check(name="sessions", status=HealthStatus.DEGRADED, message=text)]
-        text = f"{len(living)} living"
-        return [Check(name="sessions", status=HealthStatus.HEALTHY, message=text)]
+        starting = Lifecycle.STARTING
+        cut_off = [
+            session.record.name
+            for session in living
+            if session.run is None and session.record.lifecycle is not starting
+        ]
+        problems = [f"without a keeper: {', '.join(cut_off)}"] if cut_off else []
+        if owed := self._services.recorder.owed:
+            problems.append(f"changes of {owed} sessions or items are not on disk")
+        status = HealthStatus.DEGRADED if problems else HealthStatus.HEALTHY
+        message = "; ".join(problems) or f"{len(living)} living"
+        return [Check(name="sessions", status=status, message=message)]
 
     def views(self) -> list[SessionView]:
         """Every session, oldest first."""
@@ -146,16 +193,35 @@ class SessionManager:
         definition = self._definition(wish.agent)
         self._check_name(wish.name)
         session = self._enter(wish, definition)
+        async with session.busy:
+            try:
+                await self._introduce(session, cause)
+                if wish.start:
+                    await self._starter.start(session, cause)
+            finally:
+                session.claimed = False
+        return session.view()
+
+    async def _introduce(self, session: Session, cause: Cause) -> None:
+        """Journal a new session; one that can't be journalled never was."""
+        told = False
         try:
             repo = await asyncio.to_thread(repository_of, session.record.cwd)
             view = session.view().model_copy(update={"repo": repo})
+            told = True
             await session.change(cause, tell=[SessionCreated(session=view)], repo=repo)
-        except BaseException:  # never journalled, so it never was
+        except BaseException as error:
             del self._sessions[session.id]
+            session.removed = True
+            session.reader.close()
+            self._services.recorder.forget(session.id)
+            if told and not isinstance(error, QuarterdeckError):  # it is on its way to the disk
+                self._services.recorder.record(
+                    [RemoveSession(session.id)],
+                    [SessionDeleted(session_id=session.id, name=session.record.name)],
+                    cause,
+                )
             raise
-        if wish.start:
-            await self._starter.start(session, cause)
-        return session.view()
 
     def _enter(self, wish: c.CreateSession, definition: AgentDefinition) -> Session:
         now = self._services.clock.now()
@@ -186,21 +252,38 @@ class SessionManager:
         :raises SessionLiving: if it lives, and force was not given.
         """
         session = self._get(wish.session_id)
-        if session.living:
-            if not wish.force:
-                raise SessionLiving(
-                    f"{session.record.name} is {session.view().shown}; stop it first, "
-                    "or delete it with force.",
-                    lifecycle=str(session.record.lifecycle),
-                )
+        self._check_dead(session, force=wish.force)
+        async with session.busy:
+            self._get(wish.session_id)
+            self._check_dead(session, force=wish.force)
             await self._starter.stop(session, cause)
+            await self._remove(session, cause)
+            await self._winding_up.erase(session)
+
+    @staticmethod
+    def _check_dead(session: Session, *, force: bool) -> None:
+        if session.living and not force:
+            raise SessionLiving(
+                f"{session.record.name} is {session.view().shown}; stop it first, "
+                "or delete it with force.",
+                lifecycle=str(session.record.lifecycle),
+            )
+
+    async def _remove(self, session: Session, cause: Cause) -> None:
+        """Journal that a session is gone; until that is on disk it is still there."""
+        session.removed = True
+        session.waiting.changed()
         changes, events = self._services.desk.forget(session.id)
         gone = SessionDeleted(session_id=session.id, name=session.record.name)
-        await self._services.recorder.record(
-            [*changes, RemoveSession(session.id)], [*events, gone], cause
-        )
+        try:
+            await self._services.recorder.record(
+                [*changes, RemoveSession(session.id)], [*events, gone], cause
+            )
+        except QuarterdeckError:
+            session.removed = False
+            raise
+        self._first_prompts.give_up(session)
         del self._sessions[session.id]
-        await self._starter.erase(session)
 
     async def update(self, wish: c.UpdateSession, cause: Cause) -> SessionView:
         """Change a session; arguments and environment hold from the next start on."""
@@ -214,26 +297,42 @@ class SessionManager:
         return session.view()
 
     async def start(self, wish: c.StartAgent, cause: Cause) -> SessionView:
-        """Start a session's process; a running one is left as it is."""
+        """Start a session's process; a running one is left as it is.
+
+        :raises AgentUnknown: if its agent is not there any more.
+        :raises SessionLimit: if as many sessions live as are allowed.
+        """
         session = self._get(wish.session_id)
-        if not session.living:
-            self._claim(session)
-        await self._starter.start(session, cause, resume=wish.resume)
+        async with session.busy:
+            await self._start(session, cause, resume=wish.resume)
         return session.view()
+
+    async def _start(self, session: Session, cause: Cause, *, resume: bool = False) -> None:
+        self._get(session.id)
+        self._definition(session.record.agent)
+        self._claim(session)
+        try:
+            await self._starter.start(session, cause, resume=resume)
+        finally:
+            session.claimed = False
 
     async def stop(self, wish: c.StopAgent, cause: Cause) -> SessionView:
         """Stop a session's process tree; an ended one is left as it is."""
         session = self._get(wish.session_id)
-        await self._starter.stop(session, cause, grace=wish.grace)
+        async with session.busy:
+            await self._starter.stop(session, cause, grace=wish.grace)
         return session.view()
 
     async def restart(self, wish: c.RestartAgent, cause: Cause) -> SessionView:
-        """Stop and start."""
+        """Stop and start; its place within the limit is kept meanwhile."""
         session = self._get(wish.session_id)
-        if not session.living:
+        async with session.busy:
             self._claim(session)
-        await self._starter.stop(session, cause, grace=wish.grace)
-        await self._starter.start(session, cause)
+            try:
+                await self._starter.stop(session, cause, grace=wish.grace)
+                await self._start(session, cause)
+            finally:
+                session.claimed = False
         return session.view()
 
     async def prompt(self, wish: c.Prompt, cause: Cause) -> Mapping[str, Any]:
@@ -248,8 +347,9 @@ class SessionManager:
         """Change the terminal's size."""
         session = self._get(wish.session_id)
         if session.run is not None:
-            await session.run.set_size(wish.cols, wish.lines)
-        await session.change(cause, cols=wish.cols, lines=wish.lines)
+            await session.run.typist.resize(wish.cols, wish.lines)
+        elif (wish.cols, wish.lines) != (session.record.cols, session.record.lines):
+            await session.change(cause, cols=wish.cols, lines=wish.lines)
 
     async def answer(self, wish: c.Answer, cause: Cause) -> Mapping[str, Any]:
         """Answer an open request, after detecting it again."""
@@ -262,7 +362,7 @@ class SessionManager:
         :raises ItemNotAnswerable: if it asks nothing.
         """
         item = self._services.desk.get(wish.item_id)
-        if not item.request_id:
+        if item.kind not in _ANSWERED:
             raise ItemNotAnswerable(
                 f"{item.title} asks nothing; resolve or snooze it.", item_id=item.item_id
             )
@@ -322,13 +422,14 @@ class SessionManager:
             raise NameTaken(f"Another session is called {name}.", name=name)
 
     def _claim(self, session: Session) -> None:
-        """Take a place within the limit for ``session``, at once.
+        """Take a place within the limit for ``session``, at once; one that lives has its own.
 
         :raises SessionLimit: if none is left.
         """
+        others = (other for other in self._sessions.values() if other is not session)
+        taken = sum(1 for other in others if other.living or other.claimed)
         limit = self._services.options.max_sessions
-        taken = sum(1 for other in self._sessions.values() if other.living or other.claimed)
-        if taken >= limit:
+        if taken >= limit and not session.living:
             raise SessionLimit(
                 f"{taken} sessions live, as many as [engine] max_concurrent_sessions allows; "
                 "stop one or raise the limit.",

@@ -249,9 +249,7 @@ class Restorer:
         services, grace = self._services, self._services.options.stop_grace
         _log.info("a keeper without a session is ended", key=found.places.key)
         try:
-            link = await services.keepers.connect(
-                found.places, epoch=services.epoch, offset=None
-            )
+            link = await services.keepers.connect(found.places, epoch=services.epoch, offset=None)
             try:
                 await in_time(link.stop(grace), grace + services.options.start_timeout)
                 await in_time(link.dismiss())

@@ -63,7 +63,7 @@ class Session:
         self.on_ended: Callable[[Session, Run | None], None] = lambda *_: None
         self.on_cut_loose: Callable[[Session, Run | None, str], None] = lambda *_: None
         self._offset = 0
-        self._told = (self.title, self.progress)
+        self._told: tuple[str, int | None] = (self.title, None)
         if not self.living:
             self.ended.set()
 

@@ -29,25 +29,27 @@ from .terminal.status_protocol import Report
 
 
 def observed(signal: Signal, moment: Moment) -> tuple[Observation, ...]:
-    """The observation that ``signal`` is, if it says anything of the status."""
+    """The observations that ``signal`` is; none if it says nothing of the status."""
+    found: Observation | None = None
     match signal:
         case TitleChanged(title=title):
-            return (TitleSeen(moment, title),)
+            found = TitleSeen(moment, title)
         case ProgramStatus(report=report):
-            return (program_report(report, moment),)
+            found = program_report(report, moment)
         case Bell():
-            return (AttentionSignal(moment, "bell"),)
+            found = AttentionSignal(moment, "bell")
         case Notification(protocol=protocol, title=title, body=body):
             text = f"{title}: {body}" if title and body else title or body
-            return (AttentionSignal(moment, f"osc{protocol}", text),)
+            found = AttentionSignal(moment, f"osc{protocol}", text)
         case PromptMark(kind=kind):
-            return (ReportsCleared(moment, ClearCause.PROMPT_MARK),) if kind == "A" else ()
+            found = ReportsCleared(moment, ClearCause.PROMPT_MARK) if kind == "A" else None
         case TerminalReset():
-            return (ReportsCleared(moment, ClearCause.RESET),)
+            found = ReportsCleared(moment, ClearCause.RESET)
         case WorkingDirectory():
-            return ()  # where a program says it is changes nothing
+            pass  # where a program says it is changes nothing
         case _:
             assert_never(signal)
+    return () if found is None else (found,)
 
 
 def program_report(report: Report, moment: Moment) -> ProgramReport:

@@ -86,7 +86,7 @@ class PrivateFile(logging.handlers.RotatingFileHandler):
             os.fdopen(file, "ab"), encoding=self.encoding, errors="backslashreplace"
         )
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's own
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own
         """Count the line as lost: a full disk must not write over a dashboard's screen."""
         self.lost += 1
 

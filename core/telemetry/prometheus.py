@@ -168,4 +168,3 @@ class PrometheusMetrics:
     def render(self) -> bytes:
         """Every figure in Prometheus's text form."""
         return generate_latest(self.registry)
-

@@ -23,7 +23,7 @@ from quarterdeck.core.protocol.views import (
     SessionView,
 )
 
-SINCE = datetime.now(UTC) - timedelta(minutes=3)
+SINCE = datetime.now(UTC) - timedelta(hours=3, minutes=5)
 CHOICES = (
     Choice(key="1", label="Yes", meaning="allow_once"),
     Choice(key="2", label="Yes, always", meaning="allow_always"),

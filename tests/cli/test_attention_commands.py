@@ -20,7 +20,7 @@ def test_the_queue_in_the_engine_s_order(engine: FakeEngine, qd: CommandLine) ->
     first, second = engine.raise_item(view), engine.raise_item(view, snoozed_until=later)
     heads, one, two = qd("attention", "list").out.splitlines()
     assert heads.split() == ["ITEM", "KIND", "AGE", "TITLE"]
-    assert one.split()[:3] == [first.item_id, "approval", "3m"]
+    assert one.split()[:3] == [first.item_id, "approval", "3h"]
     assert two.split()[:3] == [second.item_id, "approval", "snoozed"]
     only = qd("attention", "list", "--no-snoozed", "--json").json["items"]
     assert [item["item_id"] for item in only] == [first.item_id]

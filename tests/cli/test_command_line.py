@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.cli import main
-from quarterdeck.cli.catalogue import CATALOGUE, ENTRIES, EXIT_CODES, ROOT
+from quarterdeck.cli.catalogue import CATALOGUE, ENTRIES, ROOT
+from quarterdeck.cli.exits import MEANINGS
 from quarterdeck.cli.faults import CODES, CliFault
 from quarterdeck.cli.grammar import COMMON, Command, Group
 from quarterdeck.cli.parsing import Call, parse
@@ -140,7 +141,7 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
     assert main.run(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(f"  {name} " in out for name in ENTRIES)
-    assert all(f"  {code:<4} " in out for code, _ in EXIT_CODES)
+    assert all(f"  {code:<4} " in out for code, _ in MEANINGS)
     assert "[PATH]" in out
     for words, command in COMMANDS:
         assert main.run([*words, "--help"]) == 0

@@ -41,7 +41,7 @@ def test_the_list_shows_a_line_for_each_session(engine: FakeEngine, qd: CommandL
     assert done.code == 0
     heads, docs, fix = done.out.splitlines()
     assert heads.split() == ["NAME", "AGENT", "STATE", "SINCE", "IN", "ABOUT"]
-    assert docs.split() == ["docs", "claude", "working", "3m", "/home/ada/shop", "shop"]
+    assert docs.split() == ["docs", "claude", "working", "3h", "/home/ada/shop", "shop"]
     assert "needs approval" in fix
     assert "Run npm install?" in fix
     assert "\x1b" not in done.out
@@ -86,7 +86,7 @@ def test_show_gives_everything_as_json_and_for_people(engine: FakeEngine, qd: Co
     engine.add("fix-login", activity=Activity.NEEDS_APPROVAL, request=ASKING)
     assert set(qd("session", "show", "fix-login", "--json").json) == RECORD_KEYS
     told = fields(qd("session", "show", "fix-login").out)
-    assert told["state"] == "needs approval for 3m"
+    assert told["state"] == "needs approval for 3h"
     assert told["choices"] == "[1] Yes (allow_once)"
     assert told["evidence"] == "spinner"
     assert "resumable" not in told

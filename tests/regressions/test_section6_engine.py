@@ -10,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.core.engine.doubles import (
+    build,
+    sailing,
+    session_view,
+    settings_for,
+    settle,
+    status_changed,
+    until,
+)
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, ManualClock
 from quarterdeck.core.base.errors import QuarterdeckError
@@ -24,15 +33,6 @@ from quarterdeck.core.protocol.wire import Follow, Hello, Watch
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 from quarterdeck.state.sqlite.store import open_store
-from tests.core.engine.doubles import (
-    build,
-    sailing,
-    session_view,
-    settings_for,
-    settle,
-    status_changed,
-    until,
-)
 
 
 @pytest.fixture
@@ -425,4 +425,3 @@ async def test_a_repeated_create_makes_a_second_session(place: Path) -> None:
         await asyncio.gather(*(client.call_command(sent) for _ in range(5)))
         assert len(ship.sessions.known) == 1
         await client.close()
-

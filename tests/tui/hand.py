@@ -18,8 +18,9 @@ from textual.widget import Widget
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.tui.app import QuarterdeckApp
 from quarterdeck.tui.pace import Pacing
+from quarterdeck.tui.screens.deck import DeckScreen
 
-AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.0, notify=5.0)
+AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0)
 PATIENCE = 10.0
 
 
@@ -40,9 +41,11 @@ class Hand:
         return self.app.bridge
 
     @property
-    def deck(self) -> Any:
+    def deck(self) -> DeckScreen:
         """The deck's screen."""
-        return self.app._screen_stacks["deck"][0]
+        deck = self.app._screen_stacks["deck"][0]
+        assert isinstance(deck, DeckScreen)
+        return deck
 
     async def settle(self) -> None:
         """Let everything under way come to its end, and have it painted."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.tui.crew import Crew
+from tests.tui.waiting import until
 
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.client.ports import LinkClosed
@@ -17,12 +18,6 @@ from quarterdeck.tui.watching import Watching
 
 SLOW = RetryPolicy(max_attempts=1000, initial_delay=60, max_delay=600)
 QUICK = RetryPolicy(max_attempts=1000, initial_delay=0.001, max_delay=0.001)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

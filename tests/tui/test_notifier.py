@@ -218,7 +218,8 @@ def notify_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_a_desktop_notification_gets_its_text_as_an_argument(notify_send: Path) -> None:
     await send_to_desktop("--icon=x <b>$(id)</b>\x1b[31m")
-    assert notify_send.read_text() == (
+    written = await asyncio.to_thread(notify_send.read_text)
+    assert written == (
         "--app-name=quarterdeck|--|Quarterdeck|--icon=x &lt;b&gt;$(id)&lt;/b&gt; [31m|"
     )
 

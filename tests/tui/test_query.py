@@ -71,10 +71,8 @@ def test_an_ended_session_is_not_idle_by_its_last_activity(fleet: Crew) -> None:
 def test_an_unknown_token_tells_the_ones_there_are() -> None:
     query = parse("state:idle", SESSIONS)
     assert query.tests == ()
-    assert query.faults == (
-        "There is no token state: here. is:needs is:working is:idle is:done is:failed is:ended "
-        "agent:… repo:… name:…",
-    )
+    tokens = "is:needs is:working is:idle is:done is:failed is:ended agent:… repo:… name:…"
+    assert query.faults == (f"There is no token state: here. {tokens}",)
 
 
 def test_an_unknown_value_tells_the_nearest() -> None:

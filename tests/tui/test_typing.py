@@ -6,6 +6,7 @@ import pytest
 from tests.tui.crew import Crew
 from tests.tui.hand import Hand, aboard
 from textual import events
+from textual.strip import Strip
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.screen import Cursor, Modes, MouseMode, Run
@@ -29,6 +30,20 @@ def mouse(crew: Crew) -> list[tuple[str, int, int, int]]:
 async def entered(hand: Hand) -> None:
     await hand.press("enter")
     assert hand.deck.terminal.entered
+
+
+def painted_lines(hand: Hand) -> list[int]:
+    """The lines of the panel that are painted from now on."""
+    terminal = hand.deck.terminal
+    painted: list[int] = []
+    render = terminal.render_line
+
+    def note(y: int) -> Strip:
+        painted.append(y)
+        return render(y)
+
+    terminal.render_line = note  # type: ignore[method-assign]
+    return painted
 
 
 # ---- keys
@@ -189,7 +204,7 @@ async def test_the_panel_stays_while_one_types_whatever_needs_someone(busy: Crew
         await entered(hand)
         busy.raise_item(list(busy.sessions.values())[2], title="urgent", age=9999)
         await hand.settle()
-        assert hand.deck.terminal.model.session_id == first(busy).id
+        assert hand.deck.terminal.model is hand.bridge.watching.model(first(busy).id)
 
 
 async def test_a_click_on_another_session_leaves_this_one(busy: Crew) -> None:
@@ -273,10 +288,7 @@ async def test_a_new_session_is_made_in_the_size_it_will_be_typed_into(crew: Cre
 
 async def test_only_changed_lines_are_painted(busy: Crew) -> None:
     async with aboard(busy) as hand:
-        terminal = hand.deck.terminal
-        painted: list[int] = []
-        render = terminal.render_line
-        terminal.render_line = lambda y: painted.append(y) or render(y)
+        painted = painted_lines(hand)
         busy.redraw(first(busy), {5: "five", 7: "seven"})
         await hand.settle()
         assert set(painted) == {5, 7}
@@ -286,10 +298,7 @@ async def test_only_changed_lines_are_painted(busy: Crew) -> None:
 async def test_a_cursor_that_moves_repaints_its_two_lines(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await entered(hand)
-        terminal = hand.deck.terminal
-        painted: list[int] = []
-        render = terminal.render_line
-        terminal.render_line = lambda y: painted.append(y) or render(y)
+        painted = painted_lines(hand)
         busy.redraw(first(busy), {}, cursor=Cursor(3, 0))
         await hand.settle()
         assert set(painted) == {0, 1}

@@ -17,10 +17,22 @@ _KIND = {
     Activity.TURN_DONE: AttentionKind.TURN_DONE,
 }
 
+_TITLES = {
+    AttentionKind.APPROVAL: "waits for an approval",
+    AttentionKind.QUESTION: "waits for an answer",
+    AttentionKind.FAILURE: "reports an error",
+    AttentionKind.LIMIT: "has come to a limit",
+    AttentionKind.TURN_DONE: "has finished its turn",
+}
+TITLE_LIMIT = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An attention item to be: what is needed, and by which request it is known."""
+    """An attention item to be: what is needed, and by which request it is known.
+
+    ``title`` says it in one line, ``text`` in full.
+    """
 
     kind: AttentionKind
     request_id: str
@@ -32,7 +44,7 @@ class Draft:
     deadline: datetime | None = None
 
 
-def status_draft(name: str, status: Status, priority: Priority = Priority.NORMAL) -> Draft | None:
+def status_draft(status: Status, priority: Priority = Priority.NORMAL) -> Draft | None:
     """What ``status`` needs of a person; ``None`` if nothing.
 
     An approval or a question is known by its request's id; the others, which nobody asked, by
@@ -44,11 +56,11 @@ def status_draft(name: str, status: Status, priority: Priority = Priority.NORMAL
     request = status.request
     if request is None:
         known_by = f"{status.activity}@{status.since.isoformat()}"
-        return Draft(kind, known_by, name, status.evidence, priority=priority)
+        return Draft(kind, known_by, _TITLES[kind], status.evidence, priority=priority)
     return Draft(
         kind,
         request.request_id,
-        name,
+        headline(request.text) or _TITLES[kind],
         request.text,
         choices=request.choices,
         free_text=request.free_text,
@@ -56,8 +68,13 @@ def status_draft(name: str, status: Status, priority: Priority = Priority.NORMAL
     )
 
 
+def headline(text: str) -> str:
+    """The first line of ``text`` that says something, cut to ``TITLE_LIMIT`` characters."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1] + "…"
+
+
 def session_drafts(
-    name: str,
     lifecycle: Lifecycle,
     status: Status,
     priority: Priority = Priority.NORMAL,
@@ -72,6 +89,6 @@ def session_drafts(
     if lifecycle in {Lifecycle.CRASHED, Lifecycle.LOST}:
         known_by = f"{lifecycle}@{ended_at.isoformat() if ended_at else '-'}"
         text = reason or f"The session {lifecycle}."
-        return [Draft(AttentionKind.FAILURE, known_by, name, text, priority=priority)]
-    draft = status_draft(name, status, priority)
+        return [Draft(AttentionKind.FAILURE, known_by, headline(text), text, priority=priority)]
+    draft = status_draft(status, priority)
     return [draft] if draft else []

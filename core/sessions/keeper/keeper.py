@@ -27,6 +27,7 @@ MAX_STRANGERS = 8  # connections that have not said their hello
 MAX_DESCRIPTORS = 65536
 RECORD_SIZE = 4096
 BURST = 1.0  # seconds of the rate that may be read at once
+LOCK_TRIES, LOCK_PAUSE = 4, 0.01
 LULL = 0.05  # seconds of the rate that are read at one waking
 
 Action = Callable[[], None]
@@ -66,7 +67,7 @@ class Keeper:
         try:
             self._record = os.open(f"{self._orders.folder}/record", os.O_RDWR | os.O_CREAT, 0o600)
             self._closers.append(partial(os.close, self._record))
-            fcntl.flock(self._record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(self._record)
             os.ftruncate(self._record, 0)
             stage = "socket"
             self._listen(self._orders.socket)
@@ -390,7 +391,7 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     os.chdir("/")
-    os.closerange(3, MAX_DESCRIPTORS)
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), MAX_DESCRIPTORS))
     keeper = Keeper(orders, watch_signals())
     if not say({"keeper_pid": os.getpid()}):
         return  # the engine is gone already: nobody would know of the child
@@ -408,6 +409,19 @@ def main() -> None:
     if "stage" not in answer:
         keeper.run()
         keeper.leave()
+
+
+def take_lock(fd: int) -> None:
+    """Lock a record for as long as this process lives.
+
+    :raises BlockingIOError: if another keeper holds it.
+    """
+    for _ in range(LOCK_TRIES):
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # perhaps somebody only looked whether a keeper lives
+            time.sleep(LOCK_PAUSE)
+    return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_ours(sock: socket.socket) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from ...base.errors import QuarterdeckError
 from .dialing import SPOKEN, Line, dial, refusal
 from .faults import InputClosed, KeeperGone, KeeperTimeout
 from .foreground import Foreground, foreground_of
 from .frames import CHUNK, LATEST, WINDOW, Frame, cut_frames, encode_frame
+from .in_flight import InFlight
 from .items import (
     Exited,
     ExitStatus,
@@ -74,7 +74,7 @@ class KeeperLink:
         self._number = 0
         self._requests: dict[int, Future[Any]] = {}
         self._writing = asyncio.Lock()
-        self._input = _InFlight(line.welcome.accepted, line.welcome.written)
+        self._input = InFlight(line.welcome.accepted, line.welcome.written)
         self._listener = asyncio.create_task(self._listen(), name="keeper-link")
 
     @classmethod
@@ -342,44 +342,3 @@ class _Items:
         if item is None:
             raise StopAsyncIteration
         return item
-
-
-class _InFlight:
-    """Input on its way to the child, oldest first.
-
-    The keeper counts what it was given and did not refuse, in order; so do we.
-    """
-
-    def __init__(self, accepted: int, written: int) -> None:
-        self.written = written
-        self._before = accepted  # up to here it belongs to no write of this link
-        self._writes: dict[int, tuple[int, Future[None]]] = {}
-
-    async def sent(self, number: int, size: int) -> None:
-        """Wait until the write ``number`` is with the child."""
-        future = asyncio.get_running_loop().create_future()
-        self._writes[number] = size, future
-        await future
-
-    def reach(self, written: int) -> None:
-        """The child has been given so much."""
-        self.written = written
-        while self._writes:
-            number, (size, future) = next(iter(self._writes.items()))
-            if self._before + size > written:
-                break
-            self._before += size
-            del self._writes[number]
-            if not future.done():
-                future.set_result(None)
-
-    def refuse(self, number: int, fault: QuarterdeckError) -> None:
-        """The keeper did not take a write."""
-        _, future = self._writes.pop(number, (0, None))
-        if future and not future.done():
-            future.set_exception(fault)
-
-    def fail(self, fault: QuarterdeckError) -> None:
-        """None of them will be delivered."""
-        for number in list(self._writes):
-            self.refuse(number, fault)

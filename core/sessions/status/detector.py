@@ -77,9 +77,12 @@ class StatusDetector:
 
         ``since`` moves only with activity or request.
         """
-        if not self._take(event):
-            return None
-        return self._evaluate(event.when)
+        return self.feed_all((event,))
+
+    def feed_all(self, events: Sequence[i.Observation]) -> Status | None:
+        """Take what was observed at one moment and look at it as a whole; else as ``feed``."""
+        taken = [self._take(event) for event in events]
+        return self._evaluate(events[-1].when) if any(taken) else None
 
     def _take(self, event: i.Observation) -> bool:
         """Whether the status may be another one after ``event``."""

@@ -93,6 +93,11 @@ async def test_a_line_without_end_ends_the_link(
             await endpoint.receive()
 
 
+async def send_often(endpoint: SocketEndpoint) -> None:
+    for _ in range(10):
+        await endpoint.send(Bye())
+
+
 async def test_sending_to_an_engine_that_is_gone(path: Path) -> None:
     async def part(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -101,8 +106,7 @@ async def test_sending_to_an_engine_that_is_gone(path: Path) -> None:
         with pytest.raises(LinkClosed):
             await endpoint.receive()
         with pytest.raises(LinkClosed, match="gone"):
-            for _ in range(10):
-                await endpoint.send(Bye())
+            await send_often(endpoint)
 
 
 async def test_an_engine_that_takes_nothing_does_not_hold_up_the_close(

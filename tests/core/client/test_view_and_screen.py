@@ -235,8 +235,8 @@ def test_a_full_frame_repaints_everything() -> None:
 def test_a_frame_repaints_what_it_holds_and_both_ends_of_the_cursors_way() -> None:
     model = ScreenModel("s")
     model.apply(frame(1, 0, {0: "a", 1: "b", 2: "c"}))
-    assert model.apply(frame(2, 1, {1: "B"}, cursor=Cursor(0, 2))) == {0, 1, 2}
-    assert model.apply(frame(3, 2, {1: "x"}, cursor=Cursor(0, 2))) == {1}
+    assert model.apply(frame(2, 1, {1: "B"}, cursor=Cursor(0, 2))) == frozenset({0, 1, 2})
+    assert model.apply(frame(3, 2, {1: "x"}, cursor=Cursor(0, 2))) == frozenset({1})
     assert texts(model) == ["a", "x", "c"]
 
 

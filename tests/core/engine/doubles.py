@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,7 +206,9 @@ class FakeSessions:
         if planned:
             raise planned.pop(0)
 
-    def _save(self, view: SessionView, *events: EventPayload, cause: Cause | None) -> Awaitable[None]:
+    def _save(
+        self, view: SessionView, *events: EventPayload, cause: Cause | None
+    ) -> Awaitable[None]:
         self.known[view.id] = view
         record = SessionRecord(
             id=view.id,
@@ -236,7 +238,9 @@ class FakeSessions:
                 record.name,
                 id=record.id,
                 agent=record.agent,
-                lifecycle=Lifecycle.LOST if record.lifecycle is Lifecycle.RUNNING else record.lifecycle,
+                lifecycle=Lifecycle.LOST
+                if record.lifecycle is Lifecycle.RUNNING
+                else record.lifecycle,
                 version=record.version,
             )
 
@@ -454,10 +458,10 @@ async def settle(turns: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool], what: str = "") -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Return once ``condition`` holds; fail after a deadline."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # what is waited for knows nothing of events
             await asyncio.sleep(0.001)
 
 
@@ -573,13 +577,13 @@ class RawClient:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(OSError):
             await self.writer.wait_closed()
-        except OSError:
-            pass
 
 
-def raw_command(kind: str, payload: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def raw_command(
+    kind: str, payload: Mapping[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
     """A command as it goes over the socket."""
     return {
         "kind": "command",
@@ -594,5 +598,3 @@ def raw_command(kind: str, payload: Mapping[str, Any] | None = None, **changes: 
 def code_of(error: QuarterdeckError) -> str:
     """The error's code, as a client sees it."""
     return error.info().code
-
-

@@ -123,7 +123,9 @@ async def test_an_engine_has_three_timers_and_no_more(place: Path) -> None:
         assert sorted(sleep.asked) == [30, 60, 60]
 
 
-async def test_a_checkpoint_folds_and_prunes_only_what_changed(place: Path) -> None:
+async def test_a_checkpoint_folds_and_prunes_only_what_changed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sleep = ToldSleep()
     async with sailing(place, sleep=sleep, intervals=EVERY) as ship:
         folded: list[str] = []
@@ -135,8 +137,8 @@ async def test_a_checkpoint_folds_and_prunes_only_what_changed(place: Path) -> N
             folded.append("prune")
             return 0
 
-        ship.store.checkpoint = checkpoint  # type: ignore[method-assign]  # to see it
-        ship.store.prune = prune  # type: ignore[method-assign]  # to see it
+        monkeypatch.setattr(ship.store, "checkpoint", checkpoint)
+        monkeypatch.setattr(ship.store, "prune", prune)
         await settle()
         await sleep.wake(30)
         assert folded == ["checkpoint", "prune"]

@@ -23,6 +23,7 @@ from quarterdeck.core.protocol.wire import (
     Frame,
     Goodbye,
     Hello,
+    Input,
     KeyInput,
     Output,
     PasteInput,
@@ -386,7 +387,7 @@ async def test_input_goes_to_the_sessions_in_order_and_past_the_queue(place: Pat
         gate = ship.sessions.gate("screen")
         endpoint = await greeted(ship)
         await endpoint.send(c.command(c.ReadScreen(session_id=view.id)))
-        messages = [
+        messages: list[Input] = [
             KeyInput(session_id=view.id, keys=("a",)),
             PasteInput(session_id=view.id, text="b"),
             SizeInput(session_id=view.id, cols=90, lines=20),

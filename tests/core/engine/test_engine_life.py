@@ -275,7 +275,7 @@ async def test_a_stop_leaves_nothing_behind(place: Path) -> None:
         client = await ship.client()
     await stopped(ship)
     assert ship.sessions.closed == [False]
-    with pytest.raises(OSError, match="refused|Connect"):
+    with pytest.raises(OSError, match=r"refused|Connect"):
         await asyncio.open_connection("127.0.0.1", port)
     await client.close()
 
@@ -569,9 +569,7 @@ async def test_the_document_constructors(place: Path) -> None:
         assert health.worker_count == default_config().engine.worker_count
         assert metrics.registry.get_sample_value("quarterdeck_health") == 0
     enabled = settings_for(place, prometheus={"enabled": True, "port": free_port()})
-    other = new_engine(
-        enabled, store=MemoryStore(clock=clock), sessions=sessions, listen=False
-    )
+    other = new_engine(enabled, store=MemoryStore(clock=clock), sessions=sessions, listen=False)
     assert isinstance(other._given.metrics, PrometheusMetrics)
 
 

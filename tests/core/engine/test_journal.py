@@ -187,19 +187,23 @@ async def test_giving_up_waiting_takes_nothing_back(heard: Heard) -> None:
     assert len(await heard.store.events()) == 1
 
 
-async def test_a_store_that_raises_at_once_fails_the_same_way(heard: Heard) -> None:
+async def test_a_store_that_raises_at_once_fails_the_same_way(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Any) -> Any:
         raise RuntimeError("broken")
 
-    heard.store.commit = refuse  # type: ignore[method-assign]  # a broken store
+    monkeypatch.setattr(heard.store, "commit", refuse)
     with pytest.raises(CommitFailed, match="RuntimeError: broken"):
         await heard.journal.record([], [INFO])
     assert heard.types == ["system.error"]
 
 
-async def test_a_commit_given_up_by_the_store_is_a_failure(heard: Heard) -> None:
+async def test_a_commit_given_up_by_the_store_is_a_failure(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    heard.store.commit = lambda _: given_up  # type: ignore[method-assign,assignment]  # a store that closes
+    monkeypatch.setattr(heard.store, "commit", lambda _: given_up)
     done = heard.journal.record([], [INFO])
     given_up.cancel()
     with pytest.raises(CommitFailed, match="gave up"):
@@ -348,7 +352,11 @@ def test_events_come_in_the_order_of_the_calls_whatever_fails(
                 expected.append(f"kept {number}")
             if what in {"passing", "both", "announced"} and not (durable and fails):
                 expected.append(f"passing {number}")
-            payloads = {"kept": [kept], "passing": [passing], "both": [kept, passing]}
+            payloads: dict[str, list[e.EventPayload]] = {
+                "kept": [kept],
+                "passing": [passing],
+                "both": [kept, passing],
+            }
             if what == "announced":
                 heard.journal.announce(passing)
             elif what != "nothing":
@@ -357,8 +365,9 @@ def test_events_come_in_the_order_of_the_calls_whatever_fails(
                 await asyncio.sleep(0)
         await settle()
         told = [
-            f"kept {x.payload.code}" if isinstance(x.payload, e.SystemInfo) else
-            f"passing {x.payload.title}"
+            f"kept {x.payload.code}"
+            if isinstance(x.payload, e.SystemInfo)
+            else f"passing {x.payload.title}"
             for x in heard.events
             if isinstance(x.payload, e.StatusProgress)
             or (isinstance(x.payload, e.SystemInfo) and x.payload.code.isdigit())

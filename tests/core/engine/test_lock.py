@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,12 +112,12 @@ def test_a_lock_file_that_is_replaced_meanwhile_is_not_taken_for_the_lock(
 ) -> None:
     """Between opening and locking, someone removes the file and makes another."""
     path = tmp_path / LOCK_NAME
-    real_open, swapped = os.open, []
+    real_open, swaps = os.open, [True]
 
-    def swap(*args: object) -> int:
-        file = real_open(*args)  # type: ignore[arg-type]  # passed on as it came
-        if not swapped:
-            swapped.append(path.unlink())
+    def swap(*args: Any) -> int:
+        file = real_open(*args)
+        if swaps and swaps.pop():
+            path.unlink()
             path.write_text("")
         return file
 

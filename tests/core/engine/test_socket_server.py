@@ -394,5 +394,3 @@ async def test_stopping_before_starting_does_nothing(place: Path) -> None:
     await made.close()
     with pytest.raises(LinkClosed):
         await SocketEndpoint.connect(str(place / "s"))
-
-

@@ -160,9 +160,7 @@ def test_a_cache_of_none_is_refused() -> None:
         BucketCache(1, 1, limit=0)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.floats(0, 2)), max_size=200), st.integers(1, 8)
-)
+@given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 2)), max_size=200), st.integers(1, 8))
 def test_it_never_holds_more_than_its_limit_and_counts_all(
     steps: list[tuple[int, float]], limit: int
 ) -> None:

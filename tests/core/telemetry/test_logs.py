@@ -63,8 +63,11 @@ def test_below_the_level_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_an_error_brings_its_traceback_without_secrets(book: Logbook) -> None:
-    try:
+    def fail() -> None:
         raise ValueError(f"refused {KEY}")
+
+    try:
+        fail()
     except ValueError as error:
         _log.error("it failed", error, command="x")
     (line,) = lines(book)

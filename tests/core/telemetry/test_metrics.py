@@ -63,9 +63,7 @@ def test_ours_come_on_top() -> None:
     metrics.observe("human_wait_duration_seconds", 20, {"kind": "approval"})
     assert sample(metrics, "quarterdeck_loop_lag_seconds") == 0.5
     assert sample(metrics, "quarterdeck_dispatch_latency_seconds_count") == 1
-    assert (
-        sample(metrics, "quarterdeck_human_wait_duration_seconds_sum", kind="approval") == 20
-    )
+    assert sample(metrics, "quarterdeck_human_wait_duration_seconds_sum", kind="approval") == 20
 
 
 def test_a_name_may_come_with_prefix_and_suffix() -> None:

@@ -141,7 +141,8 @@ def test_names_that_tell(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["name", "tokens", "max_tokens", "output_tokens", "author", "path", "key", "keys", "pattern"]
+    "name",
+    ["name", "tokens", "max_tokens", "output_tokens", "author", "path", "key", "keys", "pattern"],
 )
 def test_names_that_tell_nothing(name: str) -> None:
     assert not is_secret_name(name)

@@ -14,7 +14,7 @@ from quarterdeck.core.protocol.status import (
     Request,
     Status,
 )
-from quarterdeck.core.sessions.attention.drafts import session_drafts, status_draft
+from quarterdeck.core.sessions.attention.drafts import headline, session_drafts, status_draft
 from quarterdeck.core.sessions.attention.queue import AttentionQueue
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,19 +43,29 @@ def status(activity: Activity, request: Request | None = None, seconds: float = 
     ],
 )
 def test_kind_follows_the_activity(activity: Activity, kind: AttentionKind) -> None:
-    draft = status_draft("fix-login", status(activity))
+    draft = status_draft(status(activity))
     assert draft is not None
-    assert (draft.kind, draft.title, draft.text) == (kind, "fix-login", "seen")
+    assert (draft.kind, draft.text) == (kind, "seen")
+    assert draft.title
+
+
+def test_the_title_is_the_first_line_that_says_something() -> None:
+    asked = ASKED.model_copy(update={"text": "\n  Which?\nRed or blue"})
+    draft = status_draft(status(Activity.NEEDS_ANSWER, asked))
+    assert draft is not None
+    assert draft.title == "Which?"
+    assert headline("x" * 500) == "x" * 119 + "…"
+    assert headline(" \n ") == ""
 
 
 @pytest.mark.parametrize("activity", [Activity.WORKING, Activity.IDLE, Activity.UNKNOWN])
 def test_nothing_is_needed(activity: Activity) -> None:
-    assert status_draft("x", status(activity)) is None
-    assert session_drafts("x", Lifecycle.RUNNING, status(activity)) == []
+    assert status_draft(status(activity)) is None
+    assert session_drafts(Lifecycle.RUNNING, status(activity)) == []
 
 
 def test_request_is_carried_over() -> None:
-    draft = status_draft("x", status(Activity.NEEDS_ANSWER, ASKED), Priority.HIGH)
+    draft = status_draft(status(Activity.NEEDS_ANSWER, ASKED), Priority.HIGH)
     assert draft is not None
     assert (draft.request_id, draft.text, draft.choices) == ("f-1", "Which?", ASKED.choices)
     assert (draft.free_text, draft.priority) == (True, Priority.HIGH)
@@ -63,7 +73,7 @@ def test_request_is_carried_over() -> None:
 
 def test_next_finished_turn_is_another_item() -> None:
     one, same, two = (
-        status_draft("x", status(Activity.TURN_DONE, seconds=seconds)) for seconds in (0, 0, 9)
+        status_draft(status(Activity.TURN_DONE, seconds=seconds)) for seconds in (0, 0, 9)
     )
     assert one == same
     assert one is not None
@@ -74,10 +84,10 @@ def test_next_finished_turn_is_another_item() -> None:
 @pytest.mark.parametrize("lifecycle", [Lifecycle.CRASHED, Lifecycle.LOST])
 def test_dead_session_is_a_failure_whatever_it_said_last(lifecycle: Lifecycle) -> None:
     (draft,) = session_drafts(
-        "x", lifecycle, status(Activity.NEEDS_ANSWER, ASKED), reason="killed by 9", ended_at=NOW
+        lifecycle, status(Activity.NEEDS_ANSWER, ASKED), reason="killed by 9", ended_at=NOW
     )
     assert (draft.kind, draft.text) == (AttentionKind.FAILURE, "killed by 9")
-    (unsaid,) = session_drafts("x", lifecycle, status(Activity.IDLE))
+    (unsaid,) = session_drafts(lifecycle, status(Activity.IDLE))
     assert lifecycle.value in unsaid.text
 
 
@@ -90,6 +100,6 @@ def test_session_raises_and_clears_its_item_as_it_goes() -> None:
         (Activity.TURN_DONE, None, [AttentionKind.TURN_DONE]),
         (Activity.IDLE, None, []),
     ):
-        drafts = session_drafts("x", Lifecycle.RUNNING, status(activity, request))
+        drafts = session_drafts(Lifecycle.RUNNING, status(activity, request))
         queue.sync("s", drafts, NOW)
         assert [item.kind for item in queue.items(NOW)] == expected

@@ -34,11 +34,16 @@ def memory(pid: int) -> dict[str, float]:
     return {name[:-1]: int(size) / 1024 for name, size, _ in fields if name in wanted}
 
 
+def say(title: str, figures: str) -> None:
+    """One line."""
+    sys.stdout.write(f"{title:24}{figures}\n")
+
+
 def show(title: str, handles: list[KeeperHandle]) -> None:
     """One line of medians."""
     each = [memory(handle.keeper_pid) for handle in handles]
     figures = {name: statistics.median(one[name] for one in each) for name in each[0]}
-    print(f"{title:24}" + "".join(f"{name} {value:5.1f} MB   " for name, value in figures.items()))
+    say(title, "   ".join(f"{name} {value:5.1f} MB" for name, value in figures.items()))
 
 
 async def flood(handle: KeeperHandle) -> float:
@@ -67,14 +72,14 @@ async def main(count: int) -> None:
             started = time.perf_counter()
             handles.append(await spawn_keeper(spec, places_for(Path(directory), f"m.{number}")))
             times.append(time.perf_counter() - started)
-        print(f"{'start':24}{statistics.median(times) * 1000:.0f} ms")
+        say("start", f"{statistics.median(times) * 1000:.0f} ms")
         show("at rest", handles)
-        rates = [await flood(handles[0])]
+        rate = await flood(handles[0])
         async with await KeeperLink.connect(handles[1].places, epoch=1, from_offset=None) as link:
             await link.write(b"go\n")
         await asyncio.sleep(0.5)
         show("flooded, no engine", handles[1:2])
-        print(f"{'flood through a link':24}{rates[0]:.0f} MB/s")
+        say("flood through a link", f"{rate:.0f} MB/s")
         for handle in handles[1:]:
             async with await KeeperLink.connect(handle.places, epoch=2) as link:
                 await link.stop(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import json
 import os
@@ -12,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.core.sessions.keeper import child as child_module
-from quarterdeck.core.sessions.keeper import keeper as keeper_module
 from quarterdeck.core.sessions.keeper.child import (
     MAX_INPUT,
     Child,
@@ -24,7 +23,7 @@ from quarterdeck.core.sessions.keeper.child import (
     open_terminal,
 )
 from quarterdeck.core.sessions.keeper.frames import Frame
-from quarterdeck.core.sessions.keeper.keeper import Keeper, say, watch_signals
+from quarterdeck.core.sessions.keeper.keeper import Keeper, say, take_lock, watch_signals
 from quarterdeck.core.sessions.keeper.places import KeeperPlaces
 from quarterdeck.core.sessions.keeper.spawn import ChildSpec
 
@@ -145,10 +144,10 @@ class Steps:
     def __init__(self, patch: pytest.MonkeyPatch, failing: str = "") -> None:
         self.done: list[tuple[Any, ...]] = []
         for name in ("umask", "login_tty", "setsid", "dup2", "chdir", "execvpe"):
-            patch.setattr(child_module.os, name, self._step(name, failing))
-        patch.setattr(child_module.os, "_exit", self._exit)
-        patch.setattr(child_module.signal, "signal", self._step("signal", failing))
-        patch.setattr(child_module.signal, "pthread_sigmask", self._step("mask", failing))
+            patch.setattr(f"os.{name}", self._step(name, failing))
+        patch.setattr("os._exit", self._exit)
+        patch.setattr("signal.signal", self._step("signal", failing))
+        patch.setattr("signal.pthread_sigmask", self._step("mask", failing))
 
     def _step(self, name: str, failing: str) -> Any:
         def step(*arguments: Any) -> None:
@@ -211,7 +210,7 @@ def test_a_keeper_says_how_it_goes_if_anybody_listens(monkeypatch: pytest.Monkey
         return len(data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeper_module.os, "write", write)
+        patch.setattr("os.write", write)
         assert say({"keeper_pid": 1})
         assert not say({"keeper_pid": 1})
     assert json.loads(said[0]) == {"keeper_pid": 1}
@@ -232,6 +231,20 @@ def test_signals_come_through_a_descriptor() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     os.close(wake)
+
+
+def test_a_look_at_the_lock_does_not_keep_a_keeper_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = os.open(tmp_path / "record", os.O_RDWR | os.O_CREAT)
+    record = os.open(tmp_path / "record", os.O_RDWR)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr("time.sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+    take_lock(record)
+    with pytest.raises(BlockingIOError):
+        take_lock(looking)
+    os.close(record)
+    os.close(looking)
 
 
 def test_a_keeper_that_never_opened_leaves_nothing() -> None:

@@ -433,7 +433,7 @@ async def test_a_cancelled_request_does_not_confuse_the_next(yard: Yard) -> None
     await asyncio.sleep(0.01)
     for task in (*asked, typed):
         task.cancel()
-    await asyncio.gather(*asked, typed, return_exceptions=True)
+    await asyncio.wait([*asked, typed])
     os.kill(handle.keeper_pid, signal.SIGCONT)
     assert (await tap.link.foreground()).is_child
     await tap.link.write(b"after\r")

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from tests.core.sessions.keeper.conftest import Yard
 
 SHOW_SIZE = """
-import os, signal, sys
-def show(*_):
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
+while True:
     size = os.get_terminal_size(0)
     print(f"size {size.columns}x{size.lines}", flush=True)
-signal.signal(signal.SIGWINCH, show)
-show()
-while True:
-    signal.pause()
+    signal.sigwait([signal.SIGWINCH])
 """
 
 

@@ -271,7 +271,9 @@ def test_a_tower_of_marks_is_bounded(terminal: Open) -> None:
 
 
 def test_modes_as_agents_set_them(terminal: Open) -> None:
-    emulator = terminal("\x1b[?1049h\x1b[?1000h\x1b[?1002h\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h")
+    emulator = terminal(
+        "\x1b[?1049h\x1b[?1000h\x1b[?1002h\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h"
+    )
     emulator.feed(b"\x1b[?1h\x1b=\x1b[>5u")
     assert emulator.modes == Modes(
         alt_screen=True,
@@ -289,7 +291,12 @@ def test_modes_as_agents_set_them(terminal: Open) -> None:
 
 @pytest.mark.parametrize(
     ("number", "mode"),
-    [(9, MouseMode.PRESS), (1000, MouseMode.CLICK), (1002, MouseMode.DRAG), (1003, MouseMode.MOTION)],
+    [
+        (9, MouseMode.PRESS),
+        (1000, MouseMode.CLICK),
+        (1002, MouseMode.DRAG),
+        (1003, MouseMode.MOTION),
+    ],
 )
 def test_mouse_modes(terminal: Open, number: int, mode: MouseMode) -> None:
     emulator = terminal(f"\x1b[?{number}h")

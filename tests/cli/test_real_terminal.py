@@ -1,4 +1,4 @@
-"""The dashboard in a real terminal: it opens, serves others, and leaves everything as it was."""
+"""A real terminal and the real engine: the dashboard, and a session attached to."""
 
 from __future__ import annotations
 
@@ -88,3 +88,27 @@ def test_faults_are_told_before_anything_is_drawn(begin: Callable[..., Any], hom
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 1
+
+
+def test_a_shell_in_this_terminal(
+    begin: Callable[..., Any], state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ("--state-dir", str(state_dir))
+    engine = begin(*place, "--headless")
+    engine.expect("The engine runs")
+    assert run(["session", "new", "sh", "--agent", "shell", "--env", "PS1=ready> ", *place]) == 0
+    child = begin(*place, "session", "attach", "sh")
+    child.expect("leaves it")
+    child.send("echo size $(stty size) end\r")
+    child.expect(r"size 36 120 end")
+    child.sendcontrol("]")
+    child.expect("Left sh; it goes on.")
+    child.wait()
+    assert child.exitstatus == 0
+    again = begin(*place, "session", "attach", "sh")
+    again.expect(r"size 36 120 end")  # painted anew
+    again.send("exit 4\r")
+    again.expect(r"sh \w+: exit code 4.")
+    again.wait()
+    assert again.exitstatus == 0
+    assert run(["shutdown", *place]) == 0

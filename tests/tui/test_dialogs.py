@@ -1,0 +1,437 @@
+"""Help, palette, preferences, quitting, welcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from quarterdeck.core.base.errors import SystemFault
+from quarterdeck.core.protocol import commands as c
+from quarterdeck.core.protocol.preferences import PREFERENCES
+from quarterdeck.core.protocol.status import Activity
+from quarterdeck.tui.dialogs.finder import Entry, narrow
+from quarterdeck.tui.dialogs.help import entries as help_entries
+from quarterdeck.tui.keys.actions import ACTIONS
+from quarterdeck.tui.keys.keymap import resolve
+from quarterdeck.tui.model.words import SIGNS
+from tests.tui.crew import Crew, agent
+from tests.tui.hand import Hand, aboard
+
+# ---- narrowing
+
+
+def titles(entries: list[Entry]) -> list[str]:
+    return [entry.title for entry in entries]
+
+
+def test_every_word_must_be_found_and_beginnings_come_first() -> None:
+    entries = [
+        Entry("Restart it", "r", "A", "agent.restart"),
+        Entry("Start it", "s", "A", "agent.start"),
+        Entry("Quit", "q", "B", "start over"),
+    ]
+    assert titles(narrow(entries, "")) == ["Restart it", "Start it", "Quit"]
+    assert titles(narrow(entries, "START")) == ["Start it", "Restart it", "Quit"]
+    assert titles(narrow(entries, "it re")) == ["Restart it"]
+    assert titles(narrow(entries, "start b")) == ["Quit"]
+    assert narrow(entries, "zzz") == []
+
+
+# ---- help
+
+
+def test_help_has_every_action_every_sign_and_every_token() -> None:
+    found = list(help_entries(resolve(overrides={"session.create": "ctrl+n"})))
+    words = {entry.words for entry in found}
+    assert set(ACTIONS) <= words
+    create = next(entry for entry in found if entry.words == "session.create")
+    assert create.key == "ctrl+n"
+    text = "\n".join(titles(found))
+    for word in SIGNS:
+        assert f"the session is: {word}" in text
+    assert "is:needs" in text
+    assert "type:…" in text
+
+
+def test_help_tells_what_is_wrong_with_the_keymap() -> None:
+    found = list(help_entries(resolve(overrides={"session.crate": "c"})))
+    assert found[-1].group == "PROBLEMS OF THE KEYMAP"
+    assert "Did you mean session.create?" in found[-1].title
+
+
+async def test_help_is_searched_and_closed(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("question_mark")
+        assert hand.shows("EVERYWHERE", "Show every key, with search")
+        await hand.write("snooz")
+        assert hand.shows("Put the item aside for ten minutes, or back")
+        assert not hand.shows("EVERYWHERE")
+        await hand.press("enter")
+        assert hand.sent(c.SnoozeItem) == []
+        await hand.press("escape")
+        assert hand.screen is hand.deck
+
+
+async def test_help_scrolls_with_its_cursor(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("question_mark", "pagedown", "pagedown", "pagedown")
+        assert hand.shows("DECK")
+        assert not hand.shows("EVERYWHERE")
+        await hand.hold("pageup", 9)
+        assert hand.shows("EVERYWHERE")
+
+
+async def test_help_of_something_unknown_says_so(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("question_mark")
+        await hand.write("zzz")
+        assert hand.shows("nothing fits")
+        await hand.press("down", "up", "escape")
+
+
+# ---- palette
+
+
+async def test_the_palette_does_actions_by_name(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("colon")
+        assert hand.shows("SESSIONS", "Go to fix-login", "approve")
+        await hand.write("minimal")
+        await hand.press("enter")
+        assert hand.sent(c.ToggleMinimal)
+
+
+async def test_the_palette_goes_to_sessions(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("colon")
+        await hand.write("site-idle")
+        await hand.press("enter")
+        assert hand.current() == "site-idle"
+        await hand.press("b")
+        assert hand.current() == "fix-login"
+
+
+async def test_the_palette_goes_to_sessions_from_the_log(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("2", "colon")
+        await hand.write("go docs")
+        await hand.press("enter")
+        assert hand.top().endswith("[1 Deck] 2 Log")
+        assert hand.current() == "docs"
+
+
+async def test_the_palette_changes_the_theme_and_it_is_kept(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("colon")
+        await hand.write("theme: nord")
+        await hand.press("enter")
+        assert hand.app.theme == "nord"
+        assert busy.preferences["theme"] == "nord"
+
+
+async def test_the_palette_offers_what_works_where_the_person_is(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("2", "colon")
+        titles_there = titles(hand.screen.entries)  # type: ignore[attr-defined]
+        assert ACTIONS["log.follow"].title in titles_there
+        assert ACTIONS["session.create"].title not in titles_there
+
+
+async def test_every_named_action_of_the_deck_is_in_the_palette(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("shift+pageup", "colon")
+        there = {entry.words for entry in hand.screen.entries}  # type: ignore[attr-defined]
+        wanted = {
+            name
+            for name, action in ACTIONS.items()
+            if action.context.name in {"APP", "DECK"} and name != "ui.palette"
+        }
+        assert wanted <= there
+
+
+async def test_an_action_that_can_not_be_done_says_why(crew: Crew) -> None:
+    async with aboard(crew) as hand:
+        await hand.press("colon")
+        await hand.write("agent.stop")
+        await hand.press("enter")
+        assert hand.toasts() == ["There is no session here; c creates one."]
+
+
+async def test_the_palette_is_moved_through_and_clicked(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("colon", "down", "down", "up", "enter")
+        assert hand.current() == "add-tests"
+        await hand.press("colon")
+        line = next(n for n, text in enumerate(hand.lines()) if "Go to docs" in text)
+        await hand.pilot.click(offset=(20, line))
+        await hand.settle()
+        assert hand.current() == "docs"
+
+
+async def test_nothing_found_chooses_nothing(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("colon")
+        await hand.write("zzz")
+        await hand.press("enter")
+        assert hand.shows("nothing fits")
+        await hand.press("escape")
+        assert hand.screen is hand.deck
+
+
+# ---- preferences
+
+
+async def go_to(hand: Hand, name: str) -> None:
+    await hand.press("comma")
+    shown = [p for p in PREFERENCES if p not in {"welcomed", "last_agent"}]
+    await hand.press(*["down"] * shown.index(name))
+
+
+async def test_preferences_are_shown_with_values_and_meanings(busy: Crew) -> None:
+    async with aboard(busy, (120, 40)) as hand:
+        await hand.press("comma")
+        assert hand.shows(
+            "theme", "textual-dark", "ring the terminal's bell when someone is needed"
+        )
+        assert not hand.shows("welcomed")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("minimal", True), ("group_by_repo", False), ("keymap", "vim"), ("notify_bell", True)],
+)
+async def test_flags_turn_and_choices_go_on(busy: Crew, name: str, value: Any) -> None:
+    async with aboard(busy) as hand:
+        await go_to(hand, name)
+        await hand.press("enter")
+        assert busy.preferences[name] == value
+        await hand.press("backspace")
+        assert busy.preferences[name] == PREFERENCES[name].default
+
+
+async def test_themes_go_on_through_textuals_own(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await go_to(hand, "theme")
+        await hand.press("space")
+        assert hand.app.theme == busy.preferences["theme"] == "textual-light"
+
+
+async def test_a_number_is_written_and_checked(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await go_to(hand, "list_width")
+        await hand.press("enter", "backspace", "backspace")
+        await hand.write("7")
+        await hand.press("enter")
+        assert hand.shows("list_width lies from 20 to 120.")
+        await hand.press("backspace")
+        await hand.write("x")
+        await hand.press("enter")
+        assert hand.shows("list_width is a whole number.")
+        await hand.press("backspace")
+        await hand.write("44")
+        await hand.press("enter")
+        assert busy.preferences["list_width"] == 44
+        await hand.press("escape")
+        assert hand.widget("#left").size.width == 44
+
+
+async def test_a_text_can_be_given_up(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await go_to(hand, "notify_kinds")
+        await hand.press("enter")
+        await hand.write("x")
+        await hand.press("escape", "escape")
+        assert hand.screen is hand.deck
+        assert hand.sent(c.SetPreference) == []
+
+
+async def test_a_preference_is_clicked_twice(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("comma", "down", "up")
+        line = next(n for n, text in enumerate(hand.lines()) if " minimal " in text)
+        for _ in range(2):
+            await hand.pilot.click(offset=(20, line))
+            await hand.settle()
+        assert busy.preferences["minimal"] is True
+
+
+async def test_a_preset_chosen_in_the_dialog_is_in_force_at_once(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        hand.bridge.prefer("keymap", "vim")
+        await hand.settle()
+        await hand.press("p")
+        assert hand.shows("Prompt for fix-login")
+
+
+# ---- leaving
+
+
+async def test_nothing_running_is_left_at_once(crew: Crew) -> None:
+    async with aboard(crew) as hand:
+        await hand.press("q")
+        await hand.until(lambda: crew.released)
+        assert crew.released == [False]
+
+
+async def test_leaving_keeps_sessions_running(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        assert hand.shows("4 sessions run on without the dashboard.", "The engine ends with it")
+        await hand.press("enter")
+        await hand.until(lambda: busy.released)
+        assert busy.released == [False]
+        assert hand.sent(c.StopAgent) == []
+
+
+async def test_staying_stays(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.hold("q", 10)
+        await hand.press("escape")
+        assert hand.screen is hand.deck
+        assert busy.released == []
+
+
+async def test_stopping_all_asks_for_a_second_key(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        await hand.hold("S", 10)
+        assert hand.shows("Stop 4 sessions and quit?", "y yes, stop all and quit")
+        assert busy.released == []
+        await hand.press("n")
+        assert hand.shows("enter leave them running")
+        await hand.press("S", "y")
+        await hand.until(lambda: busy.released)
+        assert busy.released == [True]
+
+
+async def test_other_clients_take_the_engine_over(busy: Crew) -> None:
+    busy.health = busy.healthy(clients=3)
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        assert hand.shows("2 other clients attached: one of them takes the engine over.")
+
+
+async def test_one_other_client_keeps_even_an_empty_engine_from_ending(crew: Crew) -> None:
+    crew.health = crew.healthy(clients=2)
+    async with aboard(crew) as hand:
+        await hand.press("q")
+        assert hand.shows("0 sessions run on", "1 other client attached: takes the engine over.")
+
+
+async def test_an_engine_elsewhere_goes_on_and_its_sessions_are_stopped_one_by_one(
+    busy: Crew,
+) -> None:
+    busy.host = False
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        assert hand.shows("The engine runs in another process and goes on, too.")
+        await hand.press("S", "y")
+        await hand.until(lambda: busy.released)
+        assert len(hand.sent(c.StopAgent)) == 4
+
+
+async def test_a_stop_that_fails_does_not_keep_the_person(busy: Crew) -> None:
+    busy.host = False
+    busy.refuse("agent.stop", "stop_failed", "It would not end.")
+    async with aboard(busy) as hand:
+        await hand.press("q", "S", "y")
+        await hand.until(lambda: busy.released)
+
+
+async def test_a_release_that_fails_is_told_on_the_terminal(
+    busy: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def release(*, stop_sessions: bool = False) -> None:
+        raise SystemFault("The disk is full.")
+
+    monkeypatch.setattr(busy, "release", release)
+    async with aboard(busy) as hand:
+        await hand.press("q", "enter")
+        await hand.until(lambda: hand.app._exit)
+        assert hand.app._exit_renderables == ["internal: The disk is full."]
+
+
+# ---- welcome
+
+
+@pytest.fixture
+def new(crew: Crew) -> Crew:
+    """The first start."""
+    crew.preferences.clear()
+    return crew
+
+
+async def test_the_first_start_lists_the_agents_that_are_there(new: Crew) -> None:
+    async with aboard(new) as hand:
+        assert hand.shows("Welcome aboard", "2 agents found on PATH:", "/usr/bin/claude",
+                          "not found on PATH", "s a shell", "p the practice crew")  # fmt: skip
+        assert not hand.shows("practice-approver")
+        await hand.press("escape")
+        assert new.preferences["welcomed"] is True
+        assert hand.screen is hand.deck
+
+
+async def test_the_welcome_is_shown_once(crew: Crew) -> None:
+    async with aboard(crew) as hand:
+        assert not hand.shows("Welcome aboard")
+
+
+async def test_whoever_has_sessions_needs_no_welcome(busy: Crew) -> None:
+    busy.preferences.clear()
+    async with aboard(busy) as hand:
+        assert not hand.shows("Welcome aboard")
+
+
+async def test_the_welcome_leads_to_the_form(new: Crew) -> None:
+    async with aboard(new) as hand:
+        await hand.press("j", "k", "j", "enter")
+        assert hand.shows("Create a session")
+        assert hand.screen.agent == "codex"  # type: ignore[attr-defined]
+
+
+async def test_an_agent_is_clicked_twice_for_the_form(new: Crew) -> None:
+    async with aboard(new) as hand:
+        await hand.pilot.click("#welcome-agents", offset=(4, 1), times=2)
+        await hand.settle()
+        assert hand.shows("Create a session")
+
+
+async def test_the_welcome_starts_a_shell(new: Crew) -> None:
+    async with aboard(new) as hand:
+        await hand.press("s")
+        sent = hand.sent(c.CreateSession)
+        assert [(one.name, one.agent, one.cwd) for one in sent] == [
+            ("shell", "shell", "/home/ann/shop")
+        ]
+        assert hand.current() == "shell"
+
+
+async def test_the_welcome_musters_the_practice_crew(new: Crew) -> None:
+    async with aboard(new) as hand:
+        await hand.press("p")
+        sent = hand.sent(c.CreateSession)
+        assert [(one.name, one.agent) for one in sent] == [
+            ("approver", "practice-approver"),
+            ("asker", "practice-asker"),
+        ]
+        assert {(one.cols, one.lines) for one in sent} == {(78, 20)}
+
+
+async def test_without_any_agent_the_welcome_still_offers_practice(new: Crew) -> None:
+    new.agents = (agent("claude", found=False), agent("practice-asker", practice=True))
+    async with aboard(new) as hand:
+        assert hand.shows("No agent found on PATH:")
+        assert not hand.shows("start with this one")
+        assert not hand.shows("a shell")
+        await hand.press("enter", "s")
+        assert hand.shows("Welcome aboard")
+        await hand.press("p")
+        assert len(hand.sent(c.CreateSession)) == 1
+
+
+async def test_a_session_made_elsewhere_does_not_close_the_welcome(new: Crew) -> None:
+    async with aboard(new) as hand:
+        new.create("from the command line", activity=Activity.WORKING)
+        await hand.settle()
+        assert hand.shows("Welcome aboard")
