@@ -130,7 +130,7 @@ wheel-check: $(VENV)/.dev
 ## bench: the measurements of bench/RESULTS.md
 .PHONY: bench
 bench: $(VENV)/.dev
-	$(PY) bench/run.py
+	$(PY) -m bench --write
 
 ## screenshots: the pictures in docs/
 .PHONY: screenshots

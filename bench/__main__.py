@@ -38,7 +38,11 @@ def measure(suite: str) -> list[dict[str, Any]]:
     """The rows of one suite, measured in a process of its own."""
     code = f"import json; from bench.{suite} import rows; print(chr(30) + json.dumps(rows()))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=HERE.parent, stdout=subprocess.PIPE, check=False, text=True
+        [sys.executable, "-c", code],
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        check=False,
+        text=True,
     )
     if done.returncode or "\x1e" not in done.stdout:
         return [{"name": f"{suite}: failed", "value": None, "unit": "see above"}]

@@ -38,7 +38,10 @@ class Headless:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.call("shutdown", "--stop-sessions", check=False)
         self.process.wait(60)

@@ -23,13 +23,23 @@ class Program:
     """A child in a pseudo-terminal; used as a context manager, which ends it."""
 
     def __init__(
-        self, argv: Sequence[str], *, cols: int = 120, lines: int = 36, env: dict[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        cols: int = 120,
+        lines: int = 36,
+        env: dict[str, str] | None = None,
     ) -> None:
         master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, cols, 0, 0))
         self.fd = master
         self.started = time.perf_counter()
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        environment = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            **(env or {}),
+        }
         self.process = subprocess.Popen(
             argv, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )
@@ -39,7 +49,10 @@ class Program:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench._rows import row
+
 from quarterdeck.cli.compose import Assembly
 from quarterdeck.cli.connector import EngineConnector
 from quarterdeck.core.client.client import Client
@@ -108,7 +109,9 @@ async def _measure(state: str) -> list[dict[str, Any]]:
     await remote.start()
     made = await local.call(CreateSession(name="one", agent="shell", start=False))
     session_id = made["session"]["id"]
-    figures: dict[str, list[float]] = {key: [] for key in ("queue", "local", "echo", "remote", "bare")}
+    figures: dict[str, list[float]] = {
+        key: [] for key in ("queue", "local", "echo", "remote", "bare")
+    }
     for number in range(ROUNDS):
         figures["queue"].append(await _queue_hop())
         figures["local"].append(await _trips(local, session_id))

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench._rows import row
+
 from quarterdeck.core.sessions.keeper.items import Exited, Output
 from quarterdeck.core.sessions.keeper.link import KeeperLink
 from quarterdeck.core.sessions.keeper.places import places_for
@@ -33,7 +34,9 @@ def redraws(size: int) -> bytes:
             f"\x1b[{y};1H\x1b[38;5;{(number + y) % 256}m│\x1b[0m step {number} of the work \x1b[2mline {y}\x1b[0m\x1b[K"
             for y in range(20, 32)
         )
-        frames.append(f"\x1b[?2026h\x1b[?25l{body}\x1b[33;1H✻ Working… ({number}s)\x1b[?25h\x1b[?2026l")
+        frames.append(
+            f"\x1b[?2026h\x1b[?25l{body}\x1b[33;1H✻ Working… ({number}s)\x1b[?25h\x1b[?2026l"
+        )
     return "".join(frames).encode()[:size]
 
 
@@ -48,7 +51,10 @@ def log(size: int) -> bytes:
 
 def cursor(size: int) -> bytes:
     """Single characters all over the screen."""
-    cells = [f"\x1b[{n * 7 % LINES + 1};{n * 13 % COLS + 1}H{chr(97 + n % 26)}" for n in range(size // 8 + 1)]
+    cells = [
+        f"\x1b[{n * 7 % LINES + 1};{n * 13 % COLS + 1}H{chr(97 + n % 26)}"
+        for n in range(size // 8 + 1)
+    ]
     return "".join(cells).encode()[:size]
 
 
@@ -135,7 +141,11 @@ def _chain() -> list[dict[str, Any]]:
             figures["emulator"].append(asyncio.run(_kept(path, parse=True, view=False)))
             figures["view"].append(asyncio.run(_kept(path, parse=True, view=True)))
     floor = median(figures["bare"])
-    names = {"keeper": "keeper", "emulator": "keeper and emulator", "view": "keeper, emulator and view"}
+    names = {
+        "keeper": "keeper",
+        "emulator": "keeper and emulator",
+        "view": "keeper, emulator and view",
+    }
     return [
         row(f"coloured log through {text}, beside a bare terminal", median(figures[key]), "MB/s",
             reference=floor, higher=True)

@@ -48,7 +48,9 @@ def causes() -> dict[str, str]:
     """The cause of every error code: the first line of its class, or its entry in a list of codes."""
     load_everything()
     found = {**PROTOCOL_CODES, **CLI_CODES}
-    general = {kind for kind in known_errors() if kind is QuarterdeckError or "code" not in vars(kind)}
+    general = {
+        kind for kind in known_errors() if kind is QuarterdeckError or "code" not in vars(kind)
+    }
     for kind in known_errors():
         if kind not in general and kind.__module__.startswith(GROUPS):
             found[kind.code] = first_line(kind)
@@ -68,7 +70,9 @@ def ways_out() -> dict[str, str]:
 def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in rows]
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -87,7 +91,9 @@ def keys() -> str:
     for context in dict.fromkeys(action.context for action in ACTIONS.values()):
         chosen = (action for action in ACTIONS.values() if action.context is context)
         rows = ((_keys(action.keys), action.title, f"`{action.name}`") for action in chosen)
-        parts.append(f"### {str(context).capitalize()}\n\n" + table(("keys", "what", "action"), rows))
+        parts.append(
+            f"### {str(context).capitalize()}\n\n" + table(("keys", "what", "action"), rows)
+        )
     return "\n".join(parts)
 
 
@@ -170,7 +176,9 @@ def made(page: str) -> str:
 
 def stale() -> list[Path]:
     """Pages that are not up to date."""
-    return [path for path in sorted(DOCS.glob("*.md")) if made(path.read_text()) != path.read_text()]
+    return [
+        path for path in sorted(DOCS.glob("*.md")) if made(path.read_text()) != path.read_text()
+    ]
 
 
 def main() -> int:

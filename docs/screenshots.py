@@ -54,9 +54,15 @@ SCENES = (
     Scene("log", ("2",), ("1",)),
 )
 CREW = (
-    CreateSession(name="fix-login", agent="practice-approver", prompt="Make the login test pass", args=PACE),
-    CreateSession(name="plan-release", agent="practice-asker", prompt="Plan the next release", args=PACE),
-    CreateSession(name="add-tests", agent="practice-worker", prompt="Add tests for the parser", args=PACE),
+    CreateSession(
+        name="fix-login", agent="practice-approver", prompt="Make the login test pass", args=PACE
+    ),
+    CreateSession(
+        name="plan-release", agent="practice-asker", prompt="Plan the next release", args=PACE
+    ),
+    CreateSession(
+        name="add-tests", agent="practice-worker", prompt="Add tests for the parser", args=PACE
+    ),
     CreateSession(name="import-data", agent="practice-crasher", args=PACE),
     CreateSession(name="spare", agent="practice-idler", args=PACE),
 )
@@ -121,13 +127,15 @@ def ready(client: Client) -> bool:
     """Whether every member of the crew has come to what its picture shows."""
     sessions = {session.name: session for session in client.view.sessions.values()}
     crashed = sessions["import-data"].lifecycle is Lifecycle.CRASHED
-    return crashed and all(sessions[name].status.activity is state for name, state in WANTED.items())
+    return crashed and all(
+        sessions[name].status.activity is state for name, state in WANTED.items()
+    )
 
 
 async def until(wanted: Callable[[], bool], what: str) -> None:
     """Wait until ``wanted``; a picture that can't be drawn ends the run."""
     async with asyncio.timeout(SECONDS):
-        while not wanted():
+        while not wanted():  # noqa: ASYNC110  # it watches the app and the engine at once
             await asyncio.sleep(0.05)
     print(f"{what}: there", file=sys.stderr)
 

@@ -98,7 +98,7 @@ class Bridge:
         self.feed: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.fed = 0
         self.drafts: dict[str, str] = {}
-        self.room = (80, 20)
+        self.room: tuple[int, int] = (80, 20)
         self.ready = False
         self._place = "deck"
         self._in_front = True

@@ -37,8 +37,14 @@ class AgentBreakers:
         self._sleep = sleep
         self._breakers: dict[str, CircuitBreaker] = {}
 
-    async def start(self, agent: str, start: Callable[[], Awaitable[SessionView]]) -> SessionView:
-        """The session that ``start`` gives, tried again after transient failures.
+    async def start(
+        self,
+        agent: str,
+        start: Callable[[], Awaitable[SessionView]],
+        *,
+        repeatable: bool = True,
+    ) -> SessionView:
+        """The session that ``start`` gives; tried again after transient failures if ``repeatable``.
 
         A session that comes back crashed counts as a failure of its agent.
 
@@ -47,7 +53,7 @@ class AgentBreakers:
         breaker = self._breakers.get(agent) or self._breaker(agent)
         try:
             with breaker.guard(counts=_is_agents_fault) as permit:
-                view = await retried(start, "start", self._metrics, sleep=self._sleep)
+                view = await self._attempt(start, repeatable=repeatable)
                 if view.lifecycle is Lifecycle.CRASHED:
                     permit.failure()
                 return view
@@ -55,6 +61,13 @@ class AgentBreakers:
             raise self._unavailable(agent, error) from error
         finally:
             self._remember(agent, breaker)
+
+    async def _attempt(
+        self, start: Callable[[], Awaitable[SessionView]], *, repeatable: bool
+    ) -> SessionView:
+        if not repeatable:
+            return await start()
+        return await retried(start, "start", self._metrics, sleep=self._sleep)
 
     def statistics(self) -> dict[str, BreakerStatistics]:
         """The breakers that have something to remember, by agent."""

@@ -29,8 +29,8 @@ def new_engine(
     Without ``metrics`` it has Prometheus's where the settings enable them, else none.
     """
     collector = metrics or metrics_for(prometheus=settings.prometheus.enabled)
-    clock = {"clock": options["clock"]} if "clock" in options else {}
-    journal = Journal(store, metrics=collector, **clock)
+    shared = {name: options[name] for name in ("clock", "redactor") if name in options}
+    journal = Journal(store, metrics=collector, **shared)
     return Engine(
         settings,
         store=store,

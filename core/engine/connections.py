@@ -227,12 +227,13 @@ class Connection:
     # Following
 
     async def _follow(self, wish: Follow) -> None:
+        snapshot = self._snapshot() if wish.snapshot else None
         if wish.since is None:
-            self.outbox.follow(wish.topics, snapshot=wish.snapshot)
+            self.outbox.follow(wish.topics, snapshot)
             self.notify()
             return
         self.outbox.hold()
-        self.outbox.follow(wish.topics, snapshot=wish.snapshot)
+        self.outbox.follow(wish.topics, snapshot)
         history: list[Event] | None = None
         try:
             history = await self._history(wish.since, self._board.journal.delivered)

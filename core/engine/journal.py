@@ -14,7 +14,9 @@ from ..base.ids import new_id
 from ..protocol.events import Cause, Event, EventPayload, Metadata, SystemError_, SystemInfo
 from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector, NullMetrics, error_code
+from ..telemetry.redaction import Redactor
 from .faults import CommitFailed
+from .hiding import without_secrets
 from .ports import Store
 from .records import AddEvent, Change, EventRecord
 
@@ -55,8 +57,8 @@ class JournalStatistics:
 class Journal:
     """Makes changes durable, then tells the world; implements ``sessions.ports.Recorder``.
 
-    Durable events are numbered in the order of the calls; a number whose commit failed is left
-    out. Events that are not durable have the number 0 and keep their place in the order. Listeners
+    Texts of what went wrong lose their secrets first. Durable events are numbered in the order of
+    the calls; a number whose commit failed is left out. Events that are not durable have the number 0 and keep their place in the order. Listeners
     hear an event as soon as its commit has ended and all earlier ones were told, and before
     whoever awaits the commit goes on; they must be quick.
     """
@@ -67,11 +69,13 @@ class Journal:
         *,
         clock: Clock = SYSTEM_CLOCK,
         metrics: MetricsCollector | None = None,
+        redactor: Redactor | None = None,
         source: str = "engine",
     ) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics or NullMetrics()
+        self._redactor = redactor or Redactor()
         self._source = source
         self._queue: deque[_Entry] = deque()
         self._delivering = False
@@ -150,7 +154,8 @@ class Journal:
 
     # Making events
 
-    def _event(self, payload: EventPayload, cause: Cause, keep: bool) -> Event:
+    def _event(self, given: EventPayload, cause: Cause, keep: bool) -> Event:
+        payload = without_secrets(given, self._redactor)
         sequence = 0
         if keep:
             self._assigned += 1

@@ -13,7 +13,7 @@ from ..protocol.wire import Reply
 
 
 class Snapshot(Enum):
-    """A place in the stream where a snapshot belongs; it is made when the client takes it."""
+    """Where a client fell behind: a snapshot is to be made now, as it takes it."""
 
     DUE = auto()
 
@@ -57,12 +57,12 @@ class Outbox:
         self._limit = limit
         self._queue: OrderedDict[int, Event | Reply] = OrderedDict()
         self._history: deque[Event] = deque()
+        self._opening: Event | None = None
         self._latest: dict[tuple[str, str], int] = {}
         self._ticket = 0
         self._events = 0
         self._topics: tuple[str, ...] | None = None
         self._wanted: dict[str, bool] = {}
-        self._snapshot_due = False
         self._behind = False
         self._held = False
         self._merged = 0
@@ -71,23 +71,29 @@ class Outbox:
 
     # Following
 
-    def follow(self, topics: Iterable[str], *, snapshot: bool) -> None:
-        """Let events of these topics in from now on (none: all); ``snapshot`` puts one first."""
+    def follow(self, topics: Iterable[str], snapshot: Event | None = None) -> None:
+        """Let events of these topics in from now on (none: all), after ``snapshot``.
+
+        That one is of the present moment, so that what comes after it is newer than it.
+        """
         self._topics = tuple(topics)
         self._wanted.clear()
-        self._snapshot_due = self._snapshot_due or snapshot
+        self._opening = snapshot or self._opening
 
     def hold(self) -> None:
         """Give no events out until ``replay``; they are still let in."""
         self._held = True
 
     def replay(self, history: Iterable[Event] | None) -> None:
-        """Give these events out first, then go on; ``None``: too many, a snapshot in their place."""
+        """Give these events out first, then go on; ``None``: they are gone, or too many.
+
+        Then a snapshot is due in place of them and of all that came since.
+        """
         self._held = False
         if history is None:
-            self._snapshot_due = True
-            return
-        self._history.extend(event for event in history if self._wants(event.type))
+            self._fall_behind()
+        else:
+            self._history.extend(event for event in history if self._wants(event.type))
 
     # Letting in
 
@@ -106,7 +112,7 @@ class Outbox:
         if event.payload.coalesce:
             event = self._merge(event)
         if self._events >= self._limit:
-            return self._fall_behind()
+            return self._fall_behind(event)
         ticket = self._put(event)
         self._events += 1
         if event.payload.coalesce:
@@ -138,16 +144,17 @@ class Outbox:
         self._merged += 1
         return event.model_copy(update={"payload": event.payload.merged(older.payload)})
 
-    def _fall_behind(self) -> int:
+    def _fall_behind(self, *more: Event) -> int:
+        """Drop all events, and ``more``; their number."""
         replies = [(t, item) for t, item in self._queue.items() if isinstance(item, Reply)]
-        dropped = len(self._queue) - len(replies) + 1
+        dropped = len(self._queue) - len(replies) + len(more)
         self._dropped += dropped
         self._gaps += 1
         self._queue = OrderedDict(replies)
         self._latest.clear()
         self._events = 0
+        self._opening = None
         self._behind = True
-        self._snapshot_due = True
         return dropped
 
     # Giving out
@@ -163,7 +170,7 @@ class Outbox:
         return bool(self._replies_ready() if self._held else self._queue or self._first())
 
     def _first(self) -> bool:
-        return bool(self._history) or self._snapshot_due
+        return bool(self._history) or self._opening is not None or self._behind
 
     def _replies_ready(self) -> bool:
         return any(isinstance(item, Reply) for item in self._queue.values())
@@ -174,8 +181,11 @@ class Outbox:
             return self._take_reply()
         if self._history:
             return self._history.popleft()
-        if self._snapshot_due:
-            self._snapshot_due = self._behind = False
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            return opening
+        if self._behind:
+            self._behind = False
             return Snapshot.DUE
         if not self._queue:
             return None

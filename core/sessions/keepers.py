@@ -24,6 +24,9 @@ from .keeper.recording import PostMortem, post_mortem
 from .keeper.spawn import ChildSpec, spawn_keeper
 from .ports import Link
 
+FIRST_LOOK = 0.005
+"""Seconds until the first look whether a keeper has ended; the next ones come later and later."""
+
 
 class LocalKeepers:
     """Keepers as processes of this user; implements ``ports.Keepers``. Disks are asked in threads."""
@@ -40,6 +43,16 @@ class LocalKeepers:
     async def lives(self, places: KeeperPlaces) -> bool:
         """Whether a keeper holds the place."""
         return await asyncio.to_thread(keeper_lives, places)
+
+    async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
+        """Whether the keeper there has ended, or does so within ``seconds``."""
+        pause, over = FIRST_LOOK, asyncio.get_running_loop().time() + seconds
+        while await asyncio.to_thread(keeper_lives, places):
+            if asyncio.get_running_loop().time() >= over:
+                return False
+            await asyncio.sleep(pause)  # nobody tells the end of a process that is not our child
+            pause *= 2
+        return True
 
     async def post_mortem(self, places: KeeperPlaces) -> PostMortem | None:
         """How the child of a keeper that is gone ended."""

@@ -348,6 +348,7 @@ class SessionManager:
         session = self._get(wish.session_id)
         if session.run is not None:
             await session.run.typist.resize(wish.cols, wish.lines)
+            await session.settled()
         elif (wish.cols, wish.lines) != (session.record.cols, session.record.lines):
             await session.change(cause, cols=wish.cols, lines=wish.lines)
 

@@ -164,6 +164,10 @@ class Keepers(Protocol):
         """Whether a keeper lives there, even one that does not answer."""
         ...
 
+    async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
+        """Whether the keeper there has ended, or does so within ``seconds``."""
+        ...
+
     async def post_mortem(self, places: KeeperPlaces) -> PostMortem | None:
         """How the child of a keeper that is gone ended; ``None`` if nothing tells."""
         ...

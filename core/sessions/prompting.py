@@ -112,7 +112,10 @@ async def answer_request(
         steps = answer_keys(session.definition, dialog, choice=choice, text=text, modes=modes)
         desk.answering(session.id, request_id, choice or text or "", cause)
         try:
-            await _type_answer(session, run, request_id, steps)
+            if text is None:
+                await _type_choice(session, run, request_id, steps)
+            else:  # what is typed changes the dialog that it is typed into
+                await _type(run, steps)
         except BaseException:
             desk.not_answered(session.id, request_id)
             raise
@@ -126,6 +129,7 @@ async def answer_request(
             "look at its screen.",
             request_id=request_id,
         )
+    await session.settled()
     return {"delivery": "verified", "request_id": request_id}
 
 
@@ -193,10 +197,10 @@ async def _type(run: Run, steps: Iterable[KeyStep]) -> None:
             await asyncio.sleep(step.seconds)
 
 
-async def _type_answer(
+async def _type_choice(
     session: Session, run: Run, request_id: str, steps: Iterable[KeyStep]
 ) -> None:
-    """Type an answer's keys as long as no other request comes between them."""
+    """Type the keys that choose an option as long as no other request comes between them."""
     for step in steps:
         if _request_id(session) not in {request_id, None}:
             raise RequestGone(

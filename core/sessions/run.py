@@ -211,18 +211,12 @@ class Run:
         return await in_time(self.link.stop(grace), grace + patience)
 
     async def dismiss(self) -> None:
-        """Let the keeper end, now that its child has; returns when it is gone."""
+        """Let the keeper end, now that its child has; and let go of it."""
         try:
             with contextlib.suppress(QuarterdeckError):  # it is gone already, or hangs
                 await in_time(self.link.dismiss())
-                await in_time(self._farewell())
         finally:
             await self.close()
-
-    async def _farewell(self) -> None:
-        async for item in self.link.items():
-            if isinstance(item, Gone):
-                return
 
     async def close(self) -> None:
         """Let go of the keeper; it and its child go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +63,7 @@ class Session:
         self.on_ended: Callable[[Session, Run | None], None] = lambda *_: None
         self.on_cut_loose: Callable[[Session, Run | None, str], None] = lambda *_: None
         self._offset = 0
+        self._last = _done()
         self._told: tuple[str, int | None] = (self.title, None)
         if not self.living:
             self.ended.set()
@@ -140,7 +141,7 @@ class Session:
         *,
         tell: Sequence[EventPayload] | None = None,
         **fields: Any,
-    ) -> Awaitable[None]:
+    ) -> asyncio.Future[None]:
         """Set ``fields`` of the record, journal it, tell the world; in force at once.
 
         ``tell`` replaces the event that tells of a mere update. The awaitable ends when all is on
@@ -162,12 +163,17 @@ class Session:
         done = self.services.recorder.record(
             [*changes, *more_changes], [*events, *(tell or ()), *more_events], cause
         )
+        self._last = done
         self.waiting.changed()
         return done
 
+    async def settled(self) -> None:
+        """Return once the last change is on disk, or could not be kept and is owed."""
+        await asyncio.wait([self._last])
+
     def move(
         self, event: LifecycleEvent, cause: Cause | None = None, **fields: Any
-    ) -> Awaitable[None]:
+    ) -> asyncio.Future[None]:
         """Let ``event`` change the lifecycle, and set ``fields`` with it.
 
         :raises IllegalTransition: if the present state knows no such move.

@@ -228,6 +228,7 @@ class Starter:
                 await asked
         while session.living and not session.superseded:
             await self._end(session, grace)
+        await session.settled()
 
     async def _end(self, session: Session, grace: float) -> None:
         """End the process, or find out that its keeper is gone or another link is there."""

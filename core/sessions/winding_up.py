@@ -10,10 +10,14 @@ from ..base.errors import QuarterdeckError
 from ..protocol.status import Lifecycle
 from ..telemetry.logs import logger
 from .errands import Errands
+from .keeper.places import KeeperPlaces
 from .records import SaveSnapshot, ScreenSnapshot
 from .run import Run
 from .services import Services
 from .session import Session
+
+DISMISSAL = 2.0
+"""Seconds that a keeper may take to end."""
 
 _log = logger("sessions.winding_up")
 
@@ -34,7 +38,12 @@ class WindingUp:
         if kept is not None:
             self._errands.run(kept, "session-last-screen")
         if run is not None:
-            session.dismissal = self._errands.run(run.dismiss(), "session-dismissal")
+            dismissal = self._dismiss(run, session.places)
+            session.dismissal = self._errands.run(dismissal, "session-dismissal")
+
+    async def _dismiss(self, run: Run, places: KeeperPlaces) -> None:
+        await run.dismiss()
+        await self._services.keepers.ended(places, DISMISSAL)
 
     async def keep_screen(self, session: Session) -> None:
         """Keep a snapshot of the screen, if it changed since the last one.

@@ -261,7 +261,8 @@ class SqliteStore:
         writer = parts.writer
         before = writer.unfolded
         try:
-            if not await parts.reader.checkpoint() or writer.unfolded != before:
+            whole = await parts.reader.checkpoint()
+            if not whole or writer.pending or writer.unfolded != before:
                 await writer.run(_checkpoint, alone=True)
         finally:
             writer.folded()

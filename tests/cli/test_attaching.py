@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,13 @@ if TYPE_CHECKING:
     from tests.cli.fake_engine import FakeEngine
 
 PATIENCE = 20.0
-PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
+PROGRAM = """\
+import sys
+from quarterdeck.cli import following
+following.AGAIN = 3  # a second at most, where no engine takes over
+from quarterdeck.cli.main import run
+sys.exit(run())
+"""
 
 
 class Terminal:
@@ -235,6 +242,40 @@ def test_a_paste_of_a_megabyte_arrives_whole(
         sent += os.write(terminal.ours, data[sent : sent + 2048])
     engine.wait_for(lambda: len(typed(engine)) == len(data))
     assert typed(engine) == data
+
+
+def test_a_window_that_is_pulled_at_in_this_process(
+    engine: FakeEngine, docs: SessionView, qd: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same in the test's own process, with the hint gone by itself."""
+    ours, theirs = pty.openpty()
+    size = struct.pack("HHHH", 30, 100, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    before = termios.tcgetattr(theirs)
+    handlers = [signal.getsignal(number) for number in (*LEAVING, signal.SIGWINCH)]
+    monkeypatch.setattr(attaching, "HINT_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "stdin", os.fdopen(theirs, closefd=False))
+    monkeypatch.setattr(sys, "stdout", os.fdopen(os.dup(theirs), "w"))
+
+    def person() -> None:
+        engine.wait_for(lambda: any(isinstance(one, Watch) for one in engine.came))
+        engine.output(docs.id, b"hello")
+        engine.wait_for(lambda: sum(isinstance(one, Watch) for one in engine.came) == 2)
+        os.kill(os.getpid(), signal.SIGWINCH)
+        engine.wait_for(lambda: len(sizes(engine)) == 2)
+        os.write(ours, b"abc\x1d")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    done = qd("session", "attach", "docs")
+    thread.join()
+    sys.stdout.close()
+    assert done.code == 0
+    assert typed(engine) == b"abc"
+    assert termios.tcgetattr(theirs) == before
+    assert [signal.getsignal(number) for number in (*LEAVING, signal.SIGWINCH)] == handlers
+    os.close(ours)
+    os.close(theirs)
 
 
 # ---- ways out ------------------------------------------------------------------------------

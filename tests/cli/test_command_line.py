@@ -256,7 +256,10 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -
 
 def process(*words: str, **options: Any) -> subprocess.Popen[bytes]:
     program = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
-    return subprocess.Popen([sys.executable, "-c", program, *words], **options)
+    found: subprocess.Popen[bytes] = subprocess.Popen(
+        [sys.executable, "-c", program, *words], **options
+    )
+    return found
 
 
 def test_a_reader_that_goes_away_is_141_and_quiet(engine: FakeEngine, state_dir: Path) -> None:

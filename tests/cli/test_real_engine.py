@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,13 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.cli.commands import demonstrating
 from quarterdeck.cli.demo import living
+from quarterdeck.cli.link import Link
+from quarterdeck.cli.main import run
+from quarterdeck.cli.place import entered_socket
+from quarterdeck.cli.scenario import PRACTICE, Member, Scenario
+from quarterdeck.core.protocol.attention import AttentionKind
 
 PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
 PATIENCE = 60.0
@@ -28,12 +36,7 @@ class Machine:
     def __init__(self, home: Path, state_dir: Path) -> None:
         self.home = home
         self.state_dir = state_dir
-        self.environment = {
-            "HOME": str(home),
-            "PATH": os.environ["PATH"],
-            "TERM": "xterm-256color",
-            "LANG": "C.UTF-8",
-        }
+        self.environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         self.started: list[subprocess.Popen[str]] = []
 
     def begin(self, *words: str, **options: Any) -> subprocess.Popen[str]:
@@ -83,9 +86,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    home = tmp_path / "home"
-    home.mkdir()
+def machine(tmp_path: Path, home: Path) -> Iterator[Machine]:
     one = Machine(home, tmp_path / "state")
     yield one
     one.close()
@@ -267,21 +268,49 @@ def test_the_demo_shows_every_kind_of_item_and_leaves_nothing(machine: Machine) 
     assert all("event" in line or "script" in line for line in lines[:-1])
 
 
-def test_the_demo_cleans_its_scratch_directory_up(machine: Machine, tmp_path: Path) -> None:
+def test_the_demo_cleans_its_scratch_directory_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     runtime = Path(tempfile.mkdtemp(prefix="qd-"))  # sockets need a short path
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "demo", "--headless", "--pace", "fast", "--seed", "4"],
-        env=machine.environment | {"TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": str(runtime)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    code = run(["demo", "--headless", "--pace", "fast", "--seed", "4"])
+    out, err = capsys.readouterr()
     shutil.rmtree(runtime)
-    assert done.returncode == 0, done.stderr
-    assert "processes left: 0." in done.stdout
-    assert "as expected" in done.stdout
-    assert not list(tmp_path.glob("quarterdeck-demo-*"))
+    assert (code, err) == (0, ""), out
+    assert "processes left: 0." in out
+    assert out.count("as expected") == len(PRACTICE.crew)
+    assert not list(home.glob("quarterdeck-demo-*"))
+
+
+def test_a_demo_in_which_something_does_not_come_fails(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lazy = Member("spare", "practice-idler", items=frozenset({AttentionKind.LIMIT}))
+    monkeypatch.setattr(demonstrating, "PRACTICE", Scenario((lazy,)))
+    monkeypatch.setattr(demonstrating, "SECONDS", 1.0)
+    assert run(["demo", "--headless", "--json"]) == 1
+    out, err = capsys.readouterr()
+    summary = json.loads(out.splitlines()[-1])["summary"]
+    assert summary["sessions"][0]["missing"] == ["item limit"]
+    error = json.loads(err)["error"]
+    assert error["code"] == "demo_failed"
+    assert "spare: item limit" in error["message"]
+
+
+def test_the_engine_in_this_process(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop_it() -> None:
+        until(lambda: entered_socket(state_dir) is not None)
+        with contextlib.closing(Link.open(entered_socket(state_dir) or "")) as link:
+            link.call("system.health")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop_it)
+    stopper.start()
+    code = run(["--headless", "--state-dir", str(state_dir)])
+    stopper.join()
+    assert (code, capsys.readouterr().err) == (0, "")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

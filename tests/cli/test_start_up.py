@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ sys.exit(code)
 
 def loaded_by(*words: str) -> set[str]:
     command = [sys.executable, "-I", "-c", PROGRAM, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # What measures coverage in child processes would load modules of its own.
+    environment = {key: value for key, value in os.environ.items() if "COVERAGE" not in key}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.split())
 

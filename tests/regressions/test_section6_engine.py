@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.engine.doubles import (
-    build,
-    sailing,
-    session_view,
-    settings_for,
-    settle,
-    status_changed,
-    until,
-)
+from tests.core.engine.doubles import session_view, status_changed
+from tests.core.engine.ship import build, sailing, settings_for, settle, until
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, ManualClock
 from quarterdeck.core.base.errors import QuarterdeckError

@@ -219,10 +219,12 @@ async def test_a_reader_that_can_not_read_leaves_nothing_open(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("aiosqlite.Connection.execute_fetchall", fail)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(QuarterdeckError, match="disk I/O error"):
         await SqliteStore(path, clock=clock).open()
-    assert threading.active_count() == before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)  # it ends just after it has said so
+        assert not thread.is_alive()
 
 
 async def test_a_file_system_without_shared_memory_is_refused(

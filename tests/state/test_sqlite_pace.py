@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import ManualClock
@@ -76,6 +76,7 @@ def test_a_pinned_mode_is_never_left(clock: ManualClock, mode: Mode) -> None:
     assert note(pace, QUICK, 500) is mode
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 2)), max_size=2_000))
 def test_it_never_flaps(commits: list[tuple[float, float]]) -> None:
     clock = ManualClock()

@@ -43,7 +43,8 @@ def test_every_shipped_statement_fits_the_schema(name: str) -> None:
         statements = load_statements(name)
         assert statements
         for sql in statements.values():
-            values = [None] * sql.count("?") if "?" in sql else dict.fromkeys(NAMES)
+            named: dict[str, None] = dict.fromkeys(NAMES)
+            values = [None] * sql.count("?") if "?" in sql else named
             connection.execute(f"EXPLAIN {sql}", values)
     finally:
         connection.close()

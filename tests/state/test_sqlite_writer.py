@@ -271,7 +271,7 @@ async def test_a_grown_journal_is_folded_and_begins_anew_though_commits_never_re
             await store.commit([plain.event(number, "x" * 2_000)])
         number += 1
         await store.commit([plain.event(number)])
-        assert times_begun(store) == before + 1
+        assert times_begun(store) > before
     assert await store.last_sequence() == number
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
@@ -78,6 +78,7 @@ aware = st.datetimes(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(aware, aware)
 def test_stamps_come_back_and_sort_as_text(one: datetime, other: datetime) -> None:
     texts = to_text(one), to_text(other)

@@ -74,7 +74,7 @@ class Hand:
         """One press as a terminal's driver reports it; Textual's pilot would wait 40 ms."""
         driver = self.app._driver
         assert driver is not None
-        event = events.Key(key, key_to_character(key))
+        event = events.Key(key, CHARACTERS.get(key) or key_to_character(key))
         event.set_sender(self.app)
         driver.send_message(event)
 
@@ -83,12 +83,14 @@ class Hand:
         await self.press(*(NAMES.get(character, character) for character in text))
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> None:
-        """Wait for ``condition``."""
+        """Wait for ``condition``, and for what it leads to."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                await asyncio.sleep(0.005)
-                await self.settle()
+                await asyncio.sleep(0.001)
+                await self.pilot._wait_for_screen()
         assert condition(), what
+        if self.app.is_running and not self.app._exit:
+            await self.settle()
 
     def lines(self) -> list[str]:
         """What is on the screen, line by line."""
@@ -136,6 +138,9 @@ NAMES = {
     " ": "space", "?": "question_mark", "/": "slash", ":": "colon", "-": "minus", ".": "full_stop",
     ",": "comma", "_": "underscore", "~": "tilde", "\n": "enter", '"': "quotation_mark",
 }  # fmt: skip
+
+
+CHARACTERS = {name: character for character, name in NAMES.items() if character != "\n"}
 
 
 @asynccontextmanager

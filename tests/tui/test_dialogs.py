@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.tui.crew import Crew, agent
+from tests.tui.hand import Hand, aboard
 
 from quarterdeck.core.base.errors import SystemFault
 from quarterdeck.core.protocol import commands as c
@@ -15,8 +17,6 @@ from quarterdeck.tui.dialogs.help import entries as help_entries
 from quarterdeck.tui.keys.actions import ACTIONS
 from quarterdeck.tui.keys.keymap import resolve
 from quarterdeck.tui.model.words import SIGNS
-from tests.tui.crew import Crew, agent
-from tests.tui.hand import Hand, aboard
 
 # ---- narrowing
 
@@ -76,7 +76,7 @@ async def test_help_is_searched_and_closed(busy: Crew) -> None:
 async def test_help_scrolls_with_its_cursor(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.press("question_mark", "pagedown", "pagedown", "pagedown")
-        assert hand.shows("DECK")
+        assert hand.shows("Fold quiet") or hand.shows("Filter the sessions")
         assert not hand.shows("EVERYWHERE")
         await hand.hold("pageup", 9)
         assert hand.shows("EVERYWHERE")
@@ -309,14 +309,16 @@ async def test_other_clients_take_the_engine_over(busy: Crew) -> None:
     busy.health = busy.healthy(clients=3)
     async with aboard(busy) as hand:
         await hand.press("q")
-        assert hand.shows("2 other clients attached: one of them takes the engine over.")
+        assert hand.shows("2 other clients are attached; one of them takes the engine over.")
 
 
 async def test_one_other_client_keeps_even_an_empty_engine_from_ending(crew: Crew) -> None:
     crew.health = crew.healthy(clients=2)
     async with aboard(crew) as hand:
         await hand.press("q")
-        assert hand.shows("0 sessions run on", "1 other client attached: takes the engine over.")
+        assert hand.shows(
+            "0 sessions run on", "Another client is attached and takes the engine over."
+        )
 
 
 async def test_an_engine_elsewhere_goes_on_and_its_sessions_are_stopped_one_by_one(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.tui.crew import Crew
+from tests.tui.hand import Hand, aboard
 from textual.geometry import Offset
 from textual.selection import SELECT_ALL, Selection
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.screen import Modes, MouseMode, Run
 from quarterdeck.core.protocol.views import SessionView
-from tests.tui.crew import Crew
-from tests.tui.hand import Hand, aboard
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ async def test_escape_deselects(busy: Crew) -> None:
         ("#sessions", "fix-login"),
         ("#attention", "run: npm i"),
         ("#status-line", "2 need you"),
-        ("#key-line", "allow once"),
+        ("#key-line", "y copy"),
         ("#panel-top", "needs approval"),
         ("#terminal", "hello from fix-login"),
     ],

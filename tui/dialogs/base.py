@@ -72,11 +72,19 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin to listen."""
         self.bridge.listeners.append(self.show_state)
+        self.begin()
         self.show_state()
+
+    def begin(self) -> None:
+        """What a dialog does when it is opened; Textual calls every class's own ``on_mount``."""
+
+    def end(self) -> None:
+        """What a dialog does when it is gone."""
 
     def on_unmount(self) -> None:
         """Listen no more."""
         self.bridge.listeners.remove(self.show_state)
+        self.end()
 
     def show_state(self) -> None:
         """Show how all stands now."""
@@ -91,6 +99,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """Do what the key stands for; nothing reaches the screen below."""
+        self.take_key(event)
+
+    def take_key(self, event: events.Key) -> None:
+        """The same; here to be overridden, since Textual calls every class's own ``on_key``."""
         key = name_of(event)
         held = self.bridge.repeats.press(key)
         if self.selections and self._about_selection(key):
@@ -104,6 +116,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         event.prevent_default()
         if not held or offer.repeatable:
             offer.run()
+
+    def on_descendant_focus(self) -> None:
+        """Other keys hold in another field."""
+        self.show_state()
 
     def _about_selection(self, key: str) -> bool:
         """Copy or drop the selected text, if ``key`` stands for that."""

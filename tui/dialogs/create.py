@@ -96,14 +96,13 @@ class CreateDialog(Dialog[str]):
             self.faults[""],
         )  # fmt: skip
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Fill the form in."""
         agents = in_order(self.bridge.view.agents)
         names = [agent.name for agent in agents if agent.found]
         first = self._wanted if self._wanted in names else next(iter(names), None)
         place = next((n for n, agent in enumerate(agents) if agent.name == first), None)
         self.agents.show(tuple(agents), place)
-        super().on_mount()
         self._suggest()
         if first is None:
             self.faults["agent"].say("No agent was found on PATH; install one and start again.")
@@ -127,13 +126,13 @@ class CreateDialog(Dialog[str]):
             self.escape(),
         )  # fmt: skip
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, event: events.Key) -> None:
         """The end of a directory's name is filled in by tab."""
         if name_of(event) == "tab" and self._complete():
             event.stop()
             event.prevent_default()
             return
-        super().on_key(event)
+        super().take_key(event)
 
     def _complete(self) -> bool:
         """Take the suggested directory, if there is one; whether there was."""
@@ -178,6 +177,7 @@ class CreateDialog(Dialog[str]):
             taken = [session.name for session in self.bridge.view.sessions.values()]
             self._suggested = suggest_name(self.prompt.text, self.agent, taken)
             self.name_field.value = self._suggested
+            self.name_field.cursor_position = len(self._suggested)
 
     def on_prompt_area_submitted(self, event: PromptArea.Submitted) -> None:
         """Enter in the prompt creates the session, too."""

@@ -104,10 +104,9 @@ class FinderDialog(Dialog[Callable[[], None]]):
         """Field over list."""
         return (self.input, self.list)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Gather the entries once: the list must not move under the hand."""
         self.entries = self.all_entries()
-        super().on_mount()
         self.input.focus()
         self._narrow(self.input.value)
 

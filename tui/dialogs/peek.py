@@ -64,7 +64,7 @@ class PeekDialog(Dialog[None]):
         """Question, screen, choices, field."""
         return (self.text, self.terminal, self.choices, self.input)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Watch the session's screen."""
         session_id = self.item.session_id
         self._look_away = self.bridge.watching.look(session_id, self._frame)
@@ -72,12 +72,10 @@ class PeekDialog(Dialog[None]):
         self.terminal.show_note("no picture of the session")
         self.text.can_focus = self.choices.can_focus = False
         self._show_item()
-        super().on_mount()
 
-    def on_unmount(self) -> None:
+    def end(self) -> None:
         """Watch it no more."""
         self._look_away()
-        super().on_unmount()
 
     def _frame(self, changed: frozenset[int] | None) -> None:
         model = self.bridge.watching.model(self.item.session_id)
@@ -149,10 +147,10 @@ class PeekDialog(Dialog[None]):
                 text = meaning.replace("_", " ")
                 yield Offer(keys, text, partial(self._choose, choice, said))
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, event: events.Key) -> None:
         """While an answer is written, only escape and enter mean something else."""
         if not self.input.has_focus:
-            super().on_key(event)
+            super().take_key(event)
             return
         key = name_of(event)
         self.bridge.repeats.press(key)

@@ -36,9 +36,8 @@ class PromptDialog(Dialog[None]):
         """Field, fault."""
         return (self.area, self.fault)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Write at once, after what was left."""
-        super().on_mount()
         self.area.move_cursor(self.area.document.end)
         self.area.focus()
 

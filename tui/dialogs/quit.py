@@ -82,8 +82,9 @@ class QuitDialog(Dialog[None]):
         if not self.bridge.link.connector.hosting:
             return "The engine runs in another process and goes on, too."
         if count:
-            one = "takes" if count == 1 else "one of them takes"
-            return f"{plural(count, 'other client')} attached: {one} the engine over."
+            if count == 1:
+                return "Another client is attached and takes the engine over."
+            return f"{count} other clients are attached; one of them takes the engine over."
         return "The engine ends with it; the next start finds them again."
 
     def offers(self) -> Sequence[Offer]:

@@ -56,10 +56,9 @@ class SettingsDialog(Dialog[None]):
         """List, field, fault."""
         return (self.list, self.input, self.fault)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The field opens only when it is needed."""
         self.input.display = False
-        super().on_mount()
         self.list.focus()
 
     def show_state(self) -> None:
@@ -84,10 +83,10 @@ class SettingsDialog(Dialog[None]):
             self.escape(),
         )
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, event: events.Key) -> None:
         """While a value is written, escape gives the value up, not the dialog."""
         if not self.input.has_focus:
-            super().on_key(event)
+            super().take_key(event)
         elif name_of(event) == "escape":
             event.stop()
             self._close_input()

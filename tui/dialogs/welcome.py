@@ -35,14 +35,13 @@ class WelcomeDialog(Dialog[None]):
         """Greeting and agents."""
         return (Static(TEXT, classes="dialog-text", markup=False), self.count, self.agents)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what was found."""
         agents = [a for a in in_order(self.bridge.view.agents) if not a.practice]
         found = sum(agent.found and agent.name != SHELL for agent in agents)
         self.count.update(f"{plural(found, 'agent') if found else 'No agent'} found on PATH:")
         place = next((n for n, agent in enumerate(agents) if agent.found), None)
         self.agents.show(tuple(agents), place)
-        super().on_mount()
         self.agents.focus()
 
     @property

@@ -42,7 +42,7 @@ class Moves:
             "nav.panel_back": Handler(self.panel, self._one_panel),
             "nav.next_actionable": Handler(self.next, self._nothing, repeatable=True),
             "nav.previous_actionable": Handler(self.previous, self._nothing, repeatable=True),
-            "nav.back": Handler(self.back),
+            "nav.back": Handler(self.back, self._nowhere_to_go_back_to),
         }
 
     def step(self, rows: int) -> None:
@@ -79,8 +79,7 @@ class Moves:
 
     def back(self) -> None:
         """Go to the session left last."""
-        if self._deck.back() is None:
-            self._bridge.host.tell("There is no session to go back to.")
+        self._deck.back()
         self._bridge.moved()
 
     def panel(self) -> None:
@@ -96,6 +95,9 @@ class Moves:
 
     def _one_panel(self) -> str | None:
         return "Minimal mode has one list only." if self._deck.minimal else None
+
+    def _nowhere_to_go_back_to(self) -> str | None:
+        return None if self._deck.can_go_back() else "There is no session to go back to."
 
     def _nothing(self) -> str | None:
         return None if self._deck.actionable() else "Nothing needs you."

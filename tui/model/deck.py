@@ -75,6 +75,10 @@ class Deck:
                 return former
         return None
 
+    def can_go_back(self) -> bool:
+        """Whether a session that was left is still there."""
+        return any(id_ in self.view.sessions and id_ != self.session_id for id_ in self._former)
+
     def _leave_for(self, session_id: str, *, jump: bool) -> None:
         if jump and self.session_id is not None and self.session_id != session_id:
             self._former.append(self.session_id)

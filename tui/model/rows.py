@@ -163,7 +163,7 @@ _COUNTED = {
 
 def count(sessions: Iterable[SessionView], needing: int) -> Counts:
     """How many sessions stand how, and how many items need a person."""
-    found = dict.fromkeys(("working", "done", "idle", "failed", "other"), 0)
+    found: dict[str, int] = dict.fromkeys(("working", "done", "idle", "failed", "other"), 0)
     for session in sessions:
         found[_COUNTED.get(session.shown, "other")] += 1
     return Counts(needs=needing, **found)

@@ -73,11 +73,19 @@ class MainScreen(Screen[None], inherit_bindings=False):
         copying = {"ui.copy": Handler(self._copy), "ui.deselect": Handler(self.clear_selection)}
         self.handlers = {**general.handlers(), **copying, **self.own_handlers()}
         self.bridge.listeners.append(self.bring_up_to_date)
+        self.begin()
         self.bring_up_to_date()
+
+    def begin(self) -> None:
+        """What a screen does when it is made; Textual calls every class's own ``on_mount``."""
+
+    def end(self) -> None:
+        """What a screen does when it goes."""
 
     def on_unmount(self) -> None:
         """Listen no more."""
         self.bridge.listeners.remove(self.bring_up_to_date)
+        self.end()
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was on top."""
@@ -103,7 +111,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # ---- keys
 
     def on_key(self, event: events.Key) -> None:
-        """Carry out what the key stands for; in a field, keys are the field's."""
+        """Carry out what the key stands for."""
+        self.take_key(event)
+
+    def take_key(self, event: events.Key) -> None:
+        """The same; in a field, keys are the field's. Textual calls every class's ``on_key``."""
         key = name_of(event)
         held = self.bridge.repeats.press(key)
         if isinstance(self.focused, Input):

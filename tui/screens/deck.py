@@ -22,7 +22,7 @@ from ..keys.actions import Context
 from ..keys.names import name_of
 from ..model.ages import age_of, age_text
 from ..model.query import SESSIONS, parse
-from ..model.words import clean, plural
+from ..model.words import clean, is_quiet, plural
 from ..widgets.attention_list import AttentionList
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
@@ -64,7 +64,7 @@ class DeckScreen(MainScreen):
         self.answers = Answers(bridge)
         self._looking_at: str | None = None
         self._look_away: Callable[[], None] = lambda: None
-        self._begun = False
+        self._answered = False
 
     def body(self) -> Iterable[Widget]:
         """Lists, panel, and the bars that open at the bottom."""
@@ -81,21 +81,19 @@ class DeckScreen(MainScreen):
             **Sessions(self.bridge).handlers(),
             "ui.filter": Handler(self.open_filter),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
-            "ui.toggle_idle": Handler(self.toggle_idle),
+            "ui.toggle_idle": Handler(self.toggle_idle, self._none_quiet),
             "ui.narrower": Handler(partial(self.widen, -WIDTH_STEP), repeatable=True),
             "ui.wider": Handler(partial(self.widen, WIDTH_STEP), repeatable=True),
         }
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The list has the focus at first."""
-        super().on_mount()
         self.sessions.focus()
 
-    def on_unmount(self) -> None:
+    def end(self) -> None:
         """Look at nothing any more."""
         self._look_away()
         self.viewing.close()
-        super().on_unmount()
 
     def contexts(self) -> Sequence[Context]:
         """While the person types into the session, only the way out is left."""
@@ -106,27 +104,27 @@ class DeckScreen(MainScreen):
             *self._selection(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
         )  # fmt: skip
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, event: events.Key) -> None:
         """A key meant for the session never becomes a command, wherever the focus went."""
         if self.terminal.entered:
             self.bridge.repeats.press(name_of(event))
             self.terminal.on_key(event)
             return
-        super().on_key(event)
+        super().take_key(event)
 
     # ---- showing
 
     def show_state(self) -> None:
         """Bring lists and panel up to date."""
-        if self.bridge.ready and not self._begun:
-            self._begun = True
-            self._begin()
+        if self.bridge.ready and not self._answered:
+            self._answered = True
+            self._first_state()
         super().show_state()
         self._show_lists()
         self._look_at(self.deck.session_id)
         self._show_panel()
 
-    def _begin(self) -> None:
+    def _first_state(self) -> None:
         """The engine has answered for the first time."""
         preferences = self.bridge.preferences
         self.deck.minimal = self.deck.minimal or bool(preferences["minimal"])
@@ -318,6 +316,10 @@ class DeckScreen(MainScreen):
         """Fold quiet sessions, or show each."""
         self.deck.folded = not self.deck.folded
         self.bridge.moved()
+
+    def _none_quiet(self) -> str | None:
+        quiet = any(is_quiet(session) for session in self.deck.listed())
+        return None if quiet else "No session is idle or done."
 
     def widen(self, cells: int) -> None:
         """Change the width of the left column; it is kept."""

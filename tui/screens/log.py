@@ -96,9 +96,8 @@ class LogScreen(MainScreen):
         """The log's own, and everywhere's."""
         return (*self._selection(), Context.LOG, Context.APP)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Ask for what happened before this dashboard, and for the engine's health."""
-        super().on_mount()
         self.events.focus()
         self.bridge.send(ListEvents(limit=OLDER), then=self._older, failed=self._no_older)
         self.bridge.send(HealthCheck(), then=self._healthy)

@@ -47,7 +47,6 @@ class EventList(Lines):
 
     def on_resize(self) -> None:
         """The end may be elsewhere."""
-        super().on_resize()
         self._scroll(self.scroll_offset.y)
 
     def can_pick(self, index: int) -> bool:

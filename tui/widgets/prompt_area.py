@@ -25,7 +25,7 @@ class PromptArea(TextArea, inherit_bindings=True):
             show_line_numbers=False, highlight_cursor_line=False, compact=True,
         )  # fmt: skip
 
-    async def _on_key(self, event: events.Key) -> None:
+    async def _on_key(self, event: events.Key) -> None:  # Textual calls TextArea's own after it
         if event.key in NEW_LINE_KEYS:
             event.stop()
             event.prevent_default()
@@ -34,5 +34,3 @@ class PromptArea(TextArea, inherit_bindings=True):
             event.stop()
             event.prevent_default()
             self.post_message(self.Submitted(self.text))
-        else:
-            await super()._on_key(event)

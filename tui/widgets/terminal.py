@@ -190,9 +190,11 @@ class TerminalView(Widget):
             self._moved()
 
     def show_line(self, line: int) -> None:
-        """Bring ``line`` into the middle of the window."""
+        """Bring ``line`` into sight: in the present if it is there, else to the middle."""
         if self.model is not None:
-            self.viewport.show(self.model, line - self.viewport.height // 2)
+            present = self.viewport.present(self.model)
+            middle = line - self.viewport.height // 2
+            self.viewport.show(self.model, present if line >= present else middle)
             self._moved()
 
     def to_present(self) -> None:

@@ -28,7 +28,8 @@ async def create(context: Context, wish: c.CreateSession, call: Call) -> Result:
 
     if not wish.start:
         return _session(await make())
-    return _session(await context.breakers.start(wish.agent, make))
+    # Not repeatable: after a failed start the session is there, and its name is taken.
+    return _session(await context.breakers.start(wish.agent, make, repeatable=False))
 
 
 async def delete(context: Context, wish: c.DeleteSession, call: Call) -> Result:

@@ -1,4 +1,9 @@
-"""The keeper: the small process that holds one child's terminal or pipes and outlives the engine."""
+"""The keeper: the small process that holds one child's terminal or pipes and outlives the engine.
+
+It runs as one self-contained file, which ``bundle`` makes of this module and those that it imports:
+``python -I -S`` and the file's path, its orders on standard input. Standard library only, all of it
+imported at the start, so that it goes on when the installation is replaced.
+"""
 
 # pathlib would cost every keeper a megabyte.
 # ruff: noqa: PTH101, PTH108, PTH110, PTH123
@@ -146,7 +151,8 @@ class Keeper:
         """Write the facts to the record: in place and in one block, so that a full disk takes it."""
         try:
             os.pwrite(self._record, json.dumps(self.facts()).encode().ljust(RECORD_SIZE), 0)
-            os.fsync(self._record)
+            if self.child.exit is not None:
+                os.fsync(self._record)
         except OSError as fault:
             self._fault = f"the record can't be written: {fault}"
 
@@ -214,7 +220,8 @@ class Keeper:
         if self._link or not gone:
             self._lingers = None
         elif self._lingers is None:
-            self._lingers = now + self._orders.linger
+            found = os.fstat(self._record).st_nlink > 0  # else nobody can come and ask
+            self._lingers = now + (self._orders.linger if found else 0)
         forgotten = self._dismissed and gone and not any(link.out for link in self._links)
         self.over |= forgotten or (self._lingers is not None and now >= self._lingers)
 

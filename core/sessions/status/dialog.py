@@ -85,11 +85,13 @@ class Dialog:
             return False
         return self.options_but(self.free_key) == later.options_but(self.free_key)
 
+    def followed_by(self, later: Dialog) -> Dialog:
+        """``later``, the same dialog: what takes text still does when its label has given way."""
+        return replace(later, free_key=later.free_key or self.free_key)
+
     def options_but(self, free_key: str | None) -> list[tuple[str, str]]:
-        """Keys and labels of the options; of the one that takes text the key alone."""
-        return [
-            (option.key, "" if option.key == free_key else option.label) for option in self.options
-        ]
+        """Keys and labels of the options but the one that takes text: empty, it is none."""
+        return [(option.key, option.label) for option in self.options if option.key != free_key]
 
 
 def digest(*parts: str) -> str:

@@ -188,6 +188,8 @@ class RequestTracker:
         if old.answered is not None and dialog is None:
             return replace(old, dialog=None)
         message = claim.message or old.message
+        if dialog is not None and old.dialog is not None:
+            dialog = old.dialog.followed_by(dialog)
         fresh = self._shaped(
             old.request.request_id, claim, dialog or old.dialog, message, old.opened
         )

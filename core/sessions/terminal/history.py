@@ -48,7 +48,7 @@ class Segments:
 
     def __init__(self, limit: int, growing: Segment) -> None:
         self._limit = limit
-        self._segments = [growing]
+        self._segments: list[Segment] = [growing]
 
     def __len__(self) -> int:
         return min(self._limit, sum(map(len, self._segments)))

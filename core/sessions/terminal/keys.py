@@ -96,8 +96,7 @@ def encode_key(name: str, modes: Modes) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _parse(name: str) -> _Key:
-    whole = _ALIASES.get(name, name)
-    head, base = ("", whole) if len(whole) == 1 else _split(whole)
+    head, base = ("", name) if len(name) == 1 else _split(name)
     modifiers = 0
     for modifier in filter(None, head.split("+")):
         if modifier not in _MODIFIERS:
@@ -120,7 +119,8 @@ def _split(name: str) -> tuple[str, str]:
     if name.endswith("++"):
         return name[:-2], "+"
     head, _, base = name.rpartition("+")
-    return head, _ALIASES.get(base, base)
+    more, _, base = _ALIASES.get(base, base).rpartition("+")
+    return f"{head}+{more}", base
 
 
 def _base(name: str) -> str | None:

@@ -27,7 +27,7 @@ def _xterm_palette() -> tuple[Rgb, ...]:
     ]  # fmt: skip
     steps = (0, 95, 135, 175, 215, 255)
     cube = [(r, g, b) for r in steps for g in steps for b in steps]
-    greys = [(8 + 10 * n,) * 3 for n in range(24)]
+    greys = [(grey, grey, grey) for grey in range(8, 248, 10)]
     return (*basic, *cube, *greys)
 
 

@@ -30,10 +30,11 @@ _WHITE, _BLACK = (1, 2, 18), (1, 2, 19)
 
 def _reserved() -> dict[_Rgb, int]:
     """The RGB values by which cells tell palette and default colours."""
-    table = {(1, 2, n): n for n in range(16)}
+    table: dict[_Rgb, int] = {(1, 2, n): n for n in range(16)}
     cube = ((r, g, b) for r in _LEVELS for g in _LEVELS for b in _LEVELS)
     table |= {rgb: 16 + n for n, rgb in enumerate(cube)}
-    table |= {(8 + 10 * n,) * 3: 232 + n for n in range(24)}
+    greys = ((grey, grey, grey) for grey in range(8, 248, 10))
+    table |= {rgb: 232 + n for n, rgb in enumerate(greys)}
     table |= {_FOREGROUND: DEFAULT_COLOUR, _BACKGROUND: DEFAULT_COLOUR}
     return table | {_WHITE: 7, _BLACK: 0}
 

@@ -26,7 +26,7 @@ _SEQUENCE = (
     rb"|([PX^_])([^\x18\x1a\x1b]*+)(?:(\x1b\\)|\x1b\Z)?+"  # 4, 5, 6: other strings
     rb"|\[([\x00-\x17\x19\x1c-\x3f\x7f]*+)([@-~])?+"  # 7, 8: CSI
     rb"|([ -/]{0,3}+[0-Z`-~\\])"  # 9: other escapes
-    rb"|(?:[ -/]{0,3}+\Z)?+"  # a lone ESC, or one that goes on
+    rb"|[ -/]{0,3}+"  # an ESC that begins nothing, or one that goes on
     rb")"
 )
 _SEQUENCES = re.compile(rb"\x1b" + _SEQUENCE)

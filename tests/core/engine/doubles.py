@@ -1,22 +1,14 @@
-"""Doubles for the engine room's tests: sessions, screens, time that is told, and a raw client."""
+"""Doubles for the engine room's tests: a session service, screens, and metrics that remember."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from quarterdeck.core.base.clock import SYSTEM_CLOCK, Clock
-from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.base.ids import new_id
-from quarterdeck.core.client.client import Client
-from quarterdeck.core.engine.engine import Engine
-from quarterdeck.core.engine.journal import Journal
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind
 from quarterdeck.core.protocol.events import (
@@ -38,12 +30,10 @@ from quarterdeck.core.protocol.wire import Input
 from quarterdeck.core.sessions.faults import ItemUnknown, SessionUnknown
 from quarterdeck.core.sessions.ports import Recorder
 from quarterdeck.core.sessions.records import RemoveSession, SaveItem, SaveSession, SessionRecord
-from quarterdeck.core.settings import Settings
 from quarterdeck.core.telemetry.ports import NullMetrics
 from quarterdeck.state.memory import MemoryStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE = 10.0
 
 
 def session_view(name: str = "probe", **changes: Any) -> SessionView:
@@ -427,174 +417,3 @@ class CountingMetrics(NullMetrics):
 
     def observe(self, name: str, value: float, tags: Mapping[str, str] | None = None) -> None:
         self.observed.append((name, value))
-
-
-class ToldSleep:
-    """A sleep that ends when the test says so; ``asked`` holds the seconds of each call."""
-
-    def __init__(self) -> None:
-        self.asked: list[float] = []
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.asked.append(seconds)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers.append((seconds, future))
-        await future
-
-    async def wake(self, seconds: float | None = None) -> None:
-        """End the sleeps (of this length), and let the loop settle."""
-        due = [s for s in self._sleepers if seconds is None or s[0] == seconds]
-        self._sleepers = [s for s in self._sleepers if s not in due]
-        for _, future in due:
-            if not future.done():
-                future.set_result(None)
-        await settle()
-
-
-async def settle(turns: int = 20) -> None:
-    """Let everything that is ready run."""
-    for _ in range(turns):
-        await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return once ``condition`` holds; fail after a deadline."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # what is waited for knows nothing of events
-            await asyncio.sleep(0.001)
-
-
-async def memory_store(clock: Clock = SYSTEM_CLOCK) -> MemoryStore:
-    """An open store in memory."""
-    store = MemoryStore(clock=clock)
-    await store.open()
-    return store
-
-
-@dataclass
-class Ship:
-    """An engine with its parts at hand."""
-
-    engine: Engine
-    store: MemoryStore
-    journal: Journal
-    sessions: FakeSessions
-    metrics: CountingMetrics
-    state_dir: Path
-
-    async def client(self, name: str = "test", *, follow: Sequence[str] | None = ()) -> Client:
-        """A client in this process, following all events unless told otherwise."""
-        client = Client(self.engine.local_endpoint(), name)
-        await client.start()
-        if follow is not None:
-            await client.follow(*follow)
-        return client
-
-
-def settings_for(state_dir: Path, **sections: Mapping[str, Any]) -> Settings:
-    """Settings whose state lies in ``state_dir``."""
-    return Settings.model_validate({"state": {"dir": state_dir}, **sections})
-
-
-def build(
-    state_dir: Path,
-    *,
-    store: MemoryStore | None = None,
-    clock: Clock = SYSTEM_CLOCK,
-    settings: Settings | None = None,
-    **options: Any,
-) -> Ship:
-    """An engine over doubles, not started."""
-    kept = store or MemoryStore(clock=clock)
-    metrics = options.pop("metrics", None) or CountingMetrics()
-    journal = Journal(kept, clock=clock, metrics=metrics)
-    sessions = FakeSessions(journal, kept)
-    options.setdefault("socket", state_dir / "engine.sock")
-    options.setdefault("listen", False)
-    engine = Engine(
-        settings or settings_for(state_dir),
-        store=kept,
-        journal=journal,
-        sessions=sessions,
-        metrics=metrics,
-        clock=clock,
-        **options,
-    )
-    return Ship(engine, kept, journal, sessions, metrics, state_dir)
-
-
-@asynccontextmanager
-async def sailing(state_dir: Path, **options: Any) -> AsyncIterator[Ship]:
-    """A running engine over doubles."""
-    ship = build(state_dir, **options)
-    async with ship.engine:
-        yield ship
-
-
-class RawClient:
-    """A client that writes bytes to the socket and reads lines of JSON."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def open(cls, path: Path, *, hello: bool = True) -> RawClient:
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 24)
-        client = cls(reader, writer)
-        if hello:
-            await client.send({"kind": "hello"})
-            assert (await client.receive())["kind"] == "welcome"
-        return client
-
-    async def send(self, message: Mapping[str, Any]) -> None:
-        await self.write(json.dumps(message).encode() + b"\n")
-
-    async def write(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            line = await self.reader.readuntil(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    async def reply(self) -> dict[str, Any]:
-        """The next reply, events left out."""
-        while True:
-            message = await self.receive()
-            if message["kind"] == "reply":
-                return message
-
-    async def ended(self) -> bool:
-        """Whether the engine closes the link."""
-        async with asyncio.timeout(PATIENCE):
-            while await self.reader.read(65536):
-                pass
-        return True
-
-    async def close(self) -> None:
-        self.writer.close()
-        with suppress(OSError):
-            await self.writer.wait_closed()
-
-
-def raw_command(
-    kind: str, payload: Mapping[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
-    """A command as it goes over the socket."""
-    return {
-        "kind": "command",
-        "id": new_id(),
-        "type": kind,
-        "timestamp": "2026-01-01T00:00:00Z",
-        "payload": dict(payload or {}),
-        **changes,
-    }
-
-
-def code_of(error: QuarterdeckError) -> str:
-    """The error's code, as a client sees it."""
-    return error.info().code

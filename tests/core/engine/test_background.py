@@ -18,7 +18,8 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import Event, HealthReport, SystemInfo, SystemWarning
 from quarterdeck.state.memory import MemoryStore
 
-from .doubles import CountingMetrics, ToldSleep, memory_store, sailing, settle, until
+from .doubles import CountingMetrics
+from .ship import ToldSleep, memory_store, sailing, settle, until
 
 
 class Post:

@@ -27,16 +27,7 @@ from quarterdeck.core.protocol.wire import KeyInput, PasteInput
 from quarterdeck.core.sessions.faults import ItemUnknown, SessionUnknown
 from quarterdeck.state.faults import StoreFull
 
-from .doubles import (
-    RawClient,
-    Ship,
-    ToldSleep,
-    raw_command,
-    sailing,
-    settings_for,
-    settle,
-    until,
-)
+from .ship import RawClient, Ship, ToldSleep, raw_command, sailing, settings_for, settle, until
 
 
 def dice(seed: int) -> random.Random:

@@ -22,7 +22,7 @@ from quarterdeck.core.protocol.status import Lifecycle
 from quarterdeck.core.protocol.views import Check, HealthStatus
 from quarterdeck.state.faults import StoreFull
 
-from .doubles import Ship, ToldSleep, sailing, settings_for, settle
+from .ship import Ship, ToldSleep, sailing, settings_for, settle
 
 HEALTHY, DEGRADED, UNHEALTHY = HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY
 INFO = SystemInfo(code="c", message="m")

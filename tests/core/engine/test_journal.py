@@ -22,9 +22,11 @@ from quarterdeck.core.protocol.events import Cause, Event
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 
-from .doubles import CountingMetrics, attention_item, memory_store, session_view, settle
+from .doubles import CountingMetrics, attention_item, session_view
+from .ship import memory_store, settle
 
 INFO = e.SystemInfo(code="c", message="m")
+SECRET = "sk-ant-api03-abcdefghijklmnop"
 FULL = StoreFull("The disk is full.")
 
 
@@ -292,6 +294,25 @@ async def test_text_that_is_no_unicode_can_be_kept(heard: Heard) -> None:
     (row,) = await heard.store.events()
     row.body.encode()
     assert Event.parse(json.loads(row.body)).payload == heard.events[0].payload
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        e.SystemWarning(code="c", message=f"key {SECRET}", details={"token": "x", "why": SECRET}),
+        e.SystemInfo(code="c", message=f"key {SECRET}"),
+        e.SystemError_(error=StoreFull(f"refused {SECRET}", why=SECRET).info()),
+        e.EnvError(session_id=new_id(), error=StoreFull(f"refused {SECRET}").info()),
+    ],
+    ids=lambda payload: payload.type,
+)
+async def test_no_secret_is_told_or_kept(heard: Heard, payload: e.EventPayload) -> None:
+    await heard.journal.record([], [payload])
+    (told,) = heard.events
+    (row,) = await heard.store.events()
+    assert SECRET not in told.payload.model_dump_json()
+    assert SECRET not in row.body
+    assert told.type == payload.type
 
 
 async def test_its_figures(heard: Heard) -> None:

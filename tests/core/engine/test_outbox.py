@@ -42,7 +42,7 @@ def drained(outbox: Outbox) -> list[Item]:
 
 def following(limit: int = 5, topics: Iterable[str] = ()) -> Outbox:
     outbox = Outbox(limit)
-    outbox.follow(topics, snapshot=False)
+    outbox.follow(topics)
     return outbox
 
 
@@ -76,7 +76,7 @@ def test_topics_let_in_what_they_cover() -> None:
 
 def test_following_anew_changes_the_topics() -> None:
     outbox = following(topics=("status.*",))
-    outbox.follow(["system.*"], snapshot=False)
+    outbox.follow(["system.*"])
     outbox.add_event(status(0, 1))
     outbox.add_event(info(2))
     assert [i.metadata.sequence for i in drained(outbox) if isinstance(i, Event)] == [2]
@@ -147,34 +147,29 @@ def test_what_coalesces_does_not_make_a_client_slow() -> None:
 
 
 def test_a_snapshot_comes_first_where_it_was_asked_for() -> None:
-    outbox = Outbox(5)
-    outbox.follow((), snapshot=True)
-    outbox.add_event(info(1))
-    items = drained(outbox)
-    assert items[0] is Snapshot.DUE
-    assert len(items) == 2
+    outbox, opening, later = Outbox(5), info(1), info(2)
+    outbox.follow((), opening)
+    outbox.add_event(later)
+    assert outbox.ready
+    assert drained(outbox) == [opening, later]
 
 
 def test_history_comes_before_snapshot_and_live_events() -> None:
     outbox = Outbox(5)
     outbox.hold()
-    outbox.follow(("system.*",), snapshot=True)
+    outbox.follow(("system.*",), info(8))
     outbox.add_event(info(9))
     assert not outbox.ready
     assert outbox.take() is None
-    outbox.replay([info(7), status(0, 8)])
+    outbox.replay([info(6), status(0, 7), info(8)])
     items = drained(outbox)
-    assert [i.metadata.sequence if isinstance(i, Event) else i for i in items] == [
-        7,
-        Snapshot.DUE,
-        9,
-    ]
+    assert [i.metadata.sequence for i in items if isinstance(i, Event)] == [6, 8, 8, 9]
 
 
 def test_replies_do_not_wait_for_history() -> None:
     outbox = Outbox(5)
     outbox.hold()
-    outbox.follow((), snapshot=False)
+    outbox.follow(())
     outbox.add_event(info(1))
     answer = reply()
     outbox.add_reply(answer)
@@ -183,12 +178,15 @@ def test_replies_do_not_wait_for_history() -> None:
     assert not outbox.ready
 
 
-def test_history_that_is_gone_becomes_a_snapshot() -> None:
+def test_history_that_is_gone_becomes_a_snapshot_in_place_of_all_that_came_since() -> None:
     outbox = Outbox(5)
     outbox.hold()
-    outbox.follow((), snapshot=False)
+    outbox.follow((), info(8))
+    outbox.add_event(info(9))
+    answer = reply()
+    outbox.add_reply(answer)
     outbox.replay(None)
-    assert drained(outbox) == [Snapshot.DUE]
+    assert drained(outbox) == [Snapshot.DUE, answer]
 
 
 def test_an_outbox_for_nothing_is_refused() -> None:
@@ -214,12 +212,13 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @initialize(snapshot=st.booleans())
     def begin(self, *, snapshot: bool) -> None:
-        self.outbox.follow((), snapshot=snapshot)
-        if snapshot:
-            self.model.append(Snapshot.DUE)
+        self.opening = info() if snapshot else None
+        self.outbox.follow((), self.opening)
+        if self.opening is not None:
+            self.model.append(self.opening)
 
     def pending(self) -> list[Event]:
-        return [item for item in self.model if isinstance(item, Event)]
+        return [i for i in self.model if isinstance(i, Event) and i is not self.opening]
 
     def let_in(self, new: Event) -> None:
         self.dropped += self.outbox.add_event(new)

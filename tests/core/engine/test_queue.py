@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.core.engine.queue import CommandQueue, QueueClosed
 
-from .doubles import settle
+from .ship import settle
 
 
 async def test_items_come_out_in_order() -> None:

@@ -29,7 +29,8 @@ from quarterdeck.core.sessions.faults import NameTaken, SessionLimit
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 
-from .doubles import CountingMetrics, memory_store, session_view
+from .doubles import CountingMetrics, session_view
+from .ship import memory_store
 
 # Kept replies
 
@@ -334,6 +335,16 @@ async def test_a_passing_failure_is_tried_again_and_counts_once(yard: Yard) -> N
     assert yard.tried == 4
     assert len(yard.slept.seconds) == 3
     assert yard.breakers.statistics()["claude"].failures == 1
+
+
+async def test_what_can_not_be_repeated_is_not(yard: Yard) -> None:
+    async def create() -> SessionView:
+        yard.tried += 1
+        raise Passing("x")
+
+    with pytest.raises(Passing):
+        await yard.breakers.start("claude", create, repeatable=False)
+    assert yard.tried == 1
 
 
 @given(st.lists(st.sampled_from(["crash", "run", "wish", "wait"]), max_size=40))

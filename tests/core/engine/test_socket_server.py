@@ -24,18 +24,10 @@ from quarterdeck.core.engine.faults import SocketUnusable
 from quarterdeck.core.engine.handlers.routes import ROUTES
 from quarterdeck.core.engine.socket_server import SocketServer
 from quarterdeck.core.protocol import commands as c
-from quarterdeck.core.protocol.events import SystemInfo
+from quarterdeck.core.protocol.events import PreferenceChanged, SystemInfo
 
-from .doubles import (
-    CountingMetrics,
-    RawClient,
-    Ship,
-    raw_command,
-    sailing,
-    settings_for,
-    settle,
-    until,
-)
+from .doubles import CountingMetrics
+from .ship import RawClient, Ship, raw_command, sailing, settings_for, settle, until
 
 
 async def attached(ship: Ship, name: str = "remote") -> Client:
@@ -245,7 +237,7 @@ async def test_an_event_that_can_not_be_sent_is_left_out(place: Path) -> None:
         await client.send({"kind": "follow", "snapshot": False, "topics": ["system.*"]})
         await client.send(raw_command("session.list"))
         await client.reply()
-        unsendable = SystemInfo.model_construct(code="c", message="m", details={"x": object()})
+        unsendable = PreferenceChanged.model_construct(name="x", value=object())  # type: ignore[arg-type]  # the fault under test
         ship.journal.announce(unsendable)
         ship.journal.announce(SystemInfo(code="fine", message="m"))
         assert (await client.receive())["payload"]["code"] == "fine"

@@ -14,7 +14,8 @@ from quarterdeck.core.engine.mailboxes import Mailboxes
 from quarterdeck.core.engine.queue import CommandQueue
 from quarterdeck.core.engine.workers import WorkerPool
 
-from .doubles import CountingMetrics, settle
+from .doubles import CountingMetrics
+from .ship import settle
 
 
 class Crew:

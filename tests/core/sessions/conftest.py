@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.core.sessions.fakes import FakeKeepers
+from tests.core.sessions.rig import Rig, kill_leftovers
+
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.state.memory import MemoryStore
-from tests.core.sessions.rig import Rig, kill_leftovers
 
 NewRig = Callable[..., Awaitable[Rig]]
 
@@ -57,3 +59,15 @@ async def new_rig(state_dir: Path, store: MemoryStore) -> AsyncIterator[NewRig]:
 async def rig(new_rig: NewRig) -> Rig:
     """One engine's sessions room."""
     return await new_rig()
+
+
+@pytest.fixture
+async def keepers() -> FakeKeepers:
+    """Keepers that are no processes, shared by all engines of a test."""
+    return FakeKeepers()
+
+
+@pytest.fixture
+async def faked(new_rig: NewRig, keepers: FakeKeepers) -> Rig:
+    """One engine's sessions room over ``keepers``."""
+    return await new_rig(keepers=keepers)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import signal
 import sys
@@ -10,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.core.base.errors import QuarterdeckError
@@ -66,7 +68,8 @@ def alive(pid: int | None) -> bool:
     return stat.rpartition(b") ")[2][:1] not in b"ZX"
 
 
-def definitions() -> dict[str, AgentDefinition]:
+@functools.cache
+def _definitions() -> dict[str, AgentDefinition]:
     """The shipped agents, the crew at its fastest, and two that run whatever they are given."""
     expansions = {**default_expansions(), "shell": "/bin/sh"}
     found = dict(load_agents(expansions=expansions).definitions)
@@ -80,12 +83,9 @@ def definitions() -> dict[str, AgentDefinition]:
     }
 
 
-class OpenStore(Protocol):
-    """Opens the store that engines share, as one more engine would."""
-
-    async def __call__(self) -> Store:
-        """The store, open."""
-        ...
+def definitions() -> dict[str, AgentDefinition]:
+    """Every agent that tests use by default."""
+    return dict(_definitions())
 
 
 class Rig:
@@ -210,9 +210,7 @@ class Rig:
 
     async def restart(self, name: str = "one") -> SessionView:
         """Restart as a command does."""
-        return await self.manager.restart(
-            c.RestartAgent(session_id=self.session(name).id), CAUSE
-        )
+        return await self.manager.restart(c.RestartAgent(session_id=self.session(name).id), CAUSE)
 
     async def delete(self, name: str = "one", *, force: bool = False) -> None:
         """Delete as a command does."""
@@ -276,10 +274,8 @@ def kill_leftovers(state_dir: Path) -> list[int]:
         if found.lives and found.facts is not None:
             left.append(found.facts.keeper_pid)
             for pid in (found.facts.keeper_pid, found.facts.child_pid):
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
     return left
 
 

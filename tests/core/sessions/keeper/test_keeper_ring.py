@@ -120,7 +120,6 @@ def test_what_is_found_for_an_offset_has_every_byte_from_there_on(
     assert [piece for piece in found if piece[1] >= wanted] == ours
 
 
-@settings(max_examples=200)
 @given(entries, st.integers(0, 8000))
 def test_whatever_byte_the_keeper_dies_at_the_log_is_readable_up_to_its_last_whole_record(
     tmp_path_factory: pytest.TempPathFactory, log: list[tuple[int, bytes]], left: int
@@ -143,6 +142,7 @@ def test_whatever_byte_the_keeper_dies_at_the_log_is_readable_up_to_its_last_who
     assert kept or not certain
 
 
+@settings(max_examples=50)
 @given(entries)
 def test_a_file_reads_as_the_ring_that_wrote_it(
     tmp_path_factory: pytest.TempPathFactory, log: list[tuple[int, bytes]]
@@ -162,6 +162,7 @@ def ring_of(path: Path, ring: Ring) -> Ring:
     return ring
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=SIZE))
 def test_any_file_can_be_read_as_a_log(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -171,6 +172,7 @@ def test_any_file_can_be_read_as_a_log(
     assert read_ring(path) == ()
 
 
+@settings(max_examples=50)
 @given(entries, st.data())
 def test_a_damaged_log_gives_nothing_that_was_not_written(
     tmp_path_factory: pytest.TempPathFactory, log: list[tuple[int, bytes]], data: st.DataObject

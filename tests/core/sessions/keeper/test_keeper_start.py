@@ -199,7 +199,7 @@ def test_a_child_is_described_sensibly(options: dict[str, Any], problem: str) ->
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux")  # noqa: PTH110
-async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(yard: Yard, full_disk: Path) -> None:
+async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(full_disk: Path, yard: Yard) -> None:
     places = spawn.places_for(full_disk, "one.1")
     handle = await spawn_keeper(yard.spec("sh", "-c", "echo kept; read x", cwd="/"), places)
     yard.handles.append(handle)

@@ -124,8 +124,10 @@ SCREENS = {
     ),
     "hyperlinks keep their text": ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\!", ["link!"], (5, 0)),
     "unknown sequences leave no trace": (
-        "a\x1b[>4;2mb\x1b[>7uc\x1b[?ud\x1b[=1ue\x1b[<uf\x1b[>1;2;3cg\x1b[5 ~h\x1b[1\"qi\x1b[1 @j\x1b[?5nk"
-        "\x1b[#{l\x1b[?1;2rm\x1b[9;9;9yn\x1b%Go\x1bZp", ["abcdefghijklmnop"], (16, 0)
+        'a\x1b[>4;2mb\x1b[>7uc\x1b[?ud\x1b[=1ue\x1b[<uf\x1b[>1;2;3cg\x1b[5 ~h\x1b[1"qi\x1b[1 @j\x1b[?5nk', ["abcdefghijk"], (11, 0)
+    ),
+    "more unknown sequences leave no trace": (
+        "a\x1b[#{b\x1b[?1;2rc\x1b[9;9;9yd\x1b%Ge\x1bZf", ["abcdef"], (6, 0)
     ),
     "CAN and SUB end a sequence": ("a\x1b[3\x18b\x1b]0;t\x1ac", ["abc"], (3, 0)),
     "ESC ends a sequence": ("a\x1b[3\x1b[1Cb\x1b]0;t\x1b[1Cc", ["a b c"], (5, 0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ def test_titles_come_in_order(played: Callable[..., Emulator], agent: str) -> No
     ]
     wanted = iter(titles)
     assert all(title in wanted for title in TITLES[agent]), titles
-    assert all(a != b for a, b in zip(titles, titles[1:], strict=False))
+    assert all(a != b for a, b in pairwise(titles))
     assert emulator.dropped_signals == 0
 
 

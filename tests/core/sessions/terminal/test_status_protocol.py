@@ -68,7 +68,7 @@ READ = {
         Report(ProgramState.IDLE, msg="m" * 2048),
     ),
     "invisible characters go": (
-        f"state=idle:msg={b64('a\u202eb\u200bc')}",
+        "state=idle:msg=" + b64("a\u202eb\u200bc"),
         Report(ProgramState.IDLE, msg="abc"),
     ),
 }  # fmt: skip

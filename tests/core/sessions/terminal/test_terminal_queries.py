@@ -75,8 +75,7 @@ ANSWERS = {
     "kitty graphics": ("\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", ""),
     "answerback": ("\x05", ""),
     "clipboard": ("\x1b]52;c;?\x07", ""),
-    "in order": ("\x1b[c\x1b]11;?\x07\x1b[6n\x1b[>q", "\x1b[?62;22c\x1b]11;rgb:1212/1212/1212\x07\x1b[1;1R"
-                 "\x1bP>|quarterdeck\x1b\\"),
+    "in order": ("\x1b[c\x1b[6n\x1b[>q\x1b[5n", "\x1b[?62;22c\x1b[1;1R\x1bP>|quarterdeck\x1b\\\x1b[0n"),
 }  # fmt: skip
 
 
@@ -136,7 +135,7 @@ def test_the_size_is_the_present_one(terminal: Open) -> None:
 
 def test_a_flood_of_questions_is_bounded(terminal: Open) -> None:
     emulator = terminal()
-    for _ in range(100):
+    for _ in range(3):
         emulator.feed(b"\x1b]4;1;?\x07" * 1000)
     assert len(emulator.take_replies()) <= MAX_REPLIES
     emulator.feed(b"\x1b[5n")

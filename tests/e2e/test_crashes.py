@@ -1,0 +1,88 @@
+"""``kill -9`` of what holds the engine: the sessions go on and are found again."""
+
+from __future__ import annotations
+
+from tests.e2e.machine import PROMPT, Machine, eventually
+
+
+def test_a_killed_engine_finds_sessions_screens_and_questions_again(machine: Machine) -> None:
+    machine.serve()
+    for name in ("one", "two"):
+        machine.create(name, "shell")
+    machine.create("fix-login", "practice-approver", "--pace", "fast", prompt="Fix the test")
+    for name in ("one", "two"):
+        machine.type(name, f"echo in-{name}-$((6*7))")
+        machine.wait_screen(name, f"in-{name}-42")
+    (item,) = eventually(machine.items, what="the request")
+    pids = machine.pids()
+    screens = {name: machine.screen(name) for name in pids}
+    assert len(pids) == 3
+
+    machine.kill_engine()
+    assert machine.run("session", "list").code == 3
+    machine.serve()
+
+    eventually(lambda: machine.pids() == pids, what="the same processes")
+    assert {name: machine.screen(name) for name in pids} == screens
+    (again,) = eventually(machine.items, what="the request")
+    assert again["item_id"] == item["item_id"]
+    assert again["title"] == item["title"]
+    assert machine.run("attention", "answer", item["item_id"], "allow_once").code == 0
+    eventually(lambda: machine.screen("fix-login") != screens["fix-login"], what="the answer")
+    assert item["item_id"] not in {one["item_id"] for one in machine.items()}
+    machine.type("two", "echo after-$((6*7))")
+    machine.wait_screen("two", "after-42")
+
+
+def test_a_killed_dashboard_finds_its_sessions_again(machine: Machine) -> None:
+    deck = machine.open()
+    deck.wait_for("s a shell")
+    deck.press("s")
+    deck.wait_for(PROMPT.strip())
+    deck.press("enter")
+    deck.wait_for("all keys go to it")
+    deck.press("echo kept-$((40+2))", "enter")
+    deck.wait_for("kept-42")
+    pids = machine.pids()
+    deck.kill()
+    deck.wait_end()
+
+    again = machine.open()
+    text = again.wait_for("kept-42")
+    assert "Welcome aboard" not in text
+    assert machine.pids() == pids
+    again.press("enter")
+    again.wait_for("all keys go to it")
+    again.press("echo more-$((40+3))", "enter")
+    again.wait_for("more-43")
+
+
+def test_the_second_dashboard_takes_over_when_the_first_leaves(machine: Machine) -> None:
+    first = machine.deck()
+    machine.create("shared", "shell")
+    first.wait_for(PROMPT.strip())
+    second = machine.open()
+    second.wait_for(PROMPT.strip())
+    machine.type("shared", "echo both-$((40+2))")
+    first.wait_for("both-42")
+    second.wait_for("both-42")
+    pids = machine.pids()
+
+    first.press("q")
+    first.wait_for("enter leave them running")
+    first.press("enter")
+    assert first.wait_end() == 0
+    eventually(lambda: machine.run("health").code == 0, what="an engine")
+    assert machine.pids() == pids
+    second.wait_for("both-42")
+    second.press("enter")
+    second.wait_for("all keys go to it")
+    second.press("echo taken-$((40+4))", "enter")
+    second.wait_for("taken-44")
+    second.press("ctrl+]")
+    second.wait_for("c create")
+    second.press("c")
+    second.wait_for("enter create")
+    second.press("enter")
+    eventually(lambda: len(machine.pids()) == 2, what="another session")
+    assert machine.pids().items() >= pids.items()

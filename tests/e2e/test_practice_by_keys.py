@@ -1,0 +1,98 @@
+"""The practice crew, led by keys alone: every kind of item is dealt with from the dashboard."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from tests.e2e.machine import Machine
+from tests.e2e.terminal import Terminal
+
+NOTHING = "nothing needs you"
+SIGNS = {"!": "approval", "?": "question", "✗": "failure", "✓": "turn done"}
+ROW = re.compile(r"^│\s*([!?✗✓]) (\S+)\s+(.*?)\s*(?:\d+:\d\d)?\s*││", re.MULTILINE)
+HEADS = ("needs approval", "needs answer", "crashed", "done")
+AGE = re.compile(r"\d+:\d\d")
+
+
+def queue(text: str) -> dict[str, str]:
+    """The kinds of item in the queue by their sessions' names."""
+    below = text.partition("ATTENTION")[2]
+    return {name: SIGNS[sign] for sign, name, _ in ROW.findall(below)}
+
+
+def shown(text: str) -> str:
+    """The session at the right, by its panel's head."""
+    head = text.split("\n")[1].rpartition("╭─")[2].strip(" ─╮")
+    return head.partition(" · ")[0]
+
+
+def deal_with(deck: Terminal, kind: str) -> None:
+    """What a person presses for an item of ``kind`` that is in view."""
+    if kind == "approval":
+        deck.press("y")
+    elif kind == "question":
+        deck.press("space")
+        text = deck.wait_for(lambda text: "Question · " in text or NOTHING in text)
+        if "Question · " in text:
+            deck.wait_for(re.compile(r"^\W*1 \S", re.MULTILINE))
+            deck.press("1")
+            deck.wait_for(lambda text: "Question · " not in text)
+    elif kind == "failure":
+        deck.press("X")
+    # A finished turn counts as seen by being looked at.
+
+
+def still(text: str) -> str:
+    """The screen without what only tells time."""
+    return AGE.sub("", text)
+
+
+def test_n_leads_through_everything_until_nothing_needs_you(machine: Machine) -> None:
+    deck = machine.open("demo", "--pace", "fast")
+    deck.wait_for("spare")
+    deck.wait_for(lambda text: set(queue(text).values()) >= {"approval", "question", "failure"})
+    dealt: set[str] = set()
+    end = time.monotonic() + 40
+    while NOTHING not in (text := deck.text()):
+        assert time.monotonic() < end, f"still not through, dealt with {dealt}:\n{text}"
+        before = shown(text)
+        deck.press("n")
+        alone = len(queue(text)) <= 1
+        deck.wait_for(
+            lambda text, before=before, alone=alone: (
+                NOTHING in text or alone or shown(text) != before or len(queue(text)) == 1
+            )
+        )
+        text = deck.text()
+        kind = queue(text).get(shown(text))
+        if kind is None:
+            continue
+        dealt.add(kind)
+        deal_with(deck, kind)
+        waiting = queue(text)
+        deck.wait_for(
+            lambda now, waiting=waiting, text=text: (
+                queue(now) != waiting or still(now) != still(text)
+            )
+        )
+    assert dealt >= {"approval", "question", "failure", "turn done"}
+    deck.wait_for("nothing needs you")
+
+    deck.press("q")
+    deck.wait_for("Leave the dashboard?")
+    deck.wait_for("enter ")
+    deck.press("enter")
+    assert deck.wait_end() == 0
+    assert machine.living_keepers() == [], "the crew outlived its demo"
+
+
+def test_the_quit_dialog_of_a_demo_tells_what_becomes_of_the_crew(machine: Machine) -> None:
+    deck = machine.open("demo", "--pace", "fast")
+    deck.wait_for("spare")
+    deck.press("q")
+    text = deck.wait_for("enter ")
+    deck.press("enter")
+    assert deck.wait_end() == 0
+    if not machine.living_keepers():
+        assert "leave them running" not in text, "it promised what it does not do"

@@ -1,0 +1,213 @@
+"""Pictures of every screen and dialog, small, large and without colour."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from tests.tui.crew import Crew, agent
+from tests.tui.hand import Hand, dashboard
+from textual.pilot import Pilot
+
+from quarterdeck.core.client.ports import LinkClosed
+from quarterdeck.core.protocol import events as e
+from quarterdeck.core.protocol.attention import AttentionKind
+from quarterdeck.core.protocol.screen import Cursor, Run
+from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
+
+SIZES = ((80, 24), (200, 60))
+Compare = Callable[..., bool]
+Before = Callable[[Crew], None]
+
+
+@pytest.fixture(autouse=True)
+def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures must not depend on who takes them, or where."""
+    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL", "TMUX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def scene() -> Crew:
+    """A ship under way."""
+    crew = Crew()
+    crew.agents = (
+        agent("claude"),
+        agent("codex"),
+        agent("gemini", found=False),
+        agent("shell"),
+        agent("practice-approver", practice=True),
+        agent("practice-asker", practice=True),
+    )
+    login = crew.add("fix-login", "claude", Activity.NEEDS_APPROVAL, title="Fix the login")
+    tests = crew.add("add-tests", "codex", Activity.TURN_DONE, since=190)
+    docs = crew.add("docs", "gemini", Activity.WORKING, repo="/home/ann/site", since=3, progress=60)
+    for number in range(6):
+        crew.add(f"idle-{number}", "opencode", repo="/home/ann/site", since=4000)
+    crew.add(
+        "old", "aider", Activity.UNKNOWN, lifecycle=Lifecycle.EXITED, exit_code=1,
+        reason="No API key was found", resumable=True,
+    )  # fmt: skip
+    crew.item(login, text="npm i left-pad --save\n\nThis changes package.json.")
+    crew.item(
+        docs, AttentionKind.QUESTION, "Which colour do you want?", age=700, free_text=True,
+        choices=(Choice(key="a", label="Red, as the old one"), Choice(key="b", label="Blue")),
+    )  # fmt: skip
+    crew.item(tests, AttentionKind.TURN_DONE, "14 tests added, all pass", age=190)
+    for session in crew.sessions.values():
+        crew.draw(session, [f"$ hello from {session.name}", "$ "], cursor=Cursor(2, 1))
+    code = [
+        (Run(f"{n:3} ", 8), Run("const ", 5), Run(f"line{n}", 12, -1, 1), Run(" = "), Run("'x'", 2))
+        for n in range(1, 19)
+    ]
+    dialog = (Run(" npm i left-pad? ", 0, 3), Run("  1 Yes  2 Always  3 No"))
+    past = [f"earlier line {n}{' with login' if n % 30 == 0 else ''}" for n in range(120)]
+    crew.draw(login, [*code, (), dialog], past=past, cols=100, height=30)
+    for number in range(24):
+        crew.clock.advance(1.5)
+        payload: e.EventPayload = e.SystemInfo(code="step", message=f"number {number}")
+        if number % 4 == 1:
+            payload = e.AttentionRaised(item=next(iter(crew.items.values())))
+        if number % 4 == 3:
+            payload = e.HealthReport(health=crew.healthy(loop_lag_ms=number / 7))
+        crew.kept_events.append(crew.event(payload))
+    return crew
+
+
+def first_start() -> Crew:
+    crew = scene()
+    crew.sessions.clear()
+    crew.items.clear()
+    crew.preferences.clear()
+    return crew
+
+
+def empty() -> Crew:
+    crew = first_start()
+    crew.preferences["welcomed"] = True
+    return crew
+
+
+def out_of_reach() -> Crew:
+    crew = scene()
+    crew.unreachable = LinkClosed("No engine answers at /run/qd.sock.")
+    return crew
+
+
+async def stale(hand: Hand) -> None:
+    hand.crew.update_item(next(iter(hand.crew.items.values())), request_id="other")
+    await hand.settle()
+
+
+async def wrong_directory(hand: Hand) -> None:
+    hand.screen.directory.value = "/nowhere"  # type: ignore[attr-defined]
+    await hand.press("enter")
+    await hand.until(lambda: hand.shows("There is no directory"))
+
+
+async def refused(hand: Hand) -> None:
+    hand.crew.refuse("agent.stop", "stop_failed", "Process 4711 would not end; try again.")
+    await hand.press("S", "y")
+
+
+STORIES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
+    "deck": (),
+    "deck-attention": ("tab", "j"),
+    "deck-ended": ("j", "j"),
+    "deck-minimal": ("m",),
+    "deck-folded": ("o",),
+    "deck-typing": ("enter",),
+    "deck-history": ("shift+pageup", "shift+pageup"),
+    "deck-search": ("ctrl+f", *"login", "enter", "n"),
+    "deck-filter": ("slash", *"is", "colon", *"needs"),
+    "deck-filter-fault": ("slash", *"is", "colon", *"nees"),
+    "deck-error": (refused,),
+    "log": ("2",),
+    "log-held": ("2", "k", "k", "tab"),
+    "log-filter": ("2", "slash", *"type", "colon", *"atten", "enter"),
+    "peek-approval": ("space",),
+    "peek-question": ("n", "space"),
+    "peek-stale": ("space", stale),
+    "create": ("c",),
+    "create-fault": ("c", wrong_directory),
+    "prompt": ("i", *"Go", "space", *"on"),
+    "confirm": ("S",),
+    "quit": ("q",),
+    "quit-stop": ("q", "S"),
+    "help": ("question_mark",),
+    "help-search": ("question_mark", *"snooze"),
+    "palette": ("colon",),
+    "palette-search": ("colon", *"theme"),
+    "settings": ("comma", "down", "down"),
+    "settings-edit": ("comma", "down", "down", "down", "enter"),
+}
+OTHERS: dict[str, Callable[[], Crew]] = {
+    "welcome": first_start,
+    "deck-empty": empty,
+    "deck-no-link": out_of_reach,
+}
+COLOURLESS = ("deck", "deck-typing", "log", "peek-approval", "quit", "palette")
+
+
+def told(
+    crew: Crew, story: Sequence[str | Callable[[Hand], Awaitable[None]]]
+) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """What happens before the picture is taken."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        app: Any = pilot.app
+        hand = Hand(crew, app, pilot)
+        ready = crew.unreachable is None
+        await hand.until(lambda: app.bridge.ready if ready else app.bridge.link.state.attempt)
+        await hand.settle()
+        for step in story:
+            await (hand.press(step) if isinstance(step, str) else step(hand))
+        for field in app.screen.query("Input, TextArea"):
+            field.cursor_blink = False
+        await asyncio.sleep(0.1)  # sizes and suggestions of the last step have come
+        await hand.settle()
+
+    return run
+
+
+def picture(snap_compare: Compare, crew: Crew, name: str, size: tuple[int, int]) -> bool:
+    return snap_compare(
+        dashboard(crew), terminal_size=size, run_before=told(crew, STORIES.get(name, ()))
+    )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", STORIES)
+def test_picture(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
+    assert picture(snap_compare, scene(), name, size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", OTHERS)
+def test_picture_of_a_beginning(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
+    assert picture(snap_compare, OTHERS[name](), name, size)
+
+
+def test_picture_of_a_terminal_too_small(snap_compare: Compare) -> None:
+    assert picture(snap_compare, scene(), "small", (60, 20))
+
+
+@pytest.mark.parametrize("name", COLOURLESS)
+def test_picture_without_colour(
+    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert picture(snap_compare, scene(), name, (80, 24))
+
+
+@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "nord"])
+def test_picture_in_another_theme(snap_compare: Compare, theme: str) -> None:
+    crew = scene()
+    crew.preferences["theme"] = theme
+    assert picture(snap_compare, crew, "deck", (80, 24))
