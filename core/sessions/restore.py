@@ -21,7 +21,7 @@ from .run import PIECE, PIECES, Run
 from .services import Services
 from .session import Session
 from .terminal.factory import restore
-from .terminal.port import Emulator, SizeRefused, SnapshotUnreadable
+from .terminal.port import Emulator, SnapshotUnreadable
 from .typist import in_time
 
 AT_ONCE = 16
@@ -140,12 +140,15 @@ class Restorer:
             self._inquire(session, run, reason), "session-inquiry"
         )
 
-    async def settled(self, session: Session) -> None:
-        """Return when it is known what became of a session whose link is gone."""
+    async def settled(self, session: Session, run: Run | None = None) -> None:
+        """Return when it is known what became of a session whose link, or ``run``, is of no use."""
+        if run is not None and session.run is run:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(run.over.wait(), self._services.options.start_timeout)
+        if session.living and not session.superseded and session.run is run:
+            if session.id not in self._inquiries:
+                session.on_cut_off("there is no link to its keeper")
         inquiry = self._inquiries.get(session.id)
-        if inquiry is None and session.living and session.run is None and not session.superseded:
-            self.cut_loose(session, None, "there is no link to its keeper")
-            inquiry = self._inquiries[session.id]
         if inquiry is not None:
             await asyncio.wait([inquiry])
 
@@ -212,8 +215,7 @@ class Restorer:
         size = PIECES.get(emulator.backend, PIECE)
         for item in end.items:
             if isinstance(item, Resized) and item.offset >= session.offset:
-                with contextlib.suppress(SizeRefused):
-                    session.screen.resize(item.cols, item.rows)
+                session.screen.resize(item.cols, item.rows)
             elif isinstance(item, Output):
                 data = item.data[max(session.offset - item.offset, 0) :]
                 for at in range(0, len(data), size):

@@ -62,7 +62,7 @@ class Run:
 
     ``offset`` is the one up to which output was taken in. ``live_from`` is the offset up to which
     it is history, which is parsed with device replies and notifications muted. ``size`` is the one
-    that the terminal is to have.
+    that the terminal is to have. ``over`` is set when nothing more comes out.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Run:
         self._listener = listener
         self._live_from = live_from
         self._taken = asyncio.Event()
-        self._over = False
+        self.over = asyncio.Event()
         self._failures = 0
         self._turn_ends = 0.0
         self._tasks = [
@@ -109,7 +109,7 @@ class Run:
             _log.error("reading a session failed", error)
             self._listener.on_cut_off(f"reading it failed: {error!r}")
         finally:
-            self._over = True
+            self.over.set()
             self._taken.set()
 
     async def _take(self, item: Item) -> bool:
@@ -193,7 +193,7 @@ class Run:
         """
         async with asyncio.timeout(seconds):
             end = await self.link.end_offset()
-            while self.offset < end and not self._over:
+            while self.offset < end and not self.over.is_set():
                 self._taken.clear()
                 await self._taken.wait()
 

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..protocol.screen import Row, ScreenFrame
-from .terminal.port import Emulator
+from .terminal.port import MAX_COLS, MAX_ROWS, MIN_COLS, MIN_ROWS, Emulator
 
 F = TypeVar("F")
+
+
+def possible(cols: int, lines: int) -> tuple[int, int]:
+    """The size nearest to this one that an emulator can have."""
+    return min(max(cols, MIN_COLS), MAX_COLS), min(max(lines, MIN_ROWS), MAX_ROWS)
 
 
 class SessionScreen:
@@ -38,8 +43,8 @@ class SessionScreen:
         self._changed()
 
     def resize(self, cols: int, lines: int) -> None:
-        """Give the emulator another size."""
-        self.emulator.resize(cols, lines)
+        """Give the emulator another size, or the nearest that one can have."""
+        self.emulator.resize(*possible(cols, lines))
         self._changed()
 
     def refresh(self) -> None:

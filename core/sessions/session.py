@@ -23,7 +23,7 @@ from .lifecycle import LIVING, KeeperGone, LifecycleEvent, ProcessEnded, decide
 from .reader import Reader
 from .records import AddStatus, SaveSession, SessionChange, SessionRecord, StatusEntry
 from .run import Run
-from .screen import SessionScreen
+from .screen import SessionScreen, possible
 from .services import Services
 from .waiting import Waiting
 
@@ -238,7 +238,7 @@ class Session:
         size = (self.record.cols, self.record.lines)
         if self.run is not None:
             size = (self.run.link.facts.cols, self.run.link.facts.rows)
-        self.screen.replace(self.services.new_emulator(*size))
+        self.screen.replace(self.services.new_emulator(*possible(*size)))
         self.reader.lost()
 
     def on_sized(self, cols: int, lines: int) -> None:

@@ -245,8 +245,8 @@ class Starter:
                 pid=session.record.pid,
             ) from error
         except KeeperGone:
-            pass
-        await self._restorer.settled(session)
+            pass  # found out below
+        await self._restorer.settled(session, run)
 
     @staticmethod
     def _check(session: Session, report: StopReport) -> None:

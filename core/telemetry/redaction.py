@@ -34,14 +34,14 @@ _KNOWN_FORMS = (
     r"\bhf_[A-Za-z0-9]{20,}",  # Hugging Face
     r"\bnpm_[A-Za-z0-9]{20,}",
     r"\bpypi-[A-Za-z0-9_-]{20,}",
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON web tokens
+    r"\beyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]*",  # JSON web tokens
 )
 _WHOLE = re.compile("|".join(_KNOWN_FORMS))
 _TAILS = (
     re.compile(r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(://[^/\s:@]*:)[^@\s/]+(?=@)"),  # a password in an address
     re.compile(
-        r"(?i)((?:[\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key))"
+        r"(?i)((?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key)"
         r"[\"']?\s*[=:]\s*[\"']?)(?!\[redacted\])[^\s\"'&,;}]+"
     ),
 )

@@ -20,6 +20,7 @@ import pytest
 
 from quarterdeck.cli.commands import demonstrating
 from quarterdeck.cli.demo import living
+from quarterdeck.cli.faults import CliFault
 from quarterdeck.cli.link import Link
 from quarterdeck.cli.main import run
 from quarterdeck.cli.place import entered_socket
@@ -298,12 +299,20 @@ def test_a_demo_in_which_something_does_not_come_fails(
     assert "spare: item limit" in error["message"]
 
 
+def is_healthy(state_dir: Path) -> bool:
+    try:
+        with contextlib.closing(Link.open(entered_socket(state_dir) or "")) as link:
+            return bool(link.call("system.health")["health"]["status"] == "healthy")
+    except CliFault:
+        return False
+
+
 def test_the_engine_in_this_process(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def stop_it() -> None:
-        until(lambda: entered_socket(state_dir) is not None)
-        with contextlib.closing(Link.open(entered_socket(state_dir) or "")) as link:
-            link.call("system.health")
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            until(lambda: is_healthy(state_dir))
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     stopper = threading.Thread(target=stop_it)
     stopper.start()

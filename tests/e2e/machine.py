@@ -80,20 +80,20 @@ class Machine:
 
     # ---- starting --------------------------------------------------------------------------
 
-    def open(self, *words: str, size: tuple[int, int] = (80, 24), **extra: str) -> Terminal:
+    def open(self, *words: str, size: tuple[int, int] = (80, 24)) -> Terminal:
         """A command line in a terminal."""
         terminal = Terminal(
             [PROGRAM, *words, "--state-dir", str(self.state_dir)],
-            environment=self.environment | extra,
+            environment=self.environment,
             cwd=str(self.work),
             size=size,
         )
         self.terminals.append(terminal)
         return terminal
 
-    def deck(self, *words: str, size: tuple[int, int] = (80, 24), **extra: str) -> Terminal:
+    def deck(self, *words: str, size: tuple[int, int] = (80, 24)) -> Terminal:
         """The dashboard, joined with its engine and past its welcome."""
-        terminal = self.open(*words, size=size, **extra)
+        terminal = self.open(*words, size=size)
         text = terminal.wait_for(
             lambda text: "Welcome aboard" in text or re.search(r"quarterdeck +\d", text)
         )

@@ -22,7 +22,8 @@ def test_words_and_signs_are_there(machine: Machine, extra: dict[str, str]) -> N
     machine.create("asks", "practice-approver", "--pace", "fast", prompt="Go")
     machine.create("sh", "shell")
     eventually(machine.items, what="the request")
-    deck = machine.open(**extra)
+    machine.extra.update(extra)
+    deck = machine.open()
     text = deck.wait_for(lambda text: "approve" in text and "Run this command?" in text)
     assert "! asks" in text
     assert "need" in text.split("\n")[0]

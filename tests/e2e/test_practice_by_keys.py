@@ -43,39 +43,36 @@ def deal_with(deck: Terminal, kind: str) -> None:
     # A finished turn counts as seen by being looked at.
 
 
-def still(text: str) -> str:
-    """The screen without what only tells time."""
-    return AGE.sub("", text)
+def state(text: str) -> tuple[str, dict[str, str], str]:
+    """What of a screen tells that something came of a key: not the ages."""
+    return shown(text), queue(text), AGE.sub("", text)
+
+
+def step(deck: Terminal) -> str | None:
+    """Go to the next item and deal with it; its kind, or None if it went by itself."""
+    before = deck.text()
+    deck.press("n")
+    deck.wait_for(
+        lambda text: shown(text) != shown(before) or len(queue(text)) <= 1 or NOTHING in text
+    )
+    text = deck.text()
+    kind = queue(text).get(shown(text))
+    if kind is None:
+        return None
+    deal_with(deck, kind)
+    deck.wait_for(lambda now: state(now) != state(text))
+    return kind
 
 
 def test_n_leads_through_everything_until_nothing_needs_you(machine: Machine) -> None:
     deck = machine.open("demo", "--pace", "fast")
     deck.wait_for("spare")
     deck.wait_for(lambda text: set(queue(text).values()) >= {"approval", "question", "failure"})
-    dealt: set[str] = set()
+    dealt: set[str | None] = set()
     end = time.monotonic() + 40
     while NOTHING not in (text := deck.text()):
         assert time.monotonic() < end, f"still not through, dealt with {dealt}:\n{text}"
-        before = shown(text)
-        deck.press("n")
-        alone = len(queue(text)) <= 1
-        deck.wait_for(
-            lambda text, before=before, alone=alone: (
-                NOTHING in text or alone or shown(text) != before or len(queue(text)) == 1
-            )
-        )
-        text = deck.text()
-        kind = queue(text).get(shown(text))
-        if kind is None:
-            continue
-        dealt.add(kind)
-        deal_with(deck, kind)
-        waiting = queue(text)
-        deck.wait_for(
-            lambda now, waiting=waiting, text=text: (
-                queue(now) != waiting or still(now) != still(text)
-            )
-        )
+        dealt.add(step(deck))
     assert dealt >= {"approval", "question", "failure", "turn done"}
     deck.wait_for("nothing needs you")
 

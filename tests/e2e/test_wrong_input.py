@@ -6,7 +6,7 @@ import os
 import sqlite3
 
 import pytest
-from tests.e2e.machine import Machine, eventually
+from tests.e2e.machine import Machine
 
 
 def test_the_form_says_at_its_field_what_is_wrong(machine: Machine) -> None:

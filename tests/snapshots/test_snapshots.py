@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -170,7 +169,6 @@ def told(
             await (hand.press(step) if isinstance(step, str) else step(hand))
         for field in app.screen.query("Input, TextArea"):
             field.cursor_blink = False
-        await asyncio.sleep(0.1)  # sizes and suggestions of the last step have come
         await hand.settle()
 
     return run

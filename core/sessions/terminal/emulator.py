@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...base.clock import SYSTEM_CLOCK, Clock
+from ...protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, MIN_LINES
 from ...protocol.screen import Cursor, Modes, Row
 from .grid import GridFactory
 from .interpreter import Interpreter
-from .port import MAX_COLS, MAX_ROWS, MIN_COLS, MIN_ROWS, Match, SizeRefused
+from .port import Match, SizeRefused
 from .queries import CellSize, Colours
 from .repaint import paint_modes, unpaint_modes
 from .screens import Screens
@@ -226,10 +227,10 @@ def check_size(cols: int, rows: int) -> None:
 
     :raises SizeRefused: if the size is out of bounds.
     """
-    if not (MIN_COLS <= cols <= MAX_COLS and MIN_ROWS <= rows <= MAX_ROWS):
+    if not (MIN_COLS <= cols <= MAX_COLS and MIN_LINES <= rows <= MAX_LINES):
         raise SizeRefused(
             f"A terminal can't have {cols} columns and {rows} lines; it has {MIN_COLS} to "
-            f"{MAX_COLS} columns and {MIN_ROWS} to {MAX_ROWS} lines.",
+            f"{MAX_COLS} columns and {MIN_LINES} to {MAX_LINES} lines.",
             cols=cols,
             rows=rows,
         )

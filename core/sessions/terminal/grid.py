@@ -145,7 +145,7 @@ def redraw(state: GridState, grid: Grid, modes: ModeTable) -> bytes:
             set_tabs(state.tabs) if state.tabs is not None else b"",
             b"\x1b[%d;%dr" % (top + 1, bottom + 1) if state.margins != full else b"",
             b"\x1b[?6h" if modes.private[ORIGIN] else b"",
-            _place(state, grid, top if modes.private[ORIGIN] else 0),
+            _place(state, grid, origin=modes.private[ORIGIN]),
             f"\x1b[{state.pen}m".encode(),
             b"\x1b[4h" if modes.ansi[INSERT] else b"",
             modes.drawing(),
@@ -170,13 +170,24 @@ def move(x: int, y: int) -> bytes:
     return b"\x1b[%d;%dH" % (y + 1, x + 1)
 
 
-def _place(state: GridState, grid: Grid, top: int) -> bytes:
-    y = max(0, state.y - top)
-    if not state.pending:
-        return move(state.x, y)
-    text, style = _last_cell(state.rows[state.y], grid)
-    width = 2 if is_flag(text) else max(1, grid.width(text[0]))
-    return move(grid.cols - width, y) + f"{sgr(*style)}{text}".encode()
+def _place(state: GridState, grid: Grid, *, origin: bool) -> bytes:
+    """The bytes that put the cursor in its place, a pending wrap pending again."""
+    text, style, width = " ", PLAIN, 0
+    if state.pending:
+        text, style = _last_cell(state.rows[state.y], grid)
+        width = 2 if is_flag(text) else max(1, grid.width(text[0]))
+    x = grid.cols - width if state.pending else state.x
+    printed = f"{sgr(*style)}{text}".encode() if state.pending else b""
+    return (_move_in_region(x, state) if origin else move(x, state.y)) + printed
+
+
+def _move_in_region(x: int, state: GridState) -> bytes:
+    """The same in origin mode, where only moving up or down leads out of the scroll region."""
+    top, bottom = state.margins
+    inside = min(max(state.y, top), bottom)
+    beyond = state.y - inside
+    further = b"\x1b[%d%s" % (abs(beyond), b"A" if beyond < 0 else b"B") if beyond else b""
+    return move(x, inside - top) + further
 
 
 def _last_cell(row: Row, grid: Grid) -> tuple[str, tuple[int, int, int]]:

@@ -10,9 +10,6 @@ from ...protocol.screen import Cursor, Modes, Row
 from .signals import Signal
 from .status_protocol import StatusRecords
 
-MIN_COLS, MIN_ROWS = 2, 1
-MAX_COLS, MAX_ROWS = 1000, 500
-
 
 class BackendMissing(ResourceFault):
     """The emulator asked for by name is not installed, or does not run on this Python."""

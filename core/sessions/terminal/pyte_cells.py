@@ -15,7 +15,7 @@ from wcwidth import wcwidth
 
 from ...protocol.screen import Row, Run
 from .clusters import SUSPECT, fold
-from .styles import PLAIN, Style, merge
+from .styles import PLAIN, WHITE, Style, merge, white_runs
 
 
 def style_key(style: Style) -> str:
@@ -96,14 +96,19 @@ def kind_of(char: str) -> Kind:
 def row_of(cells: Sequence[Char]) -> Row:
     """``cells`` as runs."""
     texts = _texts(cells)
-    runs = []
+    runs: list[Run] = []
     start, key = 0, cells[0].fg
     for at, cell in enumerate(cells):
         if cell.fg is not key and cell.fg != key:
-            runs.append(Run("".join(texts[start:at]), *style_of(key)))
+            runs += _runs("".join(texts[start:at]), style_of(key))
             start, key = at, cell.fg
-    runs.append(Run("".join(texts[start:]), *style_of(key)))
+    runs += _runs("".join(texts[start:]), style_of(key))
     return merge(runs)
+
+
+def _runs(text: str, style: Style) -> list[Run]:
+    fg, bg, attrs = style
+    return white_runs(text, bg) if fg == WHITE and not attrs else [Run(text, fg, bg, attrs)]
 
 
 def text_of(cells: Sequence[Char]) -> str:

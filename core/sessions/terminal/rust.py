@@ -196,7 +196,8 @@ class RustGrid:
         scratch.process(set_tabs(self.tab_stops()) + tail[anchor:])
         line = scratch.cursor()[1]
         scratch.process(b"x")
-        return scratch.cursor() == (1, line + 1)
+        x, y = scratch.cursor()
+        return x == 1 and (y == line + 1 or self.cols > 2)
 
     def row(self, y: int) -> Row:
         """Line ``y`` of the screen."""

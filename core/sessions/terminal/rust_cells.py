@@ -18,7 +18,7 @@ from par_term_emu_core_rust import Terminal, char_width
 
 from ...protocol.screen import DEFAULT_COLOUR, RGB, Attr, Row, Run
 from .clusters import SUSPECT, fold
-from .styles import apply_sgr, merge, plain_parameters, sgr
+from .styles import BLACK, WHITE, apply_sgr, merge, plain_parameters, sgr, white_runs
 
 _Rgb = tuple[int, int, int]
 _Cell = tuple[str, _Rgb, _Rgb, Any]
@@ -36,7 +36,7 @@ def _reserved() -> dict[_Rgb, int]:
     greys = ((grey, grey, grey) for grey in range(8, 248, 10))
     table |= {rgb: 232 + n for n, rgb in enumerate(greys)}
     table |= {_FOREGROUND: DEFAULT_COLOUR, _BACKGROUND: DEFAULT_COLOUR}
-    return table | {_WHITE: 7, _BLACK: 0}
+    return table | {_WHITE: WHITE, _BLACK: BLACK}
 
 
 def _nudge(rgb: _Rgb) -> _Rgb:
@@ -149,13 +149,12 @@ def line_row(cells: Sequence[_Cell]) -> Row:
 
 
 def _runs(text: str, fg: _Rgb, bg: _Rgb, attributes: tuple[bool, ...]) -> list[Run]:
-    if fg != _WHITE or bg != _BLACK or attributes != _NO_ATTRIBUTES:
+    if fg != _WHITE or attributes != _NO_ATTRIBUTES:
         return [_run(text, fg, bg, attributes)]
-    # White on black is also how untouched cells read: blanks around the text are taken for these.
-    inner = text.strip(" ")
-    before = len(text) - len(text.lstrip(" "))
-    after = len(text) - before - len(inner)
-    return [Run(" " * before), _run(inner, fg, bg, attributes), Run(" " * after)]
+    before, inner, after = white_runs(text, _colour(bg))
+    if bg == _BLACK:  # as which untouched cells read, too: blanks are taken for these
+        before, after = Run(before.text), Run(after.text)
+    return [before, inner, after]
 
 
 def _run(text: str, fg: _Rgb, bg: _Rgb, attributes: tuple[bool, ...]) -> Run:
@@ -177,7 +176,7 @@ def pen_parameters(reply: bytes) -> str:
         return "0"
     # It leaves out what it would give back as the defaults, and never the defaults themselves.
     told = parts[1].decode().removeprefix("0").removeprefix(";")
-    fg, bg, attrs = apply_sgr((7, 0, 0), told) if told else (7, 0, 0)
+    fg, bg, attrs = apply_sgr((WHITE, BLACK, 0), told) if told else (WHITE, BLACK, 0)
     return sgr(_told(fg), _told(bg), attrs)[2:-1]
 
 

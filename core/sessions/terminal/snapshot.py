@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, MIN_LINES
 from .history import history_stream
-from .port import MAX_COLS, MAX_ROWS, MIN_COLS, MIN_ROWS, SnapshotUnreadable
+from .port import SnapshotUnreadable
 from .screens import cut_row
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     cols: int = Field(ge=MIN_COLS, le=MAX_COLS)
-    rows: int = Field(ge=MIN_ROWS, le=MAX_ROWS)
+    rows: int = Field(ge=MIN_LINES, le=MAX_LINES)
     scrollback: int = Field(ge=0)
     offset: int = Field(ge=0)
     title: str

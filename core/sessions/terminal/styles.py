@@ -162,16 +162,10 @@ def _direct(channels: list[str]) -> int:
     return RGB | red << 16 | green << 8 | blue
 
 
-_ON_BLANKS = int(Attr.UNDERLINE | Attr.REVERSE | Attr.STRIKE)
-
-
 def merge(runs: list[Run]) -> Row:
-    """``runs`` as a row: neighbours of one style joined, trailing default blanks left out.
-
-    A run of blanks keeps of its style what shows on blanks.
-    """
+    """``runs`` as a row: neighbours of one style joined, trailing default blanks left out."""
     merged: list[Run] = []
-    for run in map(_shown, runs):
+    for run in runs:
         if merged and merged[-1][1:] == run[1:]:
             merged[-1] = merged[-1]._replace(text=merged[-1].text + run.text)
         elif run.text:
@@ -185,7 +179,15 @@ def merge(runs: list[Run]) -> Row:
     return tuple(merged)
 
 
-def _shown(run: Run) -> Run:
-    if run[1:] == PLAIN or run.attrs & _ON_BLANKS or run.text.strip(" "):
-        return run
-    return Run(run.text, bg=run.bg)
+WHITE, BLACK = 7, 0
+
+
+def white_runs(text: str, bg: int) -> list[Run]:
+    """``text`` in palette white, without attributes; blanks around it in the default colour.
+
+    The Rust parser does not tell white from the default on blanks, so that none is told at all.
+    """
+    inner = text.strip(" ")
+    before = len(text) - len(text.lstrip(" ")) if inner else len(text)
+    after = len(text) - before - len(inner)
+    return [Run(" " * before, bg=bg), Run(inner, WHITE, bg), Run(" " * after, bg=bg)]

@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, ManualClock, require_aware
@@ -83,6 +83,7 @@ def test_what_is_no_ulid_is_told_apart(text: str) -> None:
     assert not is_id(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_asked_about(text: str) -> None:
     assert is_id(text) in {True, False}
@@ -153,6 +154,7 @@ def test_no_delay_stays_none_however_often_it_grows() -> None:
     assert RetryPolicy(initial_delay=0).delay(5000) == 0
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 100_000),
     st.floats(0, 1e6),

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.places import (
@@ -59,6 +59,7 @@ def plainly(pattern: list[str], topic: list[str]) -> bool:
 LEVEL = st.sampled_from(["a", "b", "c"])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(LEVEL, st.sampled_from(["*", "#"])), min_size=1, max_size=6),
     st.lists(LEVEL, min_size=1, max_size=6),

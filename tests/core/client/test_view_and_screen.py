@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.ids import new_id
@@ -259,6 +259,7 @@ def test_a_frame_of_another_size_brings_its_lines_along() -> None:
 ROWS = st.dictionaries(st.integers(0, 5), st.text("xyz", max_size=3), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ROWS, st.integers(1, 6)), max_size=8))
 def test_a_screen_has_its_frames_lines_and_text_whatever_comes(
     steps: list[tuple[dict[int, str], int]],

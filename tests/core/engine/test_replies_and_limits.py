@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import ManualClock
@@ -347,6 +347,7 @@ async def test_what_can_not_be_repeated_is_not(yard: Yard) -> None:
     assert yard.tried == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["crash", "run", "wish", "wait"]), max_size=40))
 def test_a_breaker_is_held_only_while_it_remembers_something(steps: list[str]) -> None:
     async def run() -> None:

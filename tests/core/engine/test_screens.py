@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import ManualClock
@@ -187,6 +187,7 @@ def test_its_figures(watching: Watching) -> None:
     assert (figures.watched, figures.frames, figures.outputs, figures.repaints) == (2, 1, 1, 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=40), st.booleans()), max_size=40))
 def test_bytes_are_passed_on_whole_or_replaced_by_a_repaint(
     steps: list[tuple[bytes, bool]],
@@ -207,6 +208,7 @@ def test_bytes_are_passed_on_whole_or_replaced_by_a_repaint(
             assert got == came
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["write", "tick", "take"]), max_size=80))
 def test_no_more_frames_than_rounds_in_the_time_and_the_last_state_arrives(
     steps: list[str],

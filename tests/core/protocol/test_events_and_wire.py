@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.errors import Category, ErrorInfo
@@ -307,12 +307,14 @@ def code_of(decode: Callable[[bytes], Any], line: bytes) -> str:
     return ""
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_malformed(line: bytes) -> None:
     for decode in (decode_client, decode_server):
         assert code_of(decode, line) in {"", "malformed"}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=50))
 def test_any_text_can_be_sent_in_a_result(text: str) -> None:
     """Half surrogate pairs included, as file names that are no UTF-8 have them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import ManualClock
@@ -66,6 +66,7 @@ RATES = st.floats(0.1, 100)
 BURSTS = st.integers(3, 30)
 
 
+@settings(deadline=None)
 @given(RATES, BURSTS, STEPS)
 def test_over_any_stretch_it_grants_the_burst_and_the_rate_at_most(
     rate: float, burst: int, steps: list[tuple[float, int]]
@@ -84,6 +85,7 @@ def test_over_any_stretch_it_grants_the_burst_and_the_rate_at_most(
             assert total <= burst + rate * stretch + 1e-6
 
 
+@settings(deadline=None)
 @given(RATES, BURSTS, STEPS)
 def test_the_time_it_names_is_the_time_it_takes(
     rate: float, burst: int, steps: list[tuple[float, int]]
@@ -98,6 +100,7 @@ def test_the_time_it_names_is_the_time_it_takes(
             assert bucket.take(tokens) == 0.0
 
 
+@settings(deadline=None)
 @given(RATES, BURSTS, STEPS)
 def test_a_refusal_costs_nothing(rate: float, burst: int, steps: list[tuple[float, int]]) -> None:
     """Whoever keeps asking gets exactly what a patient one gets."""
@@ -160,6 +163,7 @@ def test_a_cache_of_none_is_refused() -> None:
         BucketCache(1, 1, limit=0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 2)), max_size=200), st.integers(1, 8))
 def test_it_never_holds_more_than_its_limit_and_counts_all(
     steps: list[tuple[int, float]], limit: int
@@ -175,6 +179,7 @@ def test_it_never_holds_more_than_its_limit_and_counts_all(
     assert (figures.size, figures.limit) == (len(cache), limit)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2)), max_size=60))
 def test_evicting_the_idle_changes_nothing_for_anyone(steps: list[tuple[int, float]]) -> None:
     clock = ManualClock()

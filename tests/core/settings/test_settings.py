@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.settings import (
@@ -393,6 +393,7 @@ def loading_faults(path: Path) -> list[Fault]:
 SECTIONS = sorted(set(Settings.model_fields) - {"agents"})
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*SECTIONS, "agents", "profiles", "other"]),

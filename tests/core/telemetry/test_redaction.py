@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import string
+import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.telemetry.redaction import HIDDEN, Redactor, is_secret_name
@@ -49,6 +50,7 @@ def body_of(secret: str) -> str:
     return secret.splitlines()[1] if "PRIVATE" in secret else secret[-8:]
 
 
+@settings(deadline=None)
 @given(KEYS, AROUND, AROUND)
 def test_no_key_of_a_known_form_survives_in_a_text(key: str, before: str, after: str) -> None:
     text = Redactor().text(f"{before} {key} {after}")
@@ -56,6 +58,7 @@ def test_no_key_of_a_known_form_survives_in_a_text(key: str, before: str, after:
     assert HIDDEN in text
 
 
+@settings(deadline=None)
 @given(KEYS)
 def test_no_key_survives_in_an_error_as_people_write_them(key: str) -> None:
     redactor = Redactor()
@@ -97,6 +100,7 @@ def test_ordinary_words_stay(text: str) -> None:
     assert Redactor().text(text) == text
 
 
+@settings(deadline=None)
 @given(KEYS, AROUND)
 def test_redacting_twice_changes_nothing_more(key: str, around: str) -> None:
     redactor = Redactor()
@@ -104,10 +108,23 @@ def test_redacting_twice_changes_nothing_more(key: str, around: str) -> None:
     assert redactor.text(once) == once
 
 
+@settings(deadline=None)
 @given(st.text(min_size=6, max_size=30).filter(lambda s: s.strip()), AROUND)
 def test_a_learnt_value_is_hidden_wherever_it_stands(secret: str, around: str) -> None:
     text = Redactor([secret]).text(f"{around}{secret}{around}{secret}")
     assert secret not in text or secret in HIDDEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 500_000, "eyJ-" * 30_000, "token" + " " * 100_000, "://a:b" * 50_000, "basic " * 50_000,
+     "-----BEGIN A" * 20_000, "_token" * 50_000, "sk-" * 50_000],
+    ids=lambda text: text[:8],
+)  # fmt: skip
+def test_a_long_text_costs_time_in_proportion(text: str) -> None:
+    began = time.process_time()
+    Redactor(["correct horse"]).text(text)
+    assert time.process_time() - began < 5
 
 
 def test_very_short_values_are_not_looked_for() -> None:
@@ -158,6 +175,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, st.sampled_from(SECRET_NAMES), st.text("0123456789abcdef", min_size=12, max_size=12))
 def test_what_stands_under_a_telling_name_is_hidden_at_any_depth(
     around: Any, name: str, secret: str
@@ -168,6 +186,7 @@ def test_what_stands_under_a_telling_name_is_hidden_at_any_depth(
     assert shown[name] == HIDDEN
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(string.ascii_uppercase, min_size=1), st.text(min_size=1)))
 def test_values_of_an_environment_are_hidden_and_its_names_stay(env: dict[str, str]) -> None:
     shown = Redactor().value({"env": env})["env"]
@@ -175,6 +194,7 @@ def test_values_of_an_environment_are_hidden_and_its_names_stay(env: dict[str, s
     assert len(shown) == len(env)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_result_is_plain_data(value: Any) -> None:
     json.dumps(Redactor().value({"x": value}))

@@ -114,7 +114,9 @@ def test_history_survives_many_resizes(terminal: Open) -> None:
     assert emulator.search("11.7")[0].line == 59
 
 
-@pytest.mark.parametrize(("cols", "rows"), [(1, 5), (0, 0), (20, 0), (1001, 5), (20, 501), (-3, 5)])
+@pytest.mark.parametrize(
+    ("cols", "rows"), [(1, 5), (0, 0), (20, 0), (1001, 5), (20, 1001), (-3, 5)]
+)
 def test_impossible_sizes(terminal: Open, backend: str, cols: int, rows: int) -> None:
     for attempt in (
         lambda: terminal().resize(cols, rows),
@@ -125,7 +127,7 @@ def test_impossible_sizes(terminal: Open, backend: str, cols: int, rows: int) ->
         assert refused.value.code == "terminal_size"
 
 
-@pytest.mark.parametrize(("cols", "rows"), [(2, 1), (1000, 2), (3, 500)])
+@pytest.mark.parametrize(("cols", "rows"), [(2, 1), (1000, 2), (3, 1000)])
 def test_sizes_at_the_bounds(terminal: Open, cols: int, rows: int) -> None:
     emulator = terminal("ab漢\r\n\x1b[5;5Hx", cols=cols, rows=rows)
     assert len(emulator.lines()) == rows
@@ -342,11 +344,23 @@ def test_rows_as_ansi() -> None:
     assert sgr(0x1010203, -1, 255) == "\x1b[0;1;2;3;4;5;7;8;9;38;2;1;2;3m"
 
 
-def test_blanks_keep_what_shows_on_blanks() -> None:
-    assert merge([Run("a"), Run("  ", 3, attrs=Attr.BOLD)]) == (Run("a"),)
-    assert merge([Run("  ", 3, 4)]) == (Run("  ", bg=4),)
+def test_runs_are_merged() -> None:
+    assert merge([Run("a"), Run("  ")]) == (Run("a"),)
+    assert merge([Run("  ", bg=4)]) == (Run("  ", bg=4),)
     assert merge([Run(" ", attrs=Attr.UNDERLINE)]) == (Run(" ", attrs=Attr.UNDERLINE),)
-    assert merge([Run(""), Run("a"), Run("b")]) == (Run("ab"),)
+    assert merge([Run(""), Run("a"), Run("b"), Run("", 3)]) == (Run("ab"),)
+
+
+def test_blanks_around_palette_white_are_plain(terminal: Open) -> None:
+    row = terminal("\x1b[37m  a b  \x1b[44m  c  ").row(0)
+    assert row == (
+        Run("  "),
+        Run("a b", 7),
+        Run("  "),
+        Run("  ", bg=4),
+        Run("c", 7, 4),
+        Run("  ", bg=4),
+    )
 
 
 def test_odd_sgr_parameters() -> None:
