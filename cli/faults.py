@@ -25,6 +25,7 @@ CODES = {
     "timed_out": "The state waited for did not come in time.",
     "unreadable": "A file can't be read.",
     "unwritable": "A file can't be written.",
+    "os_error": "The operating system refused something.",
     "exists": "A file is there already and is not overwritten.",
     "unknown_store": "No store is installed for the URL's scheme.",
     "unknown_isolation": "The settings name an isolation that is not there.",
@@ -40,6 +41,7 @@ _CATEGORY = {
     "engine_silent": Category.RESOURCE,
     "link_closed": Category.RESOURCE,
     "link_broken": Category.SYSTEM,
+    "os_error": Category.SYSTEM,
     "unwritable": Category.RESOURCE,
     "unreadable": Category.RESOURCE,
 }

@@ -31,11 +31,14 @@ async def _serve(invocation: Invocation) -> int:
                 raise
             return 128 + came[0]
     undo = engine.handle_signals()
-    with _hang_up_stops(lambda: engine.request_stop("its terminal is gone")):
-        _announce(invocation, assembly)
-        await engine.wait_stopped()
-    undo()
-    assembly.close_log()
+    try:
+        with _hang_up_stops(lambda: engine.request_stop("its terminal is gone")):
+            _announce(invocation, assembly)
+            await engine.wait_stopped()
+    finally:
+        await engine.shutdown("its program ends")
+        undo()
+        assembly.close_log()
     return DONE if engine.failure is None else FAILED
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .catalogue import CATALOGUE
 from .exits import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
+from .failing import fault
 from .grammar import JSON, PLACE
 from .invocation import Invocation
 from .parsing import Call, parse
@@ -79,6 +80,8 @@ def _fail(error: Exception, *, as_json: bool) -> int:
     # Start-up time: the error tree is loaded by now, or soon will be.
     from ..core.base.errors import QuarterdeckError  # noqa: PLC0415
 
+    if isinstance(error, OSError):
+        error = fault("os_error", f"The system refused: {error}.")
     if not isinstance(error, QuarterdeckError):
         raise error
     if as_json:

@@ -26,6 +26,7 @@ from quarterdeck.tui.app import QuarterdeckApp
 
 PICTURES = Path(__file__).parent / "screenshots"
 SIZES = ((80, 24), (200, 60))
+LEFT, AROUND = 36, 4  # what the left column, the lines and the borders take
 SECONDS = 30.0
 PACE = ("--pace", "fast", "--seed", "7")
 
@@ -106,7 +107,8 @@ async def tour(settings: Settings, size: tuple[int, int], workspace: Path) -> No
     await client.follow()
     await client.call(SetPreference(key="welcomed", value=True))
     for wish in CREW:
-        given = wish.model_copy(update={"cwd": str(workspace)})
+        room = {"cols": size[0] - LEFT, "lines": size[1] - AROUND}
+        given = wish.model_copy(update={"cwd": str(workspace), **room})
         await client.call(given)
     await until(lambda: ready(client), "the crew")
     app = QuarterdeckApp(connector, directory=str(workspace))

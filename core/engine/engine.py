@@ -21,11 +21,14 @@ from ..base.places import engine_socket
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, StateView
 from ..protocol.wire import PROTOCOL
+from ..safety.breaker import BreakerStatistics
+from ..safety.limiter import CacheStatistics
 from ..settings import Settings
 from ..telemetry.http import MetricsServer
 from ..telemetry.logs import logger
 from ..telemetry.ports import ExposedMetrics, MetricsCollector, NullMetrics
 from ..telemetry.redaction import Redactor
+from .background import TaskStatistics
 from .budget import Budget
 from .connections import LocalEndpoint
 from .context import Intervals, Routes
@@ -69,6 +72,9 @@ class EngineStatistics:
     replies: ReplyStatistics
     journal: JournalStatistics
     hub: HubStatistics
+    background: list[TaskStatistics]
+    limits: dict[str, CacheStatistics]
+    breakers: dict[str, BreakerStatistics]
 
 
 @dataclass(slots=True)
@@ -107,6 +113,8 @@ class Engine:
         intervals: Intervals | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        if settings.prometheus.enabled and not isinstance(metrics, ExposedMetrics):
+            raise ValueError("prometheus.enabled needs a collector whose figures can be read")
         self.engine_id = new_id()
         self.settings = settings
         self.phase = Phase.NEW
@@ -201,6 +209,9 @@ class Engine:
             replies=parts.replies.statistics(),
             journal=self._given.journal.statistics(),
             hub=parts.hub.statistics(),
+            background=parts.background.statistics(),
+            limits=parts.limits.statistics(),
+            breakers=parts.breakers.statistics(),
         )
 
     def local_endpoint(self) -> LocalEndpoint:

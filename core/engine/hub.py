@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..protocol.events import Event, SystemWarning
@@ -22,16 +22,16 @@ class HubStatistics:
 
 
 class Hub:
-    """Passes events on to every link, and says goodbye to all."""
+    """Passes events on to every link, and says goodbye to all; ``left`` hears of a client's end."""
 
-    def __init__(self, journal: Journal, metrics: MetricsCollector) -> None:
+    def __init__(
+        self, journal: Journal, metrics: MetricsCollector, left: Callable[[str], None]
+    ) -> None:
         self._journal = journal
         self._metrics = metrics
+        self._left = left
         self._links: dict[str, Connection] = {}
         self._dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._links)
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._links.values()))
@@ -43,6 +43,7 @@ class Hub:
     def remove(self, link: Connection) -> None:
         """Pass nothing more on to ``link``."""
         self._links.pop(link.client.client_id, None)
+        self._left(link.client.client_id)
 
     def deliver(self, event: Event) -> None:
         """Put ``event`` into every link's outbox; called in the order of the journal."""

@@ -164,17 +164,6 @@ class Outbox:
         """Whether events were dropped whose snapshot was not taken yet."""
         return self._behind
 
-    @property
-    def ready(self) -> bool:
-        """Whether ``take`` has something to give."""
-        return bool(self._replies_ready() if self._held else self._queue or self._first())
-
-    def _first(self) -> bool:
-        return bool(self._history) or self._opening is not None or self._behind
-
-    def _replies_ready(self) -> bool:
-        return any(isinstance(item, Reply) for item in self._queue.values())
-
     def take(self) -> Item | None:
         """The next item; ``None`` if there is none to give."""
         if self._held:

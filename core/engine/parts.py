@@ -73,12 +73,12 @@ class Parts:
         self.preferences: dict[str, Any] = {}
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
-        self.hub = Hub(given.journal, given.metrics)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
         self.breakers = AgentBreakers(given.metrics, clock=given.clock, sleep=given.sleep)
         self.limits = CommandLimits(
             config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
         )
+        self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,

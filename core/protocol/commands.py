@@ -14,7 +14,7 @@ from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
 from .status import Activity, Lifecycle
 
 MIN_COLS, MAX_COLS = 2, 1000
-MIN_LINES, MAX_LINES = 1, 500
+MIN_LINES, MAX_LINES = 1, 1000
 
 Cols = Annotated[int, Field(ge=MIN_COLS, le=MAX_COLS)]
 Lines = Annotated[int, Field(ge=MIN_LINES, le=MAX_LINES)]

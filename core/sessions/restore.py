@@ -145,9 +145,9 @@ class Restorer:
         if run is not None and session.run is run:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(run.over.wait(), self._services.options.start_timeout)
-        if session.living and not session.superseded and session.run is run:
-            if session.id not in self._inquiries:
-                session.on_cut_off("there is no link to its keeper")
+        forlorn = session.living and not session.superseded and session.run is run
+        if forlorn and session.id not in self._inquiries:
+            session.on_cut_off("there is no link to its keeper")
         inquiry = self._inquiries.get(session.id)
         if inquiry is not None:
             await asyncio.wait([inquiry])

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, MIN_LINES
 from ..protocol.screen import Row, ScreenFrame
-from .terminal.port import MAX_COLS, MAX_ROWS, MIN_COLS, MIN_ROWS, Emulator
+from .terminal.port import Emulator
 
 F = TypeVar("F")
 
 
 def possible(cols: int, lines: int) -> tuple[int, int]:
     """The size nearest to this one that an emulator can have."""
-    return min(max(cols, MIN_COLS), MAX_COLS), min(max(lines, MIN_ROWS), MAX_ROWS)
+    return min(max(cols, MIN_COLS), MAX_COLS), min(max(lines, MIN_LINES), MAX_LINES)
 
 
 class SessionScreen:

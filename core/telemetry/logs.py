@@ -56,10 +56,6 @@ class Log:
         """Something failed; ``error`` is written with its traceback."""
         self._write(logging.ERROR, event, fields, error)
 
-    def enabled(self, level: int) -> bool:
-        """Whether lines of ``level`` are written, for fields that cost something."""
-        return self._logger.isEnabledFor(level)
-
     def _write(
         self, level: int, event: str, fields: dict[str, Any], error: BaseException | None = None
     ) -> None:

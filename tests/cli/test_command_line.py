@@ -254,6 +254,20 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -
         main.run(["session", "list"])
 
 
+def test_what_the_system_refuses_is_one_line(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = home / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main.run(["session", "list"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("quarterdeck: os_error: ")
+    assert err.count("\n") == 1
+    monkeypatch.chdir(home)
+
+
 def process(*words: str, **options: Any) -> subprocess.Popen[bytes]:
     program = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
     found: subprocess.Popen[bytes] = subprocess.Popen(

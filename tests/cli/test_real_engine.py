@@ -40,11 +40,13 @@ class Machine:
         self.environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         self.started: list[subprocess.Popen[str]] = []
 
-    def begin(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def begin(
+        self, *words: str, out: int = subprocess.PIPE, **options: Any
+    ) -> subprocess.Popen[str]:
         """A command line in the background."""
         child = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "--state-dir", str(self.state_dir), *words],
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.home,
@@ -144,6 +146,17 @@ def test_a_hang_up_that_is_ignored_stays_ignored(machine: Machine) -> None:
 
 def _ignore_hang_up() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_nobody_to_tell_where_it_is_ends_it_in_order(machine: Machine) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    child = machine.begin("--headless", out=write)
+    os.close(write)
+    child.communicate(timeout=PATIENCE)
+    assert child.returncode == 141
+    log = (machine.state_dir / "quarterdeck.log").read_text()
+    assert "engine stopped" in log
 
 
 def test_headless_for_people(machine: Machine) -> None:

@@ -12,17 +12,17 @@ from tests.e2e.machine import PROMPT, Machine
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """Homes of its own; sockets in a short directory, as a socket's path may not be long."""
-    runtime = Path(tempfile.mkdtemp(prefix="qd-e2e-"))
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """Homes of its own; in a short directory, as a socket's path and a panel have little room."""
+    root = Path(tempfile.mkdtemp(prefix="qd-e2e-"))
+    home, work, runtime = (root / name for name in ("home", "shop", "run"))
+    for directory in (home, work, runtime):
+        directory.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    home, work = tmp_path / "home", tmp_path / "shop"
-    home.mkdir()
-    work.mkdir()
     (home / ".bashrc").write_text(f"PS1='{PROMPT}'\nunset PROMPT_COMMAND\n")
-    one = Machine(tmp_path, runtime, tmp_path / "state", work)
+    one = Machine(root, runtime, root / "state", work)
     try:
         yield one
     finally:
         one.close()
-        shutil.rmtree(runtime, ignore_errors=True)
+        shutil.rmtree(root, ignore_errors=True)

@@ -199,6 +199,8 @@ class Machine:
 
     def living_keepers(self) -> list[int]:
         """The keepers that still live."""
+        if not self.state_dir.is_dir():
+            return []
         found = [keeper for keeper in find_keepers(self.state_dir) if keeper.lives]
         return [keeper.facts.keeper_pid for keeper in found if keeper.facts is not None]
 

@@ -25,7 +25,7 @@ def test_each_opens_works_and_closes(machine: Machine) -> None:
 
     deck.press("/")
     deck.wait_for("esc give up")
-    deck.press("shop")
+    deck.press("one")
     deck.wait_for(lambda text: "idle-two" not in text)
     deck.press("escape")
     deck.wait_for("idle-two")

@@ -78,7 +78,7 @@ def test_n_leads_through_everything_until_nothing_needs_you(machine: Machine) ->
 
     deck.press("q")
     deck.wait_for("Leave the dashboard?")
-    deck.wait_for("enter ")
+    deck.wait_for("esc stay")
     deck.press("enter")
     assert deck.wait_end() == 0
     assert machine.living_keepers() == [], "the crew outlived its demo"
@@ -88,7 +88,7 @@ def test_the_quit_dialog_of_a_demo_tells_what_becomes_of_the_crew(machine: Machi
     deck = machine.open("demo", "--pace", "fast")
     deck.wait_for("spare")
     deck.press("q")
-    text = deck.wait_for("enter ")
+    text = deck.wait_for("esc stay")
     deck.press("enter")
     assert deck.wait_end() == 0
     if not machine.living_keepers():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.e2e.machine import PROMPT, Machine, eventually
+from tests.e2e.machine import PROMPT, Machine
 from tests.e2e.terminal import Terminal
 
 STORM = 60
@@ -62,7 +62,7 @@ def test_a_flood_leaves_the_dashboard_usable(machine: Machine, flooder: str) -> 
     else:
         machine.create("flood", "practice-flooder")
         deck.wait_for("flood")
-    eventually(lambda: machine.sessions()["flood"]["activity"] == "working", what="the flood")
+    deck.wait_for("1 working")
     form_opens_and_closes(deck)
     form_opens_and_closes(deck)
     deck.press("?")

@@ -77,13 +77,17 @@ def test_a_state_directory_that_cannot_be_written(machine: Machine) -> None:
 
 def test_a_state_directory_that_is_none(machine: Machine) -> None:
     machine.state_dir.write_text("a file\n")
-    for words in ((), ("--headless",)):
-        terminal = machine.open(*words, size=(200, 30))
-        assert terminal.wait_end() == 1
-        text = terminal.wait_for("quarterdeck: ", 2)
-        assert "Traceback" not in text
-        assert str(machine.state_dir) in text
-        assert terminal.modes() == terminal.before
+    ended = machine.run("--headless")
+    assert ended.code == 1
+    assert str(machine.state_dir) in ended.err
+    assert "Traceback" not in ended.err
+    terminal = machine.open(size=(160, 30))
+    text = terminal.wait_for("can't be made")
+    assert str(machine.state_dir) in text
+    assert "Traceback" not in text
+    terminal.press("q")
+    assert terminal.wait_end() == 0
+    assert terminal.modes() == terminal.before
 
 
 def test_a_damaged_database_is_moved_aside_and_told_of(machine: Machine) -> None:

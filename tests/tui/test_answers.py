@@ -294,7 +294,9 @@ async def test_an_item_that_changes_in_the_dialog_must_be_looked_at_again(busy: 
         await hand.press("space")
         busy.update_item(item, request_id="other", title="run: rm -rf ~")
         await hand.settle()
-        assert hand.shows("It has changed since it was opened", "! run: npm i", "look again")
+        assert hand.shows(
+            "It has changed: look again before you answer.", "! run: npm i", "look again"
+        )
         await hand.press("y", "1")
         assert answers(hand) == []
         await hand.press("space")

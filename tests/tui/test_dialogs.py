@@ -367,7 +367,7 @@ def new(crew: Crew) -> Crew:
 async def test_the_first_start_lists_the_agents_that_are_there(new: Crew) -> None:
     async with aboard(new) as hand:
         assert hand.shows("Welcome aboard", "2 agents found on PATH:", "/usr/bin/claude",
-                          "not found on PATH", "s a shell", "p the practice crew")  # fmt: skip
+                          "not found on PATH", "s shell", "p practice crew", "esc look around")  # fmt: skip
         assert not hand.shows("practice-approver")
         await hand.press("escape")
         assert new.preferences["welcomed"] is True
@@ -424,8 +424,8 @@ async def test_without_any_agent_the_welcome_still_offers_practice(new: Crew) ->
     new.agents = (agent("claude", found=False), agent("practice-asker", practice=True))
     async with aboard(new) as hand:
         assert hand.shows("No agent found on PATH:")
-        assert not hand.shows("start with this one")
-        assert not hand.shows("a shell")
+        assert not hand.shows("start with it")
+        assert not hand.shows("s shell")
         await hand.press("enter", "s")
         assert hand.shows("Welcome aboard")
         await hand.press("p")

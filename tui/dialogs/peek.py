@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from textual import events
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -25,7 +26,7 @@ from .base import Dialog, Offer
 
 CHOICES_SHOWN = 9
 GONE = "It is gone or was answered elsewhere."
-CHANGED = "It has changed since it was opened; nothing can be answered before you look again."
+CHANGED = "It has changed: look again before you answer."
 
 
 class Answering(Protocol):
@@ -115,7 +116,7 @@ class PeekDialog(Dialog[None]):
         """Say how long it has waited, or that it changed."""
         age = age_text(age_of(self.item.created_at, self.bridge.clock.now()))
         self.frame.set_class(bool(self.problem), "-stale")
-        self.frame.border_subtitle = self.problem or f"waiting {age}"
+        self.frame.border_subtitle = Content(f" {self.problem or f'waiting {age}'} ")
         super().show_state()
 
     def offers(self) -> Sequence[Offer]:
@@ -125,7 +126,7 @@ class PeekDialog(Dialog[None]):
         if self.problem == GONE:
             return (self.escape(), go)
         if self.problem:
-            return (Offer((" ", "space"), "look again", self._look_again), self.escape(), go)
+            return (Offer(("space",), "look again", self._look_again), self.escape(), go)
         return (
             *self._meanings(),
             *(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from textual import events
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -65,6 +66,7 @@ class SettingsDialog(Dialog[None]):
         """Show the values in force."""
         values = self.bridge.preferences
         self.list.show(tuple((p, values[p.name]) for p in self._shown), self._cursor)
+        self.frame.border_subtitle = Content(f" {self._preference.meaning} ")
         super().show_state()
 
     @property

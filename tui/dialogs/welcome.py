@@ -56,9 +56,9 @@ class WelcomeDialog(Dialog[None]):
         """Ways to begin."""
         chosen = self.agents.cursor is not None
         return (
-            *((Offer(("enter", "c"), "start with this one", self._create),) if chosen else ()),
-            *((Offer(("s",), "a shell", self._shell),) if self._has_shell else ()),
-            *((Offer(("p",), "the practice crew", self._crew),) if self._practice else ()),
+            *((Offer(("enter", "c"), "start with it", self._create),) if chosen else ()),
+            *((Offer(("s",), "shell", self._shell),) if self._has_shell else ()),
+            *((Offer(("p",), "practice crew", self._crew),) if self._practice else ()),
             Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
             Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True),
             self.escape("look around"),

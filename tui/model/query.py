@@ -97,8 +97,8 @@ def _test(part: str, vocabulary: Vocabulary[T]) -> Test[T] | str:
 
 def _unknown_value(name: str, value: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(value, known, n=1)
-    hint = f" Did you mean {name}:{near[0]}?" if near else ""
-    return f"{name}: can be {' '.join(known)}.{hint}"
+    hint = f"{name}:{near[0]}? " if near else ""
+    return f"{hint}There are {' '.join(known)}."
 
 
 def _shown(*words: str) -> Callable[[SessionView], bool]:

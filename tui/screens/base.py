@@ -18,6 +18,7 @@ from ..handlers.general import General
 from ..keys.actions import ACTIONS, Context
 from ..keys.names import name_of
 from ..widgets.banner import Banner
+from ..widgets.input_bar import InputBar
 from ..widgets.key_line import Hint, KeyLine
 from ..widgets.one_line import OneLine
 from ..widgets.status_line import ScreenTab, StatusLine
@@ -163,8 +164,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def show_hints(self) -> None:
         """Show the keys that do something now."""
-        if isinstance(self.focused, Input):
-            self.key_line.show_hints(IN_A_FIELD, ())
+        if isinstance(self.focused, Input) and isinstance(self.focused.parent, InputBar):
+            bar = self.focused.parent
+            self.key_line.show_hints((), IN_A_FIELD, bar.note, "error" if bar.faulty else "muted")
             return
         left = [hint for name in self.hint_names() if (hint := self.hint(name)) is not None]
         right = [hint for name in self.ending() if (hint := self.hint(name)) is not None]

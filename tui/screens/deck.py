@@ -184,11 +184,12 @@ class DeckScreen(MainScreen):
         if session is None:
             if not self.bridge.ready:
                 return "Reaching the engine…"
-            return (
-                "No session yet.\n\n"
-                f"{label('session.create')} creates one · {label('ui.palette')} finds everything"
-                f" · {label('ui.help')} shows all keys"
+            ways = (
+                f"{label('session.create')} creates one",
+                f"{label('ui.palette')} finds everything",
+                f"{label('ui.help')} shows all keys",
             )
+            return "\n".join(("No session yet.", "", *ways))
         if session.lifecycle is Lifecycle.CREATED:
             return f"Not started yet.\n\n{label('agent.start')} starts it"
         if not session.living:
@@ -302,6 +303,7 @@ class DeckScreen(MainScreen):
         else:
             found = plural(len(self.deck.listed()), "session")
             self.filter_bar.show_note(found if text else SESSIONS.tokens())
+        self.show_hints()
         self.bridge.moved()
 
     def toggle_minimal(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..link import LinkState
-from ..model.cells import Cell
+from ..model.cells import Cell, both_ends
 from ..model.words import clean
 from .one_line import OneLine
 
@@ -17,5 +17,6 @@ class Banner(OneLine):
         if not self.display:
             return
         wait = "now" if not state.wait else f"in {state.wait:g} s"
-        text = f" ! The engine is out of reach: {clean(state.reason)} Trying again {wait}"
-        self.show((Cell(f"{text} (attempt {state.attempt}); {key} tries at once. "),))
+        left = (Cell(f" ! The engine is out of reach: {clean(state.reason)}"),)
+        right = (Cell(f"  attempt {state.attempt + 1} {wait}, {key}: at once "),)
+        self.lay_out(lambda width: (both_ends(left, right, width), ()))

@@ -9,9 +9,6 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from ..model.cells import Cell
-from .one_line import OneLine
-
 
 class InputBar(Horizontal):
     """Hidden until opened; ``enter`` keeps what was typed, ``escape`` gives it up."""
@@ -37,14 +34,14 @@ class InputBar(Horizontal):
         super().__init__(id=id, classes="input-bar")
         self._label = label
         self.input = Input(compact=True, select_on_focus=False)
-        self.note = OneLine(classes="input-note")
+        self.note = ""
+        self.faulty = False
         self._before: Widget | None = None
 
     def compose(self) -> ComposeResult:
-        """Label, field, note."""
+        """Label and field."""
         yield Static(self._label, classes="input-label", markup=False)
         yield self.input
-        yield self.note
 
     def open(self, text: str, note: str = "") -> None:
         """Show the bar with ``text`` in it."""
@@ -56,8 +53,8 @@ class InputBar(Horizontal):
         self.input.focus()
 
     def show_note(self, note: str, *, fault: bool = False) -> None:
-        """Say something beside the field."""
-        self.note.show((Cell(f" {note}", "error" if fault else "muted"),) if note else ())
+        """What the line of keys says while the field is open."""
+        self.note, self.faulty = note, fault
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass the text on as it is typed."""

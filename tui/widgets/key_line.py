@@ -23,17 +23,19 @@ class Hint(NamedTuple):
 class KeyLine(OneLine):
     """Hints from the left, the ones that always hold at the right; what has no room is left out."""
 
-    def show_hints(self, left: Sequence[Hint], right: Sequence[Hint], note: str = "") -> None:
+    def show_hints(
+        self, left: Sequence[Hint], right: Sequence[Hint], note: str = "", tone: str = "head"
+    ) -> None:
         """Show the hints; ``note`` stands before them."""
-        self.lay_out(partial(_layout, tuple(left), tuple(right), note))
+        self.lay_out(partial(_layout, tuple(left), tuple(right), Cell(f"{note}  ", tone)))
 
 
 def _layout(
-    left: Sequence[Hint], right: Sequence[Hint], note: str, width: int
+    left: Sequence[Hint], right: Sequence[Hint], note: Cell, width: int
 ) -> tuple[Row, list[Spot]]:
     end = _cells(right)
     room = width - row_width(end)
-    start: Row = (Cell(" "), *([Cell(f"{note}  ", "head")] if note else []))
+    start: Row = (Cell(" "), *([note] if note.text.strip() else []))
     shown: list[Hint] = []
     for hint in left:
         if row_width((*start, *_cells([*shown, hint]))) <= room:

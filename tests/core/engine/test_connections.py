@@ -127,7 +127,11 @@ async def test_leaving_takes_the_client_off_the_list(place: Path) -> None:
     async with sailing(place) as ship:
         first, second = await greeted(ship), await greeted(ship)
         assert ship.engine.statistics().hub.clients == 2
+        await first.send(c.command(c.ToggleMinimal()))
+        await first.receive()
+        assert ship.engine.statistics().limits["client"].size == 1
         await first.send(Bye())
+        assert ship.engine.statistics().limits["client"].size == 0
         await second.close()
         await second.close()
         assert ship.engine.statistics().hub.clients == 0

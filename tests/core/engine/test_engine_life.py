@@ -187,7 +187,10 @@ async def test_a_start_that_fails_anywhere_leaves_nothing_behind(place: Path, st
         (place / "engine.sock").unlink()
     await ship.engine.wait_stopped()
     await stopped(ship)
-    again = build(place, listen=True, store=MemoryStore(clock=ManualClock()), settings=config)
+    fresh = MemoryStore(clock=ManualClock())
+    again = build(
+        place, listen=True, store=fresh, settings=config, metrics=PrometheusMetrics()
+    )
     async with again.engine:
         pass
 

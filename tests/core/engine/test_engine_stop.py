@@ -402,7 +402,16 @@ async def test_its_figures_are_there_to_read(place: Path) -> None:
         assert figures.phase is Phase.RUNNING
         assert (figures.workers.alive, figures.queue.limit) == (3, 100)
         assert figures.journal.delivered == 1
+        assert set(figures.limits) == {"session", "client"}
+        assert [task.name for task in figures.background] == ["checkpoint", "health", "cleanup"]
+        assert figures.breakers == {}
         assert figures.replies.held == figures.mailboxes.open == figures.hub.clients == 0
+
+
+def test_a_metrics_port_needs_figures_to_serve(place: Path) -> None:
+    config = settings_for(place, prometheus={"enabled": True})
+    with pytest.raises(ValueError, match="figures can be read"):
+        build(place, settings=config)
 
 
 def test_an_engine_costs_little_to_make(place: Path) -> None:

@@ -49,7 +49,6 @@ def following(limit: int = 5, topics: Iterable[str] = ()) -> Outbox:
 def test_nothing_comes_before_it_is_followed() -> None:
     outbox = Outbox(5)
     outbox.add_event(info())
-    assert not outbox.ready
     assert outbox.take() is None
 
 
@@ -58,7 +57,6 @@ def test_events_and_replies_come_in_the_order_in_which_they_were_let_in() -> Non
     items: list[Event | Reply] = [info(1), reply(), info(2), reply()]
     for item in items:
         outbox.add_event(item) if isinstance(item, Event) else outbox.add_reply(item)
-    assert outbox.ready
     assert drained(outbox) == items
 
 
@@ -150,7 +148,6 @@ def test_a_snapshot_comes_first_where_it_was_asked_for() -> None:
     outbox, opening, later = Outbox(5), info(1), info(2)
     outbox.follow((), opening)
     outbox.add_event(later)
-    assert outbox.ready
     assert drained(outbox) == [opening, later]
 
 
@@ -159,7 +156,6 @@ def test_history_comes_before_snapshot_and_live_events() -> None:
     outbox.hold()
     outbox.follow(("system.*",), info(8))
     outbox.add_event(info(9))
-    assert not outbox.ready
     assert outbox.take() is None
     outbox.replay([info(6), status(0, 7), info(8)])
     items = drained(outbox)
@@ -173,9 +169,7 @@ def test_replies_do_not_wait_for_history() -> None:
     outbox.add_event(info(1))
     answer = reply()
     outbox.add_reply(answer)
-    assert outbox.ready
     assert outbox.take() == answer
-    assert not outbox.ready
 
 
 def test_history_that_is_gone_becomes_a_snapshot_in_place_of_all_that_came_since() -> None:
@@ -288,7 +282,6 @@ class OutboxMachine(RuleBasedStateMachine):
         assert figures.pending_replies == sum(isinstance(i, Reply) for i in self.model)
         assert figures.behind == self.behind == self.outbox.behind
         assert figures.dropped == self.dropped
-        assert self.outbox.ready == bool(self.model)
 
     @invariant()
     def sequence_numbers_only_grow(self) -> None:
