@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -17,36 +15,30 @@ from typing import Self
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.ids import new_id
-from ..base.places import engine_socket
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, StateView
 from ..protocol.wire import PROTOCOL
 from ..safety.breaker import BreakerStatistics
 from ..safety.limiter import CacheStatistics
 from ..settings import Settings
-from ..telemetry.http import MetricsServer
 from ..telemetry.logs import logger
 from ..telemetry.ports import ExposedMetrics, MetricsCollector, NullMetrics
 from ..telemetry.redaction import Redactor
 from .background import TaskStatistics
-from .budget import Budget
 from .connections import LocalEndpoint
 from .context import Intervals, Routes
-from .faults import EngineNotRunning, Internal, StateDirUnusable
+from .faults import EngineNotRunning, Internal
 from .handlers.routes import ROUTES
 from .hub import HubStatistics
 from .journal import Journal, JournalStatistics
-from .lock import Holder, StateLock
+from .launch import Launch, Stop
 from .mailboxes import MailboxStatistics
 from .parts import Answers, Given, Parts
 from .ports import SessionService, Store
 from .queue import QueueStatistics
 from .replies import ReplyStatistics
-from .retrying import Sleep, retried
-from .socket_server import SocketServer
+from .retrying import Sleep
 from .workers import WorkerStatistics
-
-FAREWELL_SECONDS = 1.0
 
 _log = logger("engine")
 
@@ -75,16 +67,6 @@ class EngineStatistics:
     background: list[TaskStatistics]
     limits: dict[str, CacheStatistics]
     breakers: dict[str, BreakerStatistics]
-
-
-@dataclass(slots=True)
-class _Stop:
-    """How the engine is to stop."""
-
-    reason: str
-    stop_sessions: bool
-    handover: bool
-    budget: Budget
 
 
 class Engine:
@@ -121,15 +103,9 @@ class Engine:
         self._version = program_version()
         self.failure: BaseException | None = None
         self._headless = headless
-        self._listen = listen
-        self._socket_path = socket
         self._started_at = clock.now()
-        self._stop: _Stop | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
-        self._stack = AsyncExitStack()
-        self._lock = StateLock(settings.state_dir)
-        self._server: SocketServer | None = None
         self._given = Given(
             settings=settings,
             store=store,
@@ -145,6 +121,9 @@ class Engine:
             sleep=sleep,
         )
         self._parts = Parts(self._given, self._answers())
+        self._launch = Launch(
+            self._given, self._parts, self.engine_id, listen=listen, socket=socket
+        )
 
     def _answers(self) -> Answers:
         return Answers(
@@ -155,8 +134,8 @@ class Engine:
                 "a client asked for it", stop_sessions=stop_sessions
             ),
             running=lambda: self.phase is Phase.RUNNING,
-            lock_held=lambda: self._lock.held,
-            serving=lambda: None if self._server is None else self._server.serving,
+            lock_held=lambda: self._launch.lock.held,
+            serving=lambda: self._launch.serving,
         )
 
     # Looking
@@ -164,8 +143,7 @@ class Engine:
     @property
     def socket(self) -> Path | None:
         """Where other processes reach the engine; ``None`` if they can't."""
-        server = self._server
-        return server.path if server is not None and server.serving else None
+        return self._launch.socket if self._launch.serving else None
 
     def view(self) -> EngineView:
         """Which engine this is."""
@@ -234,97 +212,14 @@ class Engine:
         if self.phase is not Phase.NEW:
             raise EngineNotRunning(f"The engine is {self.phase}; an engine starts once.")
         self.phase = Phase.STARTING
-        self._stop = self._plan("it did not start", stop_sessions=False, handover=False)
         try:
-            await self._start_parts(self._stack)
+            await self._launch.up()
+            self.phase = Phase.RUNNING
+            await self._announce_start()
         except BaseException:
-            self._stopping = asyncio.create_task(self._shut_down(), name="engine-stop")
-            await asyncio.shield(self._stopping)
+            self._begin_stop(Stop("it did not start"))
+            await self.shutdown()
             raise
-        self._stop = None
-
-    async def _start_parts(self, stack: AsyncExitStack) -> None:
-        """Each part is pushed onto ``stack`` as it comes up: it goes down in the reverse order."""
-        parts = self._parts
-        self._ready_state_dir()
-        stack.push_async_callback(self._say_goodbye)
-        self._lock.acquire(self._holder())
-        stack.callback(self._lock.release)
-        await self._open_store(stack)
-        for hush in parts.listen():
-            stack.callback(hush)
-        stack.push_async_callback(self._close_sessions)
-        await self._load()
-        stack.push_async_callback(self._end_commands)
-        parts.workers.start()
-        stack.push_async_callback(parts.background.stop)
-        parts.background.start()
-        await self._open_ports(stack)
-        self.phase = Phase.RUNNING
-        await self._announce_start()
-
-    def _ready_state_dir(self) -> None:
-        place = self._given.state_dir
-        try:
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mine = place.stat().st_uid == os.geteuid()
-        except OSError as error:
-            raise StateDirUnusable(
-                f"The state directory {place} can't be made: {error.strerror}. "
-                "Choose another one with --state-dir.",
-                path=str(place),
-            ) from error
-        if not mine:
-            raise StateDirUnusable(
-                f"The state directory {place} belongs to another user. "
-                "Choose another one with --state-dir.",
-                path=str(place),
-            )
-
-    def _holder(self) -> Holder:
-        if self._listen and self._socket_path is None:
-            self._socket_path = engine_socket(self._given.state_dir)
-        socket = str(self._socket_path) if self._listen else ""
-        return Holder(os.getpid(), self.engine_id, socket, self._started_at)
-
-    async def _open_store(self, stack: AsyncExitStack) -> None:
-        store, journal, metrics = self._given.store, self._given.journal, self._given.metrics
-        stack.push_async_callback(self._close_store)
-        await retried(store.open, "open", metrics, sleep=self._given.sleep)
-        await journal.open()
-        self._parts.preferences.update(await store.preferences())
-
-    async def _load(self) -> None:
-        given = self._given
-        epoch = await retried(
-            lambda: given.store.begin(self.engine_id), "begin", given.metrics, sleep=given.sleep
-        )
-        await given.sessions.load(epoch)
-        _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
-
-    async def _open_ports(self, stack: AsyncExitStack) -> None:
-        config, metrics = self._given.settings.prometheus, self._given.metrics
-        if config.enabled and isinstance(metrics, ExposedMetrics):
-            server = MetricsServer(
-                self._render,
-                self.health,
-                content_type=metrics.content_type,
-                host=config.host,
-                port=config.port,
-            )
-            await server.start()
-            stack.push_async_callback(server.close)
-        if self._listen and self._socket_path is not None:
-            self._server = SocketServer(
-                self._socket_path, lambda: self._parts.connect(local=False), self._given.metrics
-            )
-            await self._server.start()
-            stack.callback(self._server.stop_listening)
-
-    async def _render(self) -> bytes:
-        await self.health()
-        metrics = self._given.metrics
-        return metrics.render() if isinstance(metrics, ExposedMetrics) else b""
 
     async def _announce_start(self) -> None:
         """Tell what the store mended, that the engine runs, and how everything stands."""
@@ -348,14 +243,16 @@ class Engine:
         self, reason: str = "", *, stop_sessions: bool = False, handover: bool = False
     ) -> None:
         """Begin to stop, without waiting; asked again, or before it runs, it does nothing."""
-        if self._stopping is None and self.phase is Phase.RUNNING:
-            self._stop = self._plan(reason, stop_sessions=stop_sessions, handover=handover)
-            self._stopping = asyncio.create_task(self._shut_down(), name="engine-stop")
+        if self.phase is Phase.RUNNING:
+            self._begin_stop(Stop(reason or "it was asked to", stop_sessions, handover))
+
+    def _begin_stop(self, stop: Stop) -> None:
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._shut_down(stop), name="engine-stop")
 
     def force_stop(self) -> None:
         """Cancel what the stop waits for; what must be saved is saved all the same."""
-        if self._stop is not None and self._stopping is not None:
-            self._stop.budget.force()
+        self._launch.hurry()
 
     async def shutdown(
         self, reason: str = "", *, stop_sessions: bool = False, handover: bool = False
@@ -414,55 +311,22 @@ class Engine:
     ) -> None:
         await self.shutdown("its program ends")
 
-    def _plan(self, reason: str, *, stop_sessions: bool, handover: bool) -> _Stop:
-        budget = Budget(self._given.settings.engine.shutdown_timeout, self._given.clock)
-        return _Stop(reason or "it was asked to", stop_sessions, handover, budget)
-
-    async def _shut_down(self) -> None:
+    async def _shut_down(self, stop: Stop) -> None:
         """Take down what came up; a task of its own, so that no one can cancel it half way."""
         ran, self.phase = self.phase is Phase.RUNNING, Phase.STOPPING
-        reason = self._stop.reason if self._stop is not None else ""
-        _log.info("engine stops", why=reason)
+        _log.info("engine stops", why=stop.reason)
         try:
             self._parts.queue.close()
             if ran:
-                told = SystemInfo(code="engine_stopping", message=f"The engine stops: {reason}.")
-                self._given.journal.record([], [told])
-            await self._stack.aclose()
+                text = f"The engine stops: {stop.reason}."
+                self._given.journal.record([], [SystemInfo(code="engine_stopping", message=text)])
+            await self._launch.down(stop)
         except Exception as error:  # noqa: BLE001  # a stop ends, whatever happens
             _log.error("the stop failed", error)
         finally:
             self.phase = Phase.STOPPED
             self._stopped.set()
             _log.info("engine stopped", id=self.engine_id)
-
-    async def _end_commands(self) -> None:
-        if self._stop is not None:
-            await self._stop.budget.spend(
-                "commands", self._parts.finish_commands, share=0.5, save=False
-            )
-        await self._parts.refuse_commands()
-
-    async def _close_sessions(self) -> None:
-        stop = self._stop
-        if stop is not None:
-            close = functools.partial(self._given.sessions.close, stop_sessions=stop.stop_sessions)
-            await stop.budget.spend("sessions", close, share=0.7, save=True)
-
-    async def _close_store(self) -> None:
-        if self._stop is not None:
-            budget = self._stop.budget
-            await budget.spend("journal", self._given.journal.settled, share=0.7, save=True)
-            await budget.spend("store", self._given.store.close, save=True)
-
-    async def _say_goodbye(self) -> None:
-        """The last step: the state directory is free, so that whoever takes over finds it so."""
-        stop, hub = self._stop, self._parts.hub
-        heir = hub.heir() if stop is not None and stop.handover else None
-        reason = stop.reason if stop is not None else "it ends"
-        hub.farewell(f"The engine has stopped: {reason}.", heir)
-        if self._server is not None:
-            await self._server.close(FAREWELL_SECONDS)
 
 
 def program_version() -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck.cli import link
 from quarterdeck.cli.catalogue import ENTRIES
+from quarterdeck.cli.faults import CliFault
 from quarterdeck.core.protocol.views import HealthStatus
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def test_an_engine_that_does_not_greet_is_silent(
 def test_an_engine_that_does_not_answer_is_silent(engine: FakeEngine) -> None:
     engine.handlers["session.list"] = lambda _: None
     one = link.Link.open(str(engine.path))
-    with pytest.raises(Exception, match=r"did not answer session\.list in 0\.05 s"):
+    with pytest.raises(CliFault, match=r"did not answer session\.list in 0\.05 s"):
         one.call("session.list", patience=0.05)
     one.close()
 
@@ -162,14 +163,14 @@ def test_an_engine_that_talks_nonsense_is_told_as_such(tmp_path: Path, line: byt
     def talk() -> None:
         stream, _ = server.accept()
         with stream:
+            stream.recv(4096)
             stream.sendall(line)
 
     thread = threading.Thread(target=talk)
     thread.start()
-    with pytest.raises(Exception, match="can't be understood"):
+    with server, pytest.raises(CliFault, match="can't be understood"):
         link.Link.open(str(tmp_path / "s"))
     thread.join()
-    server.close()
 
 
 def test_what_comes_during_a_call_is_kept_for_later(engine: FakeEngine) -> None:

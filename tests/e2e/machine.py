@@ -98,7 +98,7 @@ class Machine:
             lambda text: "Welcome aboard" in text or re.search(r"quarterdeck +\d", text)
         )
         if "Welcome aboard" in text:
-            terminal.wait_for("a shell")
+            terminal.wait_for("esc look around")
             terminal.press("escape")
             terminal.wait_for(lambda text: "Welcome aboard" not in text)
         return terminal

@@ -127,15 +127,6 @@ class Picture:
             self._screens[1].reset()
         self.other = other
 
-    def insist(self, key: str, wanted: str, seconds: float = 15) -> str:
-        """Press ``key`` again and again, as a person does who is told to, until ``wanted`` shows."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.press(key)
-            with suppress(AssertionError):
-                return self.wait_for(wanted, 1.0)
-        raise AssertionError(self._complaint(wanted, seconds))
-
     def resize(self, cols: int, lines: int) -> None:
         """Another size."""
         for screen in self._screens:
@@ -268,6 +259,15 @@ class Terminal:
             self._send(bytes_of(key))
             if len(key) == 1 or key in KEYS:
                 self._pressed[key] = time.monotonic()
+
+    def insist(self, key: str, wanted: str, seconds: float = 15) -> str:
+        """Press ``key`` again and again, as a person does who is told to, until ``wanted`` shows."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.press(key)
+            with suppress(AssertionError):
+                return self.wait_for(wanted, 1.0)
+        raise AssertionError(self._complaint(wanted, seconds))
 
     def resize(self, cols: int, lines: int) -> None:
         """Give the terminal another size; the program is told by SIGWINCH."""

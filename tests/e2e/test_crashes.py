@@ -36,7 +36,7 @@ def test_a_killed_engine_finds_sessions_screens_and_questions_again(machine: Mac
 
 def test_a_killed_dashboard_finds_its_sessions_again(machine: Machine) -> None:
     deck = machine.open()
-    deck.wait_for("s a shell")
+    deck.wait_for("s shell")
     deck.press("s")
     deck.wait_for(PROMPT.strip())
     deck.press("enter")

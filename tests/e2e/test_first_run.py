@@ -16,7 +16,7 @@ def leave_running(deck: Terminal) -> None:
 def test_a_shell_from_the_welcome_is_there_at_the_second_start(machine: Machine) -> None:
     first = machine.open()
     first.wait_for("Welcome aboard")
-    first.wait_for("s a shell")
+    first.wait_for("s shell")
     first.press("s")
     first.wait_for("ready>")
     first.press("enter")
@@ -41,7 +41,7 @@ def test_a_shell_from_the_welcome_is_there_at_the_second_start(machine: Machine)
 
 def test_stopping_all_asks_for_another_key_and_leaves_nothing(machine: Machine) -> None:
     deck = machine.open()
-    deck.wait_for("s a shell")
+    deck.wait_for("s shell")
     deck.press("s")
     deck.wait_for("ready>")
     deck.press("q")

@@ -21,7 +21,7 @@ def require(name: str) -> str:
 def shell(machine: Machine) -> Terminal:
     """The dashboard, typing into a shell that has just started."""
     deck = machine.open(size=(100, 30))
-    deck.wait_for("s a shell")
+    deck.wait_for("s shell")
     deck.press("s")
     deck.wait_for(PROMPT.strip())
     deck.press("enter")

@@ -169,6 +169,7 @@ def told(
             await (hand.press(step) if isinstance(step, str) else step(hand))
         for field in app.screen.query("Input, TextArea"):
             field.cursor_blink = False
+        app.bridge.flush()  # ages are shown as of now, whether their alarm has rung or not
         await hand.settle()
 
     return run

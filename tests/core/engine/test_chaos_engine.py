@@ -282,8 +282,8 @@ async def test_clients_that_come_and_go_at_random_leave_nothing(place: Path) -> 
             await asyncio.gather(*(visit(number) for number in range(40)))
         await until(lambda: ship.engine.statistics().hub.clients == 0)
         assert source.watched == 0
-        assert ship.engine._server is not None
-        await until(lambda: not ship.engine._server._tasks)  # type: ignore[union-attr]  # it listens
+        assert ship.engine._launch._server is not None
+        await until(lambda: not ship.engine._launch._server._tasks)  # type: ignore[union-attr]  # it listens
 
 
 async def test_input_floods_are_passed_on_in_order(place: Path) -> None:

@@ -188,9 +188,7 @@ async def test_a_start_that_fails_anywhere_leaves_nothing_behind(place: Path, st
     await ship.engine.wait_stopped()
     await stopped(ship)
     fresh = MemoryStore(clock=ManualClock())
-    again = build(
-        place, listen=True, store=fresh, settings=config, metrics=PrometheusMetrics()
-    )
+    again = build(place, listen=True, store=fresh, settings=config, metrics=PrometheusMetrics())
     async with again.engine:
         pass
 

@@ -297,7 +297,7 @@ async def test_without_a_handover_no_host_is_asked(place: Path) -> None:
 async def test_a_client_that_reads_nothing_does_not_hold_up_the_goodbye(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quarterdeck.core.engine.engine.FAREWELL_SECONDS", 0.01)
+    monkeypatch.setattr("quarterdeck.core.engine.launch.FAREWELL_SECONDS", 0.01)
     monkeypatch.setattr("quarterdeck.core.engine.socket_server.FAREWELL", 0.01)
     async with sailing(place, listen=True) as ship:
         assert ship.engine.socket is not None

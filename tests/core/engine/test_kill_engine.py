@@ -54,7 +54,7 @@ class Living:
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(6 * PATIENCE):
             word, count = (await self.process.stdout.readline()).split()
         assert word == b"ready"
         return int(count)
@@ -62,7 +62,7 @@ class Living:
     async def end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(6 * PATIENCE):
             code = await self.process.wait()
         self.process._transport.close()  # type: ignore[attr-defined]  # its pipe, at once
         return code

@@ -249,8 +249,8 @@ async def test_an_event_that_can_not_be_sent_is_left_out(place: Path) -> None:
 
 async def test_a_client_that_does_not_greet_is_let_go(place: Path) -> None:
     async with sailing(place, listen=True) as ship:
-        assert ship.engine._server is not None
-        ship.engine._server._patience = 0.02
+        assert ship.engine._launch._server is not None
+        ship.engine._launch._server._patience = 0.02
         client = await raw(ship, hello=False)
         goodbye = await client.receive()
         assert (goodbye["kind"], goodbye["reason"]) == ("goodbye", "No Hello came in time.")
@@ -270,14 +270,14 @@ async def test_a_malformed_line_before_the_greeting_is_answered_too(place: Path)
 
 async def test_too_many_clients_are_refused_and_served_when_others_leave(place: Path) -> None:
     async with sailing(place, listen=True) as ship:
-        assert ship.engine._server is not None
-        ship.engine._server._clients = 2
+        assert ship.engine._launch._server is not None
+        ship.engine._launch._server._clients = 2
         first, second = await raw(ship), await raw(ship)
         third = await raw(ship, hello=False)
         assert "2 clients already" in (await third.receive())["reason"]
         await third.close()
         await first.close()
-        await until(lambda: len(ship.engine._server._tasks) == 1)  # type: ignore[union-attr]  # it listens
+        await until(lambda: len(ship.engine._launch._server._tasks) == 1)  # type: ignore[union-attr]  # it listens
         fourth = await raw(ship)
         await second.close()
         await fourth.close()

@@ -245,21 +245,23 @@ class Rig:
     # Waiting
 
     async def until_lifecycle(self, *wanted: Lifecycle, name: str = "one") -> SessionView:
-        """The session's view once its lifecycle is one of these."""
+        """The session's view once its lifecycle is one of these, and kept."""
         session = self.session(name)
         await until(
             lambda: session.record.lifecycle in wanted,
             what=f"{name} is {session.record.lifecycle}, not {wanted}",
         )
+        await self.journal.settled()
         return session.view()
 
     async def until_activity(self, *wanted: Activity, name: str = "one") -> SessionView:
-        """The session's view once its activity is one of these."""
+        """The session's view once its activity is one of these, and kept."""
         session = self.session(name)
         await until(
             lambda: session.status.activity in wanted,
             what=f"{name} is not {wanted}\n{self.text(name)}",
         )
+        await self.journal.settled()
         return session.view()
 
     async def until_text(self, text: str, name: str = "one") -> None:
