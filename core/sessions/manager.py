@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,14 @@ from ..protocol.wire import Input
 from ..telemetry.logs import logger
 from .agents.definition import AgentDefinition
 from .errands import Errands
-from .faults import (
-    AgentUnknown,
-    ItemNotAnswerable,
-    NameTaken,
-    SessionLimit,
-    SessionLiving,
-    SessionUnknown,
-)
+from .faults import ItemNotAnswerable, SessionLiving
 from .first_prompt import FirstPrompts
 from .focus import FocusWatch
 from .inspection import explain, history_of, log_of, screen_of, search_in
 from .keyboard import press, take_input
 from .prompting import answer_request, deliver_prompt
 from .records import RemoveSession, SessionRecord
+from .register import Register
 from .restore import Restorer
 from .roster import Roster
 from .screen import SessionScreen
@@ -58,13 +51,13 @@ class SessionManager:
     def __init__(self, services: Services, roster: Roster) -> None:
         self._services = services
         self._roster = roster
-        self._sessions: dict[str, Session] = {}
+        self._register = Register(roster, services.options.max_sessions)
         self._errands = Errands()
         self._first_prompts = FirstPrompts(self._errands)
         self._winding_up = WindingUp(services, self._errands)
         self._restorer = Restorer(services, self._errands)
         self._starter = Starter(services, self._winding_up, self._restorer, self._first_prompts)
-        self._focus = FocusWatch(self._sessions)
+        self._focus = FocusWatch(self._register.by_id)
 
     async def load(self, epoch: int) -> None:
         """Take up the kept sessions: reconnect keepers, call the others lost."""
@@ -73,25 +66,20 @@ class SessionManager:
         self._services.desk.load(await self._services.store.open_items(), records)
         for record in records:
             definition = self._roster.get(record.agent) or stranger(record.agent)
-            self._sessions[record.id] = self._starter.session(record, definition)
-        await self._restorer.reconnect(list(self._sessions.values()))
-        for session in self._sessions.values():
+            self._register.add(self._starter.session(record, definition))
+        await self._restorer.reconnect(list(self._register))
+        for session in self._register:
             if session.record.lifecycle is Lifecycle.STOPPING:
-                self._errands.run(self._finish_stop(session), "session-stop")
+                self._errands.run(self._stop(session), "session-stop")
             elif session.living:
                 self._first_prompts.deliver(session)
-        self._errands.run(self._restorer.sweep(self._sessions), "keeper-sweep")
-
-    async def _finish_stop(self, session: Session) -> None:
-        """Go on with a stop that an earlier engine had begun."""
-        async with session.busy:
-            await self._starter.stop(session)
+        self._errands.run(self._restorer.sweep(self._register.by_id), "keeper-sweep")
 
     async def close(self, *, stop_sessions: bool) -> None:
         """Let go of every keeper, or stop every session; a last checkpoint either way."""
         self._focus.close()
         self._first_prompts.close()
-        sessions = list(self._sessions.values())
+        sessions = list(self._register)
         try:
             if stop_sessions:
                 await self._each(self._stop(session) for session in sessions)
@@ -102,6 +90,7 @@ class SessionManager:
             self._services.desk.close()
 
     async def _stop(self, session: Session) -> None:
+        """Stop a session, or go on with a stop that an earlier engine had begun."""
         async with session.busy:
             await self._starter.stop(session)
 
@@ -116,19 +105,17 @@ class SessionManager:
         """Keep a snapshot of every screen that changed since the last one, and what is owed."""
         self._services.recorder.settle()
         self._services.desk.look()
-        await self._each(
-            self._winding_up.keep_screen(session) for session in list(self._sessions.values())
-        )
+        await self._each(self._winding_up.keep_screen(session) for session in list(self._register))
 
     async def tidy(self) -> None:
         """Remove stale keepers, sockets, rings and surroundings of sessions that are gone."""
-        await self._restorer.tidy(self._sessions)
-        living = frozenset(session.id for session in self._sessions.values() if session.living)
+        await self._restorer.tidy(self._register.by_id)
+        living = frozenset(session.id for session in self._register if session.living)
         await self._services.containers.orphans(living)
 
     async def checks(self) -> list[Check]:
         """The health of sessions and their keepers."""
-        living = [session for session in self._sessions.values() if session.living]
+        living = [session for session in self._register if session.living]
         starting = Lifecycle.STARTING
         cut_off = [
             session.record.name
@@ -144,14 +131,14 @@ class SessionManager:
 
     def views(self) -> list[SessionView]:
         """Every session, oldest first."""
-        return [session.view() for session in self._sessions.values()]
+        return [session.view() for session in self._register]
 
     def view(self, session_id: str) -> SessionView:
         """One session.
 
         :raises SessionUnknown: if there is none of this id.
         """
-        return self._get(session_id).view()
+        return self._register.get(session_id).view()
 
     def agents(self) -> list[AgentView]:
         """Every agent that is known."""
@@ -167,7 +154,7 @@ class SessionManager:
 
     def screen_source(self, session_id: str) -> SessionScreen:
         """A session's screen to watch."""
-        return self._get(session_id).screen
+        return self._register.get(session_id).screen
 
     def focus(self, client_id: str, session_id: str | None) -> None:
         """Note what a client's person looks at; two seconds of it count as seen."""
@@ -190,8 +177,8 @@ class SessionManager:
         :raises NameTaken: if another session has this name.
         :raises SessionLimit: if as many sessions live as are allowed.
         """
-        definition = self._definition(wish.agent)
-        self._check_name(wish.name)
+        definition = self._register.definition(wish.agent)
+        self._register.check_name(wish.name)
         session = self._enter(wish, definition)
         async with session.busy:
             try:
@@ -211,7 +198,7 @@ class SessionManager:
             told = True
             await session.change(cause, tell=[SessionCreated(session=view)], repo=repo)
         except BaseException as error:
-            del self._sessions[session.id]
+            self._register.remove(session)
             session.removed = True
             session.reader.close()
             self._services.recorder.forget(session.id)
@@ -242,8 +229,8 @@ class SessionManager:
         )
         session = self._starter.session(record, definition)
         if wish.start:
-            self._claim(session)
-        self._sessions[session.id] = session
+            self._register.claim(session)
+        self._register.add(session)
         return session
 
     async def delete(self, wish: c.DeleteSession, cause: Cause) -> None:
@@ -251,10 +238,10 @@ class SessionManager:
 
         :raises SessionLiving: if it lives, and force was not given.
         """
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         self._check_dead(session, force=wish.force)
         async with session.busy:
-            self._get(wish.session_id)
+            self._register.get(wish.session_id)
             self._check_dead(session, force=wish.force)
             await self._starter.stop(session, cause)
             await self._remove(session, cause)
@@ -283,14 +270,14 @@ class SessionManager:
             session.removed = False
             raise
         self._first_prompts.give_up(session)
-        del self._sessions[session.id]
+        self._register.remove(session)
 
     async def update(self, wish: c.UpdateSession, cause: Cause) -> SessionView:
         """Change a session; arguments and environment hold from the next start on."""
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         given = {name: getattr(wish.updates, name) for name in wish.updates.model_fields_set}
         if given.get("name") not in {None, session.record.name}:
-            self._check_name(given["name"])
+            self._register.check_name(given["name"])
         await session.change(
             cause, **{key: value for key, value in given.items() if value is not None}
         )
@@ -302,15 +289,15 @@ class SessionManager:
         :raises AgentUnknown: if its agent is not there any more.
         :raises SessionLimit: if as many sessions live as are allowed.
         """
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         async with session.busy:
             await self._start(session, cause, resume=wish.resume)
         return session.view()
 
     async def _start(self, session: Session, cause: Cause, *, resume: bool = False) -> None:
-        self._get(session.id)
-        self._definition(session.record.agent)
-        self._claim(session)
+        self._register.get(session.id)
+        self._register.definition(session.record.agent)
+        self._register.claim(session)
         try:
             await self._starter.start(session, cause, resume=resume)
         finally:
@@ -318,16 +305,16 @@ class SessionManager:
 
     async def stop(self, wish: c.StopAgent, cause: Cause) -> SessionView:
         """Stop a session's process tree; an ended one is left as it is."""
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         async with session.busy:
             await self._starter.stop(session, cause, grace=wish.grace)
         return session.view()
 
     async def restart(self, wish: c.RestartAgent, cause: Cause) -> SessionView:
         """Stop and start; its place within the limit is kept meanwhile."""
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         async with session.busy:
-            self._claim(session)
+            self._register.claim(session)
             try:
                 await self._starter.stop(session, cause, grace=wish.grace)
                 await self._start(session, cause)
@@ -337,15 +324,17 @@ class SessionManager:
 
     async def prompt(self, wish: c.Prompt, cause: Cause) -> Mapping[str, Any]:
         """Deliver a prompt: ``{"delivery": "verified" | "unverified"}``."""
-        return await deliver_prompt(self._get(wish.session_id), wish.text, verify=wish.verify)
+        return await deliver_prompt(
+            self._register.get(wish.session_id), wish.text, verify=wish.verify
+        )
 
     async def keys(self, wish: c.SendKeys, cause: Cause) -> None:
         """Press keys or type text, unguarded."""
-        await press(self._get(wish.session_id), wish.keys, wish.text)
+        await press(self._register.get(wish.session_id), wish.keys, wish.text)
 
     async def resize(self, wish: c.Resize, cause: Cause) -> None:
         """Change the terminal's size."""
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         if session.run is not None:
             await session.run.typist.resize(wish.cols, wish.lines)
             await session.settled()
@@ -354,7 +343,7 @@ class SessionManager:
 
     async def answer(self, wish: c.Answer, cause: Cause) -> Mapping[str, Any]:
         """Answer an open request, after detecting it again."""
-        session = self._get(wish.session_id)
+        session = self._register.get(wish.session_id)
         return await answer_request(session, wish.request_id, wish.choice, wish.text, cause)
 
     async def answer_item(self, wish: c.AnswerItem, cause: Cause) -> Mapping[str, Any]:
@@ -367,7 +356,7 @@ class SessionManager:
             raise ItemNotAnswerable(
                 f"{item.title} asks nothing; resolve or snooze it.", item_id=item.item_id
             )
-        session = self._get(item.session_id)
+        session = self._register.get(item.session_id)
         return await answer_request(session, item.request_id, wish.choice, wish.text, cause)
 
     async def snooze(self, wish: c.SnoozeItem, cause: Cause) -> AttentionItem:
@@ -380,60 +369,26 @@ class SessionManager:
 
     async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
         """A screen or a part of its history as data."""
-        return screen_of(self._get(wish.session_id), wish)
+        return screen_of(self._register.get(wish.session_id), wish)
 
     async def search(self, wish: c.SearchScreen) -> Mapping[str, Any]:
         """Matches in scrollback and screen."""
-        return search_in(self._get(wish.session_id), wish)
+        return search_in(self._register.get(wish.session_id), wish)
 
     async def logs(self, wish: c.ReadLog) -> Mapping[str, Any]:
         """The tail of the output."""
-        return await log_of(self._get(wish.session_id), wish)
+        return await log_of(self._register.get(wish.session_id), wish)
 
     def explain(self, wish: c.ExplainSession) -> Mapping[str, Any]:
         """What says the status."""
-        return explain(self._get(wish.session_id))
+        return explain(self._register.get(wish.session_id))
 
     async def history(self, wish: c.SessionHistory) -> Mapping[str, Any]:
         """Former statuses."""
-        return await history_of(self._get(wish.session_id), wish.limit)
+        return await history_of(self._register.get(wish.session_id), wish.limit)
 
     def input(self, message: Input) -> None:
         """Pass input on, in order; dropped with a counter where the session can't take it."""
-        session = self._sessions.get(message.session_id)
+        session = self._register.by_id.get(message.session_id)
         if session is not None:
             take_input(session, message)
-
-    def _get(self, session_id: str) -> Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            raise SessionUnknown(f"There is no session {session_id}.", session_id=session_id)
-        return session
-
-    def _definition(self, agent: str) -> AgentDefinition:
-        definition = self._roster.get(agent)
-        if definition is None:
-            near = difflib.get_close_matches(agent, self._roster.names(), n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise AgentUnknown(f"There is no agent {agent}.{hint}", agent=agent)
-        return definition
-
-    def _check_name(self, name: str) -> None:
-        if any(session.record.name == name for session in self._sessions.values()):
-            raise NameTaken(f"Another session is called {name}.", name=name)
-
-    def _claim(self, session: Session) -> None:
-        """Take a place within the limit for ``session``, at once; one that lives has its own.
-
-        :raises SessionLimit: if none is left.
-        """
-        others = (other for other in self._sessions.values() if other is not session)
-        taken = sum(1 for other in others if other.living or other.claimed)
-        limit = self._services.options.max_sessions
-        if taken >= limit and not session.living:
-            raise SessionLimit(
-                f"{taken} sessions live, as many as [engine] max_concurrent_sessions allows; "
-                "stop one or raise the limit.",
-                limit=limit,
-            )
-        session.claimed = True

@@ -112,6 +112,7 @@ class Reader:
         self._settling = Settling(
             self._settled, pause=services.options.settle, limit=services.options.settle_limit
         )
+        self._resumed = False
         self._sight = Sight.CLEAR
         self._lost_at = 0.0
         self._told_at = float("-inf")
@@ -133,12 +134,13 @@ class Reader:
     def begin(self) -> Status:
         """A process starts; all that was seen before belongs to the past."""
         self.close()
-        self._sight = Sight.CLEAR
+        self._sight, self._silent, self._resumed = Sight.CLEAR, None, False
         return self._fed(ProcessStarted(self._now()))
 
     def resume(self) -> None:
         """A process is taken up again that has been running; its status is read anew."""
         self.close()
+        self._resumed = True
         self._silent = self._fed(ProcessStarted(self._now(), resumed=True))
 
     def recall(self) -> None:
@@ -197,7 +199,8 @@ class Reader:
         """All output from before this link was taken in."""
         if self._sight is Sight.LOST:
             self._ask_repaint()
-        self._silent = None
+        if self._session.definition.readable:
+            self._silent = None
         self.look(everything=True)
 
     def look(self, *, everything: bool = False) -> None:
@@ -300,12 +303,17 @@ class Reader:
         self._observe(TimePassed(self._now()))
 
     def _tell(self) -> None:
+        """Tell the status, unless it is one that says nothing against the kept one."""
         status = self._detector.status
         if status == self._silent:
             return
-        self._silent = None
+        kept = self._session.status
         self._told_at = self._now().at
-        if status != self._session.status:
+        if self._resumed and status.model_copy(update={"since": kept.since}) == kept:
+            self._silent = status
+            return
+        self._silent, self._resumed = None, False
+        if status != kept:
             self._session.on_status(status)
 
     # The foreground
@@ -321,4 +329,5 @@ class Reader:
             return
         with contextlib.suppress(QuarterdeckError):  # the keeper's end is told by the run
             front = await run.foreground()
+            self._silent = None
             self._observe(ForegroundSeen(self._now(), front.is_child, front.name))

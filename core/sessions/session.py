@@ -15,7 +15,7 @@ from ..protocol.events import (
     StatusProgress,
     SystemWarning,
 )
-from ..protocol.status import Status
+from ..protocol.status import Lifecycle, Status
 from ..protocol.views import SessionView
 from .agents.definition import AgentDefinition
 from .keeper.places import KeeperPlaces, places_for
@@ -26,6 +26,9 @@ from .run import Run
 from .screen import SessionScreen, possible
 from .services import Services
 from .waiting import Waiting
+
+STOP_SIGNALS = frozenset({1, 9, 15})
+"""What a keeper's stop may send: SIGHUP, SIGKILL, SIGTERM."""
 
 
 class Session:
@@ -56,7 +59,8 @@ class Session:
         self.removed = False
         self.superseded = False
         self.ended = asyncio.Event()
-        self.sent_signals: frozenset[int] = frozenset()
+        stopping = record.lifecycle is Lifecycle.STOPPING  # by an earlier engine
+        self.sent_signals = STOP_SIGNALS if stopping else frozenset()
         self.kept_generation = -1
         self.linked_at: float | None = None
         self.dismissal: asyncio.Task[None] | None = None

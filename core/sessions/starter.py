@@ -24,11 +24,8 @@ from .restore import Restorer
 from .run import Run
 from .screen import SessionScreen
 from .services import Services
-from .session import Session
+from .session import STOP_SIGNALS, Session
 from .winding_up import WindingUp
-
-STOP_SIGNALS = frozenset({1, 9, 15})
-"""What a keeper's stop may send: SIGHUP, SIGKILL, SIGTERM."""
 
 
 class Starter:

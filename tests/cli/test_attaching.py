@@ -271,7 +271,7 @@ def test_a_window_that_is_pulled_at_in_this_process(
     thread.join()
     sys.stdout.close()
     assert done.code == 0
-    assert typed(engine) == b"abc"
+    engine.wait_for(lambda: typed(engine) == b"abc")
     assert termios.tcgetattr(theirs) == before
     assert [signal.getsignal(number) for number in (*LEAVING, signal.SIGWINCH)] == handlers
     os.close(ours)

@@ -73,6 +73,7 @@ def test_top_goes_on_by_itself(shell: Terminal) -> None:
     first = shell.wait_for(re.compile(r"PID USER"))
     shell.wait_for(lambda text: text != first)
     shell.press("q")
+    shell.wait_for(re.compile(r"ready>\s*┃"))  # top throws away what was typed before its end
     run(shell, "echo top-$((1+1))")
     shell.wait_for("top-2")
 

@@ -14,8 +14,7 @@ def test_the_form_says_at_its_field_what_is_wrong(machine: Machine) -> None:
     deck.press("c")
     deck.wait_for(lambda text: "enter create" in text and "practice-asker" in text)
     deck.press("tab")
-    deck.press("end", "/nowhere")
-    deck.wait_for("shop/nowhere")
+    deck.insist("/nowhere", "shop/nowhere")
     deck.press("enter")
     deck.wait_for("There is no directory")
     assert machine.sessions() == {}

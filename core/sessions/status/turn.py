@@ -16,6 +16,8 @@ SHORTEST_TURN = 1.0
 _EXACT = frozenset({Source.ACP, Source.OSC7501})
 """Sources that have a word of their own for a finished turn: their "idle" means idle."""
 
+_TURN = frozenset({Activity.WORKING, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER})
+
 _DIALOG_WORK = frozenset({DialogKind.PERMISSION, DialogKind.QUESTION})
 
 
@@ -45,6 +47,8 @@ class TurnTracker:
         """Go on after a restart of the engine: whether the last turn was over, and seen."""
         self._finished = at if activity is Activity.TURN_DONE else None
         self.seen = activity is Activity.IDLE
+        if activity in _TURN:  # it was no blip: it was kept
+            self._began = at - SHORTEST_TURN
 
     def start(self) -> None:
         """A new process: no turn yet."""

@@ -275,12 +275,12 @@ class Drawing(pyte.Screen):
         self.cursor.y = min(top + (line or 1) - 1, bottom)
 
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
-        """DECSTBM; a region of less than two lines is none."""
+        """DECSTBM; a region of less than two lines changes nothing."""
         first = max(1, top or 1) - 1
         last = min(bottom or self.lines, self.lines) - 1
-        full = first >= last or (first, last) == (0, self.lines - 1)
-        self.margins = None if full else Margins(first, last)
-        self.cursor_position()
+        if first < last:
+            full = (first, last) == (0, self.lines - 1)
+            self.margins = None if full else Margins(first, last)
 
     def linefeed(self) -> None:
         """LF, with a carriage return in new line mode."""

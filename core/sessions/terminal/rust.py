@@ -192,12 +192,20 @@ class RustGrid:
         anchor = max((match.start() for match in _ANCHOR.finditer(tail)), default=-1)
         if anchor < 0 or self.cursor()[0] != self.cols - 1 or self._owes_wrap:
             return self._owes_wrap
+        if not self._terminal.auto_wrap_mode():
+            return False
         scratch = RustGrid(self.cols, self.rows + 1, 0)
-        scratch.process(set_tabs(self.tab_stops()) + tail[anchor:])
+        scratch.process(set_tabs(self.tab_stops()) + self._line_modes() + tail[anchor:])
         line = scratch.cursor()[1]
         scratch.process(b"x")
         x, y = scratch.cursor()
         return x == 1 and (y == line + 1 or self.cols > 2)
+
+    def _line_modes(self) -> bytes:
+        """The modes that decide where printing and line feeds lead to."""
+        terminal = self._terminal
+        insert = b"\x1b[4h" if terminal.insert_mode() else b""
+        return insert + (b"\x1b[20h" if terminal.line_feed_new_line_mode() else b"")
 
     def row(self, y: int) -> Row:
         """Line ``y`` of the screen."""

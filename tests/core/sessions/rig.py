@@ -159,7 +159,7 @@ class Rig:
     @property
     def sessions(self) -> Mapping[str, Session]:
         """The sessions by their ids."""
-        return self.manager._sessions
+        return self.manager._register._sessions
 
     def session(self, name: str) -> Session:
         """The session of this name."""

@@ -88,6 +88,9 @@ SCREENS = {
     ),
     "SU in a region": (NUMBERS + "\x1b[2;4r\x1b[S", ["1", "3", "4", "", "5"], (0, 0)),
     "an impossible region is none": (NUMBERS + "\x1b[4;2r\x1b[5;1H\nX", ["2", "3", "4", "5", "X"], (1, 4)),
+    "an impossible region leaves the one before": (
+        NUMBERS + "\x1b[2;3r\x1b[5;5r\x1b[3;1H\nX", ["1", "3", "X", "4", "5"], (1, 2)
+    ),
     "origin mode": ("\x1b[2;4r\x1b[?6h\x1b[1;1Hx\x1b[9;1Hy", ["", "x", "", "y"], (1, 3)),
     "DECALN": ("\x1b[2;3r\x1b#8", ["E" * 20] * 5, (0, 0)),
     "DECSC and DECRC": ("abc\x1b7\x1b[5;5Hx\x1b8d", ["abcd", "", "", "", "    x"], (4, 0)),
