@@ -20,7 +20,7 @@ from ..core.protocol.wire import Input
 from .keys.actions import Context
 from .keys.keymap import Keymap, resolve
 from .keys.repeats import Repeats
-from .link import Link, LinkState
+from .link import Link, LinkState, back_off
 from .model.deck import Deck
 from .notifier import Channels, Notifier
 from .pace import Alarm, Pacer, Pacing
@@ -87,7 +87,7 @@ class Bridge:
         self.directory = directory
         self.clock = clock
         self.pacing = pacing or Pacing()
-        self.link = Link(connector, clock)
+        self.link = Link(connector, clock, back_off(self.pacing.retry))
         self.deck = Deck(clock, View())
         self.watching = Watching()
         self.repeats = Repeats(clock)

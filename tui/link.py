@@ -17,7 +17,13 @@ from ..core.protocol.screen import ScreenFrame
 from ..core.protocol.wire import Goodbye
 
 STEADY_SECONDS = 10.0
-RETRY = RetryPolicy(max_attempts=1_000_000, initial_delay=0.5, max_delay=10.0)
+LONGEST_WAIT = 10.0
+
+
+def back_off(first: float) -> RetryPolicy:
+    """Attempts for as long as it takes, each wait twice the one before, up to ten seconds."""
+    longest = max(first, LONGEST_WAIT)
+    return RetryPolicy(max_attempts=1_000_000, initial_delay=first, max_delay=longest)
 
 
 class LinkState(NamedTuple):
@@ -37,7 +43,7 @@ class Link:
     loss after a back-off that grows until a link has held for ten seconds.
     """
 
-    def __init__(self, connector: Connector, clock: Clock, retry: RetryPolicy = RETRY) -> None:
+    def __init__(self, connector: Connector, clock: Clock, retry: RetryPolicy) -> None:
         self.connector = connector
         self._clock = clock
         self._retry = retry

@@ -13,13 +13,14 @@ class Pacing:
 
     ``frame`` is the least time between two repaints, ``focus`` how long the cursor must rest
     before the engine hears of it, ``size`` the same for a panel's size, ``notify`` the quiet time
-    between two notifications.
+    between two notifications, ``retry`` the time before the second attempt at a lost link.
     """
 
     frame: float = 1 / 30
     focus: float = 0.1
     size: float = 0.15
     notify: float = 5.0
+    retry: float = 0.5
 
 
 class Pacer:

@@ -13,7 +13,7 @@ from tests.tui.waiting import until
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.protocol.screen import row_text
-from quarterdeck.tui.link import STEADY_SECONDS, Link, LinkState
+from quarterdeck.tui.link import STEADY_SECONDS, Link, LinkState, back_off
 from quarterdeck.tui.watching import Watching
 
 SLOW = RetryPolicy(max_attempts=1000, initial_delay=60, max_delay=600)
@@ -57,6 +57,12 @@ async def test_an_engine_that_can_not_be_reached_is_tried_again_ever_more_slowly
         assert [state.attempt for state in states] == [1, 2, 3, 4]
         assert states[0].reason == "No engine answers at /x."
         assert crew.connects == 4
+
+
+def test_waits_double_up_to_ten_seconds() -> None:
+    policy = back_off(0.5)
+    assert [policy.delay(attempt) for attempt in range(1, 8)] == [0.5, 1, 2, 4, 8, 10, 10]
+    assert policy.allows(100_000)
 
 
 async def test_a_wait_ends_when_the_person_asks(crew: Crew) -> None:

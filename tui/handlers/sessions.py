@@ -43,7 +43,7 @@ class Sessions:
     def handlers(self) -> Handlers:
         """What can be done here."""
         return {
-            "session.create": Handler(self.create),
+            "session.create": Handler(self.create, self._not_reached),
             "agent.start": Handler(self.start, self._cant_start),
             "agent.resume": Handler(self.resume, self._cant_resume),
             "agent.stop": Handler(self.stop, self._not_living),
@@ -149,6 +149,9 @@ class Sessions:
     def _not_running(self) -> str | None:
         missing = self._not_living()
         return f"{missing} s starts it." if missing and self._deck.session else missing
+
+    def _not_reached(self) -> str | None:
+        return None if self._bridge.ready else "The engine has not answered yet; a moment."
 
     def _cant_start(self) -> str | None:
         session = self._deck.session

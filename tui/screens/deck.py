@@ -130,7 +130,8 @@ class DeckScreen(MainScreen):
         self.deck.minimal = self.deck.minimal or bool(preferences["minimal"])
         self.deck.folded = self.deck.minimal
         self.rearrange()
-        if not preferences["welcomed"] and not self.deck.view.sessions:
+        alone = self.app.screen is self
+        if alone and not preferences["welcomed"] and not self.deck.view.sessions:
             from ..dialogs.welcome import WelcomeDialog  # noqa: PLC0415 - start-up time
 
             self.bridge.host.open(WelcomeDialog(self.bridge))

@@ -11,17 +11,33 @@ import hashlib
 import json
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, MIN_LINES
 from .history import history_stream
+from .interpreter import Interpreter
 from .port import SnapshotUnreadable
-from .screens import cut_row
+from .screens import Screens, cut_row
 
-if TYPE_CHECKING:
-    from .emulator import GridEmulator
+
+class Kept(Protocol):
+    """What of an emulator a snapshot holds."""
+
+    screens: Screens
+    interpreter: Interpreter
+
+    @property
+    def cols(self) -> int:
+        """Its width, in cells."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """Its height, in cells."""
+        ...
+
 
 MAGIC = b"QDTS"
 VERSION = 1
@@ -75,7 +91,7 @@ class Snapshot(NamedTuple):
         """What the caller of ``snapshot`` gave."""
         return self.header.offset
 
-    def apply(self, emulator: GridEmulator) -> None:
+    def apply(self, emulator: Kept) -> None:
         """Bring a fresh emulator of the same size to this state.
 
         :raises SnapshotUnreadable: if a value in the header is not known.
@@ -94,7 +110,7 @@ class Snapshot(NamedTuple):
         interpreter.scanner.load(streams["carry"], header.swallowing)
 
 
-def write_snapshot(emulator: GridEmulator, *, offset: int, history: int) -> bytes:
+def write_snapshot(emulator: Kept, *, offset: int, history: int) -> bytes:
     """The snapshot of ``emulator``, with at most ``history`` lines of history."""
     screens, interpreter = emulator.screens, emulator.interpreter
     main = screens.main
