@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.base.errors import QuarterdeckError
+from ..core.base.retry import RetryPolicy
 from ..core.client.client import Client
 from ..core.client.ports import LinkClosed
 from ..core.protocol import commands as c
@@ -20,6 +21,9 @@ from ..core.protocol.events import AttentionRaised, Event, StatusChanged
 from ..core.protocol.status import Activity
 from ..core.protocol.views import SessionView
 from .scenario import Member, Scenario
+
+PARTING = RetryPolicy(max_attempts=12, initial_delay=0.01, max_delay=2.0)
+"""How often processes that were told to end are looked for."""
 
 
 def wishes(scenario: Scenario, *, seed: int, pace: str, cwd: str) -> list[c.CreateSession]:
@@ -125,7 +129,9 @@ class Performance:
         part = self.parts.get(session.name)
         if part is None:
             return
-        part.session = session
+        # A reply may come behind events that tell more.
+        if part.session is None or session.version >= part.session.version:
+            part.session = session
         self._names[session.id] = session.name
         self.pids.update(pid for pid in (session.pid, session.keeper_pid) if pid)
 
@@ -169,8 +175,17 @@ class Performance:
                 self._said(f"{told}: refused: {error.code}: {error.message}")
 
 
+async def left_of(pids: set[int], patience: RetryPolicy = PARTING) -> list[int]:
+    """Those of ``pids`` that don't go, though they are given some seconds."""
+    attempt = 1
+    while (left := living(pids)) and patience.allows(attempt):
+        await asyncio.sleep(patience.delay(attempt))
+        attempt += 1
+    return left
+
+
 def living(pids: set[int]) -> list[int]:
-    """Those of ``pids`` that are still there, zombies not counted."""
+    """Those of ``pids`` that are there, zombies not counted."""
     return sorted(pid for pid in pids if _lives(pid))
 
 

@@ -62,7 +62,6 @@ PRACTICE = Scenario(
             "Add tests for the parser",
             PACED,
             items=frozenset({AttentionKind.TURN_DONE}),
-            states=frozenset({Activity.WORKING}),
         ),
         Member(
             "import-data",

@@ -18,7 +18,7 @@ from ...core.protocol.commands import CreateSession
 from ...core.protocol.events import Event
 from ...core.settings import Settings, StateSettings
 from ..compose import Assembly
-from ..demo import Performance, living, wishes
+from ..demo import Performance, left_of, wishes
 from ..failing import fault
 from ..interruption import cancelled_by
 from ..invocation import Invocation
@@ -80,7 +80,7 @@ async def _play(invocation: Invocation, settings: Settings, crew: list[CreateSes
             if not came:
                 raise
             return 128 + came[0]
-    left = living(played.pids)
+    left = await left_of(played.pids)
     summary = _summary(played, time.monotonic() - began, left)
     if invocation.printer.as_json:
         invocation.printer.record({"summary": summary})

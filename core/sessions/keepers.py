@@ -40,10 +40,6 @@ class LocalKeepers:
         """The link to a keeper, bringing its output from ``offset`` on; ``None``: from now on."""
         return await KeeperLink.connect(places, epoch=epoch, from_offset=offset)
 
-    async def lives(self, places: KeeperPlaces) -> bool:
-        """Whether a keeper holds the place."""
-        return await asyncio.to_thread(keeper_lives, places)
-
     async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
         """Whether the keeper there has ended, or does so within ``seconds``."""
         pause, over = FIRST_LOOK, asyncio.get_running_loop().time() + seconds

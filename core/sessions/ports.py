@@ -160,10 +160,6 @@ class Keepers(Protocol):
         """
         ...
 
-    async def lives(self, places: KeeperPlaces) -> bool:
-        """Whether a keeper lives there, even one that does not answer."""
-        ...
-
     async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
         """Whether the keeper there has ended, or does so within ``seconds``."""
         ...

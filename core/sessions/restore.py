@@ -30,6 +30,9 @@ AT_ONCE = 16
 PATIENCE = 5.0
 """Seconds that a link has to last to be made anew when it breaks."""
 
+DYING = 1.0
+"""Seconds that a keeper may take to be gone after its socket is."""
+
 _log = logger("sessions.restore")
 
 
@@ -177,12 +180,12 @@ class Restorer:
         keepers = self._services.keepers
         try:
             places = session.places
-            alive = await keepers.lives(places)
-            end = None if alive else await keepers.post_mortem(places)
+            dead = await keepers.ended(places, DYING)
+            end = await keepers.post_mortem(places) if dead else None
         except (QuarterdeckError, OSError) as error:
             session.on_gone(f"nothing can be found out about its keeper: {error}")
             return
-        if alive:
+        if not dead:
             session.on_gone(f"its keeper lives, but can't be used ({why})")
         elif end is not None:
             await self._replay(session, end)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,12 +19,13 @@ from typing import Any
 import pytest
 
 from quarterdeck.cli.commands import demonstrating
-from quarterdeck.cli.demo import living
+from quarterdeck.cli.demo import left_of, living
 from quarterdeck.cli.faults import CliFault
 from quarterdeck.cli.link import Link
 from quarterdeck.cli.main import run
 from quarterdeck.cli.place import entered_socket
 from quarterdeck.cli.scenario import PRACTICE, Member, Scenario
+from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.protocol.attention import AttentionKind
 
 PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
@@ -282,15 +283,23 @@ def test_the_demo_shows_every_kind_of_item_and_leaves_nothing(machine: Machine) 
     assert all("event" in line or "script" in line for line in lines[:-1])
 
 
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A directory for sockets, whose path is short."""
+    with tempfile.TemporaryDirectory(prefix="qd-") as short:
+        yield Path(short)
+
+
 def test_the_demo_cleans_its_scratch_directory_up(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    runtime = Path(tempfile.mkdtemp(prefix="qd-"))  # sockets need a short path
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setattr(tempfile, "tempdir", str(home))
     code = run(["demo", "--headless", "--pace", "fast", "--seed", "4"])
     out, err = capsys.readouterr()
-    shutil.rmtree(runtime)
     assert (code, err) == (0, ""), out
     assert "processes left: 0." in out
     assert out.count("as expected") == len(PRACTICE.crew)
@@ -318,6 +327,15 @@ def is_healthy(state_dir: Path) -> bool:
             return bool(link.call("system.health")["health"]["status"] == "healthy")
     except CliFault:
         return False
+
+
+async def test_processes_are_given_time_to_go() -> None:
+    quick = RetryPolicy(max_attempts=3, initial_delay=0.001)
+    assert await left_of({os.getpid()}, quick) == [os.getpid()]
+    child = await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE)
+    assert await left_of({child.pid}, quick) == [child.pid]
+    await child.communicate(b"")
+    assert await left_of({child.pid}) == []
 
 
 def test_the_engine_in_this_process(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,11 +145,11 @@ CHARACTERS = {name: character for character, name in NAMES.items() if character 
 
 @asynccontextmanager
 async def aboard(
-    crew: Crew, size: tuple[int, int] = (80, 24), **options: Any
+    crew: Crew, size: tuple[int, int] = (80, 24), *, toasts: bool = False, **options: Any
 ) -> AsyncIterator[Hand]:
-    """The dashboard on ``crew``, linked and painted."""
+    """The dashboard on ``crew``, linked and painted; messages are painted only with ``toasts``."""
     app = dashboard(crew, **options)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         hand = Hand(crew, app, pilot)
         if crew.unreachable is None:
             await hand.until(lambda: app.bridge.ready, "the first snapshot")

@@ -154,8 +154,8 @@ async def test_a_lost_link_shows_a_banner_and_comes_back_with_all_it_had(busy: C
         await hand.press("j")
         busy.drop()
         await hand.until(lambda: hand.bridge.link.state.attempt)
-        assert hand.shows("! The engine is out of reach", "attempt 2 in 60 s, ctrl+r: at once",
-                          "no link to the engine", "✓ add-tests")  # fmt: skip
+        told = ("! The engine is out of reach", "attempt 2 in 60 s, ctrl+r: at once")
+        await hand.until(lambda: hand.shows(*told, "no link to the engine", "✓ add-tests"))
         await hand.press("ctrl+r")
         await hand.until(lambda: hand.bridge.link.state.up)
         assert not hand.shows("out of reach")
@@ -209,9 +209,9 @@ async def test_the_same_message_is_not_shown_twice_in_a_row(busy: Crew) -> None:
 
 async def test_messages_are_never_markup(busy: Crew) -> None:
     busy.refuse("attention.snooze", "odd", "[red]x[/red] [@click=app.quit]y[/]")
-    async with aboard(busy) as hand:
+    async with aboard(busy, toasts=True) as hand:
         await hand.press("z")
-        assert hand.shows("[red]x[/red]", "[@click=app.quit]")
+        await hand.until(lambda: hand.shows("[red]x[/red]", "[@click=app.quit]"))
 
 
 # ---- preferences

@@ -117,7 +117,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def take_key(self, event: events.Key) -> None:
         """The same; in a field, keys are the field's. Textual calls every class's ``on_key``."""
-        if not self.is_current:  # typed ahead of a dialog that has just come: meant for neither
+        if (
+            self.app.screen is not self
+        ):  # typed ahead of a dialog that has just come: meant for neither
             event.stop()
             event.prevent_default()
             return

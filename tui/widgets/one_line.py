@@ -52,11 +52,11 @@ class OneLine(Widget):
     def lay_out(self, layout: Layout) -> None:
         """Show what ``layout`` gives for the line's width, also after the width changes."""
         self._layout = layout
-        self.show(*layout(self.content_size.width))
+        self.on_resize()
 
     def on_resize(self) -> None:
-        """The width may be another."""
-        if self._layout is not None:
+        """The width may be another; a line that has none yet stays empty."""
+        if self._layout is not None and self.content_size.width:
             self.show(*self._layout(self.content_size.width))
 
     def show(self, row: Row, spots: Sequence[Spot] = ()) -> None:

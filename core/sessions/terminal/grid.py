@@ -87,8 +87,12 @@ class Grid(Protocol):
         """The history's text, oldest first, without trailing blanks."""
         ...
 
-    def clear_history(self) -> bool:
-        """Forget the lines that have scrolled off; whether the screen was blanked with them."""
+    def clear_history(self, redraw: Callable[[], bytes]) -> bool:
+        """Forget the lines that have scrolled off.
+
+        Where that can't spare the screen, ``redraw`` is asked for the bytes that draw it again;
+        the result is whether it was.
+        """
         ...
 
     def width(self, char: str) -> int:

@@ -16,8 +16,8 @@ class Segment(Protocol):
 
     def __len__(self) -> int: ...
 
-    def row(self, index: int) -> Row:
-        """Line ``index``."""
+    def rows(self, start: int, count: int) -> list[Row]:
+        """``count`` lines from ``start`` on; all of them exist."""
         ...
 
     def lines(self) -> list[str]:
@@ -34,9 +34,9 @@ class Frozen:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def row(self, index: int) -> Row:
-        """Line ``index``."""
-        return self._rows[index]
+    def rows(self, start: int, count: int) -> list[Row]:
+        """``count`` lines from ``start`` on."""
+        return self._rows[start : start + count]
 
     def lines(self) -> list[str]:
         """The text of all lines."""
@@ -57,18 +57,22 @@ class Segments:
         """Let ``growing`` take the lines that come from now on."""
         self._segments = [segment for segment in self._segments if len(segment)]
         if len(self._segments) >= _MAX_SEGMENTS:
-            rows = [self.row(index) for index in range(len(self))]
-            self._segments = [Frozen(rows)]
+            self._segments = [Frozen(self.rows(0, len(self)))]
         self._segments.append(growing)
 
-    def row(self, index: int) -> Row:
-        """Line ``index``; 0 is the oldest shown."""
-        index += self._hidden()
+    def rows(self, start: int, count: int) -> list[Row]:
+        """At most ``count`` lines from ``start`` on; 0 is the oldest shown."""
+        start += self._hidden()
+        rows: list[Row] = []
         for segment in self._segments:
-            if index < len(segment):
-                return segment.row(index)
-            index -= len(segment)
-        raise IndexError(index)
+            size = len(segment)
+            if start < size and count:
+                taken = min(count, size - start)
+                rows += segment.rows(start, taken)
+                start, count = 0, count - taken
+            else:
+                start = max(0, start - size)
+        return rows
 
     def lines(self) -> list[str]:
         """The text of all lines shown."""

@@ -17,7 +17,7 @@ from .queries import (
     answer_osc,
 )
 from .scanner import Scanner
-from .screens import Screens
+from .screens import EFFORT, Screens
 from .signals import (
     MAX_TITLE,
     Bell,
@@ -142,6 +142,7 @@ class Interpreter:
     def feed(self, data: bytes) -> None:
         """Interpret ``data``."""
         self.expire()
+        self.screens.effort = EFFORT
         self.scanner.feed(data, self)
         if self._frame_at is None:
             self._draw_all()
@@ -269,6 +270,8 @@ class Interpreter:
             self._answer(key, params)
         elif key == b"J" and params[:1] != [3]:
             self.text(b"\x1b[%dJ" % _first(params, 0))
+        elif key in {b"I", b"Z"}:
+            self.text(b"\x1b[%d%s" % (min(_first(params, 1), self.cols), final))
         elif action := ACTIONS.get(key):
             self._act(b"\x1b[" + body + final, partial(action, self.screens, params))
         elif len(key) == 1 and key[0] in _DRAWN:

@@ -249,8 +249,13 @@ class Drawing(pyte.Screen):
         y = self.cursor.y
         if how > 2:
             return
-        for line in {0: range(y + 1, self.lines), 1: range(y)}.get(how, range(self.lines)):
-            self._put(line, 0, [self.blank] * self.columns)
+        lines = {0: range(y + 1, self.lines), 1: range(y)}.get(how, range(self.lines))
+        blank = self.blank
+        for line in lines:
+            self.buffer.pop(line, None)
+            if blank != BLANK:
+                self._put(line, 0, [blank] * self.columns)
+        self.dirty.update(lines)
         if how < 2:
             self.erase_in_line(how)
 

@@ -169,8 +169,9 @@ class PyteGrid:
         """The history's text, oldest first."""
         return [row_text(row).rstrip(" ") for row in self._screen.scrolled]
 
-    def clear_history(self) -> bool:
+    def clear_history(self, redraw: Callable[[], bytes]) -> bool:
         """Forget the lines that have scrolled off; the screen stays."""
+        del redraw
         self._screen.scrolled.clear()
         return False
 

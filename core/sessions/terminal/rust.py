@@ -11,7 +11,7 @@ What it can't do right or doesn't tell is mended here and in ``rust_cells``:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from par_term_emu_core_rust import Terminal, char_width
 
@@ -68,16 +68,37 @@ def _may_be_wide(data: bytes) -> bool:
 
 
 class _Scrolled:
-    """The lines that have scrolled off one terminal."""
+    """The lines that have scrolled off one terminal.
+
+    Reading one costs about 80 microseconds, so that those read once are remembered. Where they
+    went when the oldest left is found by their texts.
+    """
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
+        self._texts: list[str] = []
+        self._rows: list[Row | None] = []
 
     def __len__(self) -> int:
         return int(self._terminal.scrollback_len())
 
-    def row(self, index: int) -> Row:
+    def rows(self, start: int, count: int) -> list[Row]:
+        self._follow()
+        for index in range(start, start + count):
+            self._rows[index] = self._rows[index] or self._read(index)
+        return [row or () for row in self._rows[start : start + count]]
+
+    def _read(self, index: int) -> Row:
         return line_row(scrolled_cells(self._terminal, index))
+
+    def _follow(self) -> None:
+        """Bring the remembered lines to where they stand now."""
+        texts: list[str] = self._terminal.scrollback()
+        gone = _gone(self._texts, texts)
+        kept = self._rows[gone:] if gone is not None else []
+        if kept and kept[0] is not None and kept[0] != self._read(0):
+            kept = []  # the same texts in other styles
+        self._texts, self._rows = texts, kept + [None] * (len(texts) - len(kept))
 
     def lines(self) -> list[str]:
         texts: list[str] = self._terminal.scrollback()
@@ -87,6 +108,14 @@ class _Scrolled:
             else text.rstrip(" ")
             for index, text in enumerate(texts)
         ]
+
+
+def _gone(before: Sequence[str], now: Sequence[str]) -> int | None:
+    """How many lines left at the start when ``before`` became ``now``; ``None`` if all did."""
+    for count in range(len(before)):
+        if now and before[count] == now[0] and before[count:] == now[: len(before) - count]:
+            return count
+    return None
 
 
 class RustGrid:
@@ -237,20 +266,24 @@ class RustGrid:
 
     def history(self, start: int, count: int) -> list[Row]:
         """Lines of the history; 0 is the oldest."""
-        return [self._history.row(index) for index in range(start, start + count)]
+        return self._history.rows(start, count)
 
     def history_lines(self) -> list[str]:
         """The history's text, oldest first."""
         return self._history.lines()
 
-    def clear_history(self) -> bool:
-        """Forget the lines that have scrolled off; the screen goes with them if there were any."""
-        if not len(self._history):
-            return False
-        self._terminal = new_terminal(self.cols, self.rows, self._scrollback)
-        self._owes_wrap = False
+    def clear_history(self, redraw: Callable[[], bytes]) -> bool:
+        """Forget the lines that have scrolled off; a screen with text on it is drawn again."""
+        blank = not self._terminal.count_non_whitespace_lines()
+        if blank:
+            self._terminal.process(b"\x1b[3J")
+        else:
+            drawn = redraw()
+            self._terminal = new_terminal(self.cols, self.rows, self._scrollback)
+            self._owes_wrap = False
+            self.process(drawn)
         self._history = Segments(self._scrollback, _Scrolled(self._terminal))
-        return True
+        return not blank
 
     def width(self, char: str) -> int:
         """The cells that ``char`` takes."""

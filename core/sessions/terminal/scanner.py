@@ -18,8 +18,8 @@ MAX_PARAMETERS = 256
 
 _SEQUENCE = (
     # What a grid draws by itself passes: ESC D E H M, the cursor's visibility, and these CSI
-    # sequences, but for ED 3, which no back end does right.
-    rb"(?!\[(?:[0-9;:]{0,256}+[@-IK-MPSTXZ`dfgm]|[012]?J|\?25[hl])|[DEHM])"
+    # sequences, but for ED 3, which no back end does right, and tabs, whose count is bounded.
+    rb"(?!\[(?:[0-9;:]{0,256}+[@-HK-MPSTX`dfgm]|[012]?J|\?25[hl])|[DEHM])"
     rb"(?:"
     rb"\[\?2026([hl])"  # 1: synchronized output
     rb"|\]([^\x07\x18\x1a\x1b]*+)(?:(\x07|\x1b\\)|\x1b\Z)?+"  # 2, 3: OSC

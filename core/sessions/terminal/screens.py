@@ -33,6 +33,11 @@ from .modes import (
 from .styles import merge
 
 _SAVE_CURSOR = 1048
+EFFORT = 256
+"""How many resets, alignment tests and switches of the screen one feed may hold: output that is
+made to stall a terminal holds thousands."""
+_REDRAW = 16
+_REPEATED_LINES = 4
 _ITEM = re.compile(
     rb"\x1b\[(?:[0-9;:]*m|\?25[hl])()"  # 1: what repeating looks through
     rb"|\x1b_([^\x1b]*)\x1b\\"  # 2: a character before a snapshot, for grids a string without effect
@@ -97,6 +102,8 @@ class Screens:
         """Grows when the screen as a whole became another."""
         self.touched = 0
         """Grows with changes that no cell shows."""
+        self.effort = EFFORT
+        """What is left for whole-screen work in one feed; the rest of it is left undone."""
         self._reset_state()
 
     def _reset_state(self) -> None:
@@ -119,6 +126,11 @@ class Screens:
     def keyboard(self) -> KeyboardStack:
         """The keyboard flags of the screen that is shown."""
         return self.keyboards[self.in_alt]
+
+    def _affordable(self, effort: int) -> bool:
+        """Whether this feed may still take ``effort``, which is then spent."""
+        self.effort -= effort
+        return self.effort >= 0
 
     def draw(self, data: bytes) -> None:
         """Draw what a program wrote on the screen that is shown."""
@@ -161,7 +173,7 @@ class Screens:
     # The alternate screen
 
     def _switch(self, number: int, on: bool) -> None:
-        if on == self.in_alt:
+        if on == self.in_alt or not self._affordable(1):
             return
         left = self.grid
         x, y = left.cursor()
@@ -244,8 +256,8 @@ class Screens:
     # Whole screens
 
     def repeat(self, count: int) -> None:
-        """REP: print the character before once more, ``count`` times."""
-        self._put(self.last_character() * min(count, self.cols * self.rows))
+        """REP: print the character before once more, ``count`` times, on a few lines at most."""
+        self._put(self.last_character() * min(count, self.cols * _REPEATED_LINES))
 
     def last_character(self) -> bytes:
         """The character printed last, if nothing but styles came after it."""
@@ -257,6 +269,8 @@ class Screens:
 
     def align(self) -> None:
         """DECALN: a screen full of E."""
+        if not self._affordable(1):
+            return
         pen = self.grid.pen()
         row = b"E" * self.cols
         lines = b"".join(move(0, y) + row for y in range(self.rows))
@@ -265,14 +279,12 @@ class Screens:
 
     def clear_history(self) -> None:
         """Forget the lines that have scrolled off."""
-        if not self.main.history_length():
+        if not self.main.history_length() or not self._affordable(_REDRAW):
             return
-        drawn = self.redraw_of(self.main)
-        if self.main.clear_history():
-            self.main.process(drawn)
+        if self.main.clear_history(lambda: self.redraw_of(self.main)):
             self.epoch += 1
             if not self.in_alt:
-                self.tail = drawn[-TAIL:]
+                self.tail = self.redraw_of(self.main)[-TAIL:]
         self.touched += 1
 
     def soft_reset(self) -> None:
@@ -286,6 +298,8 @@ class Screens:
 
     def reset(self) -> None:
         """RIS: everything as at the start, history too."""
+        if not self._affordable(1):
+            return
         self.main = self.make(self.cols, self.rows, self.scrollback)
         self.alt = None
         self.tail = b"\r"

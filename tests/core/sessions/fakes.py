@@ -262,12 +262,9 @@ class FakeKeepers:
         keeper.link = FakeLink(keeper, keeper.end if offset is None else offset)
         return keeper.link
 
-    async def lives(self, places: KeeperPlaces) -> bool:
-        keeper = self.by_key.get(places.key)
-        return keeper is not None and keeper.lives
-
     async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
-        return not await self.lives(places)
+        keeper = self.by_key.get(places.key)
+        return keeper is None or not keeper.lives
 
     async def post_mortem(self, places: KeeperPlaces) -> PostMortem | None:
         keeper = self.by_key.get(places.key)

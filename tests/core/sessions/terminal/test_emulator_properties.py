@@ -17,7 +17,9 @@ from quarterdeck.core.sessions.terminal.port import Emulator
 COLS, ROWS = 16, 6
 pytestmark = pytest.mark.skipif(not available(), reason="no back end is installed")
 FIXTURES = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    derandomize=settings.get_current_profile_name() != "terminal-thorough",
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

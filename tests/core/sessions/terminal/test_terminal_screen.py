@@ -187,14 +187,13 @@ def test_a_resize_is_dirty_as_a_whole(terminal: Open) -> None:
 
 def test_a_follower_that_fell_far_behind_gets_everything(terminal: Open) -> None:
     emulator = terminal()
-    old = emulator.generation
+    seen = [emulator.generation]
     for n in range(2000):
         emulator.feed(str(n % 10).encode())
-        middle = emulator.generation if n == 1500 else old
-        assert emulator.generation > old
-    assert emulator.dirty_since(old) is None
-    assert emulator.dirty_since(emulator.generation - 5) is not None
-    assert middle == old
+        seen.append(emulator.generation)
+    assert seen == sorted(set(seen))
+    assert emulator.dirty_since(seen[0]) is None
+    assert emulator.dirty_since(seen[-5]) is not None
 
 
 # Search
@@ -255,6 +254,28 @@ def test_the_terminal_is_given_back(terminal: Open) -> None:
     assert emulator.cursor[:3] == (7, 0, True)
     emulator.feed(b"a" * 20)
     assert emulator.lines()[:2] == ["shell$ " + "a" * 13, "a" * 7], "wrapping, no insert mode"
+
+
+# Output made to stall
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        "x\x1bc",
+        "\x1b[?1049h\x1b[?1049l",
+        "\x1b#8",
+        "\n\x1b[3J",
+        "x\x1b[65535b",
+        "\x1b[65535I",
+        "\x1b[65535Z",
+    ],
+)
+def test_heavy_sequences_are_bounded_in_one_feed(terminal: Open, sequence: str) -> None:
+    emulator = terminal("x\r\n" * 9)
+    emulator.feed(sequence.encode() * 5_000)
+    emulator.feed(b"\x1bc\x1b[2;2Hy")
+    assert emulator.lines() == ["", " y", "", "", ""], "the next feed is as good as any"
 
 
 # Opening
@@ -373,6 +394,29 @@ def test_segments_show_the_newest_lines() -> None:
     segments.add(Frozen([(Run("c"),), (Run("d"),)]))
     assert len(segments) == 3
     assert segments.lines() == ["b", "c", "d"]
-    assert [row_text(segments.row(n)) for n in range(3)] == ["b", "c", "d"]
-    with pytest.raises(IndexError):
-        segments.row(3)
+    for start in range(4):
+        for count in range(5):
+            rows = [row_text(row) for row in segments.rows(start, count)]
+            assert rows == ["b", "c", "d"][start : start + count]
+
+
+def test_history_read_often_is_always_right(terminal: Open) -> None:
+    emulator = terminal(scrollback=30)
+    wanted: list[tuple[Run, ...]] = []
+    for n in range(200):
+        colour = 1 + n % 6
+        text = "same" if n % 50 < 25 else f"line {n}"
+        emulator.feed(f"\x1b[3{colour}m{text}\x1b[0m\r\n".encode())
+        wanted.append((Run(text, colour),))
+        if n % 7 == 0 or n > 190:
+            shown = wanted[: max(0, n - 3)][-30:]
+            got = emulator.history(0, 99)
+            assert [row_text(row) for row in got] == [row_text(row) for row in shown]
+            if text != "same":
+                assert got[-1] == shown[-1]
+    emulator.feed(b"\x1b[3J\r\n" + b"new\r\n" * 9)
+    assert {row_text(row) for row in emulator.history(0, 99)} <= {
+        "new",
+        "",
+        *(f"line {n}" for n in range(200)),
+    }
