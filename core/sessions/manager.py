@@ -83,9 +83,9 @@ class SessionManager:
         try:
             if stop_sessions:
                 await self._each(self._stop(session) for session in sessions)
-            await self.checkpoint()
+            self._services.recorder.settle()
         finally:
-            await self._each(self._winding_up.release(session) for session in sessions)
+            await self._each(self._let_go(session) for session in sessions)
             await self._errands.close()
             self._services.desk.close()
 
@@ -93,6 +93,12 @@ class SessionManager:
         """Stop a session, or go on with a stop that an earlier engine had begun."""
         async with session.busy:
             await self._starter.stop(session)
+
+    async def _let_go(self, session: Session) -> None:
+        try:
+            await self._winding_up.keep_screen(session)
+        finally:
+            await self._winding_up.release(session)
 
     @staticmethod
     async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -105,7 +111,10 @@ class SessionManager:
         """Keep a snapshot of every screen that changed since the last one, and what is owed."""
         self._services.recorder.settle()
         self._services.desk.look()
-        await self._each(self._winding_up.keep_screen(session) for session in list(self._register))
+        for session in self._register:
+            # One by one: a snapshot is some milliseconds' work, and others want their turn.
+            await self._each([self._winding_up.keep_screen(session)])
+            await asyncio.sleep(0)
 
     async def tidy(self) -> None:
         """Remove stale keepers, sockets, rings and surroundings of sessions that are gone."""

@@ -16,10 +16,10 @@ from .screen import SessionScreen
 from .typist import Size, Typist, TypistListener, in_time
 
 PIECES = {"pyte": 1024}
-PIECE = 8 * 1024
-"""Bytes parsed at once, by back end: about a millisecond's work."""
+PIECE = 4 * 1024
+"""Bytes parsed at once, by back end: less than a millisecond's work, or about that."""
 
-TURN = 0.002
+TURN = 0.001
 """Seconds of parsing after which everything else gets its turn."""
 
 _log = logger("sessions.run")

@@ -74,6 +74,7 @@ class Starter:
         except BaseException:
             await self._failed(session, "its start was interrupted", cause)
             raise
+        self._winding_up.erase_former(session)
         self._first_prompts.deliver(session)
 
     def _reference(self, session: Session, *, resume: bool) -> str | None:

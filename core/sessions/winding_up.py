@@ -10,7 +10,7 @@ from ..base.errors import QuarterdeckError
 from ..protocol.status import Lifecycle
 from ..telemetry.logs import logger
 from .errands import Errands
-from .keeper.places import KeeperPlaces
+from .keeper.places import KeeperPlaces, places_for
 from .records import SaveSnapshot, ScreenSnapshot
 from .run import Run
 from .services import Services
@@ -34,12 +34,29 @@ class WindingUp:
 
         The screen is taken at once: a restart may follow at once, and have another one.
         """
-        kept = self._keep(session)
-        if kept is not None:
-            self._errands.run(kept, "session-last-screen")
         if run is not None:
             dismissal = self._dismiss(run, session.places)
             session.dismissal = self._errands.run(dismissal, "session-dismissal")
+        try:
+            kept = self._keep(session)
+        except Exception as error:  # noqa: BLE001  # the session has ended all the same
+            _log.error("a last screen could not be taken", error, id=session.id)
+            return
+        if kept is not None:
+            self._errands.run(kept, "session-last-screen")
+
+    def erase_former(self, session: Session) -> None:
+        """Remove what the start before this one left on disk."""
+        record = session.record
+        if record.generation > 1:
+            key = f"{record.id}.{record.generation - 1}"
+            places = places_for(self._services.state_dir, key)
+            self._errands.run(self._erase_former(session, places), "session-former-files")
+
+    async def _erase_former(self, session: Session, places: KeeperPlaces) -> None:
+        if session.dismissal is not None:
+            await asyncio.wait([session.dismissal])
+        await self._services.keepers.erase(places)
 
     async def _dismiss(self, run: Run, places: KeeperPlaces) -> None:
         await run.dismiss()

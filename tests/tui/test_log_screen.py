@@ -10,6 +10,7 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.protocol.views import Check, HealthStatus
+from quarterdeck.tui.model.log import log_row
 from quarterdeck.tui.screens.log import LogScreen
 
 
@@ -31,7 +32,7 @@ def log_of(hand: Hand) -> LogScreen:
 
 def selected(hand: Hand) -> str:
     row = log_of(hand)._row()
-    return row.text if row else ""
+    return log_row(row.event, {}).text if row else ""
 
 
 async def test_the_log_shows_what_was_before_and_what_comes(told: Crew) -> None:

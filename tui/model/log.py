@@ -38,16 +38,37 @@ LAGS_KEPT = 100
 BARS = "▁▂▃▄▅▆▇█"
 
 
+class Entry:
+    """One event as it was taken in; two entries are the same only if they are one."""
+
+    __slots__ = ("event", "number")
+
+    def __init__(self, number: int, event: Event) -> None:
+        self.number = number
+        self.event = event
+
+
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One event's line; ``number`` counts the events as they were taken in."""
+    """One event's line, made when it is painted."""
 
-    number: int
     time: str
     type: str
     tone: str
     session: str
     text: str
+
+
+def log_row(event: Event, names: Mapping[str, str]) -> LogRow:
+    """The line of ``event``; ``names`` gives the sessions' names by id."""
+    text, tone = describe(event.payload)
+    return LogRow(
+        time=event.metadata.timestamp.astimezone().strftime("%H:%M:%S"),
+        type=clean(event.type, 40),
+        tone=tone,
+        session=clean(names.get(session_of(event) or "", ""), 50),
+        text=clean(text, 300),
+    )
 
 
 def session_of(event: Event) -> str | None:
@@ -139,29 +160,28 @@ def _health_tone(status: HealthStatus) -> str:
 
 
 class Log:
-    """The newest 5 000 events, and the rows of those that pass the filter.
+    """The newest 5 000 events, and those of them that pass the filter.
 
     ``lags`` holds the loop's lag at each health report, in milliseconds.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
+    def __init__(self) -> None:
         self._numbers = count()
-        self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT)
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._query: Query[Event] = Query()
-        self.rows: list[LogRow] = []
+        self.rows: list[Entry] = []
         self.lags: deque[float] = deque(maxlen=LAGS_KEPT)
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._entries)
 
     def take(self, events: Sequence[Event]) -> int:
         """Take in newer events; how many rows left at the top to make room."""
         for event in events[-KEPT:]:
-            number = next(self._numbers)
-            self._events.append((number, event))
+            entry = Entry(next(self._numbers), event)
+            self._entries.append(entry)
             if self._query.admits(event):
-                self.rows.append(self._row(number, event))
+                self.rows.append(entry)
             if isinstance(event.payload, HealthReport):
                 self.lags.append(event.payload.health.loop_lag_ms)
         return self._trim()
@@ -176,26 +196,7 @@ class Log:
     def filter(self, query: Query[Event]) -> None:
         """Keep only rows of events that pass ``query``."""
         self._query = query
-        self.rows = [self._row(number, e) for number, e in self._events if query.admits(e)]
-
-    def event(self, row: LogRow) -> Event | None:
-        """The event of a row, as long as it is kept."""
-        if not self._events:
-            return None
-        index = row.number - self._events[0][0]
-        return self._events[index][1] if 0 <= index < len(self._events) else None
-
-    def _row(self, number: int, event: Event) -> LogRow:
-        text, tone = describe(event.payload)
-        session_id = session_of(event) or ""
-        return LogRow(
-            number=number,
-            time=event.metadata.timestamp.astimezone().strftime("%H:%M:%S"),
-            type=clean(event.type, 40),
-            tone=tone,
-            session=clean(self._names.get(session_id, ""), 50),
-            text=clean(text, 300),
-        )
+        self.rows = [entry for entry in self._entries if query.admits(entry.event)]
 
 
 def detail_rows(event: Event) -> list[Row]:

@@ -18,8 +18,8 @@ from ..handlers.base import Handler, Handlers
 from ..keys.actions import Context
 from ..model.cells import Cell, cut
 from ..model.log import (
+    Entry,
     Log,
-    LogRow,
     detail_rows,
     faults_cells,
     health_cells,
@@ -54,16 +54,16 @@ class LogScreen(MainScreen):
         super().__init__(bridge)
         self.names: dict[str, str] = {}
         self.vocabulary = events_vocabulary(self.names)
-        self.log_model = Log(self.names)
+        self.log_model = Log()
         self.cursor: int | None = None
-        self.events = EventList(id="events")
+        self.events = EventList(self.names, id="events")
         self.detail = TextLines(id="detail")
         self.health = OneLine(id="health")
         self.checks = OneLine(id="checks")
         self.filter_bar = InputBar("filter ", id="filter")
         self._filter_text = ""
         self._seen: int | None = None
-        self._shown: LogRow | None = None
+        self._shown: Entry | None = None
 
     def body(self) -> Iterable[Widget]:
         """Log, detail, health, and the bar that opens at the bottom."""
@@ -154,7 +154,7 @@ class LogScreen(MainScreen):
         self.names.update({s.id: s.name for s in self.bridge.view.sessions.values()})
         return self.log_model.take(events)
 
-    def _row(self) -> LogRow | None:
+    def _row(self) -> Entry | None:
         """The row under the cursor; the newest while following."""
         index, rows = self.events.cursor, self.log_model.rows
         return rows[index] if index is not None and index < len(rows) else None
@@ -164,11 +164,10 @@ class LogScreen(MainScreen):
         if row == self._shown:
             return
         self._shown = row
-        event = self.log_model.event(row) if row is not None else None
-        if event is None:
+        if row is None:
             self.detail.show_plain(["no event is chosen"], "muted")
         else:
-            self.detail.show_text(detail_rows(event))
+            self.detail.show_text(detail_rows(row.event))
 
     def _show_health(self) -> None:
         health = self.bridge.view.health
@@ -223,8 +222,7 @@ class LogScreen(MainScreen):
 
     def _session_id(self) -> str | None:
         row = self._row()
-        event = self.log_model.event(row) if row is not None else None
-        found = session_of(event) if event is not None else None
+        found = session_of(row.event) if row is not None else None
         return found if found in self.bridge.view.sessions else None
 
     def _no_session(self) -> str | None:

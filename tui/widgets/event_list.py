@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.geometry import Size
 
 from ..model.cells import Cell, Column, Row, arrange
-from ..model.log import LogRow
+from ..model.log import Entry, log_row
 from .lines import Lines
 
 TIME, TYPE, SESSION = 9, 20, 16
@@ -23,11 +23,12 @@ class EventList(Lines):
     cost only the lines that can be seen.
     """
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, names: Mapping[str, str], *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
+        self._names = names
         self._follow = True
 
-    def show_events(self, rows: Sequence[LogRow], cursor: int | None, *, dropped: int = 0) -> None:
+    def show_events(self, rows: Sequence[Entry], cursor: int | None, *, dropped: int = 0) -> None:
         """Show the log as it is now; ``dropped`` rows have left at the top."""
         self._follow = cursor is None
         shown: Sequence[Any] = rows or (NOTHING,)
@@ -51,20 +52,21 @@ class EventList(Lines):
 
     def can_pick(self, index: int) -> bool:
         """Only events can be picked."""
-        return super().can_pick(index) and isinstance(self.rows[index], LogRow)
+        return super().can_pick(index) and isinstance(self.rows[index], Entry)
 
     def compose_row(self, row: Any, width: int) -> Row:
         """The cells of an event."""
-        if not isinstance(row, LogRow):
+        if not isinstance(row, Entry):
             return (Cell(str(row), "muted"),)
-        session = (Column(row.session, "head", SESSION),) if width >= WIDE else ()
-        text = row.text if session or not row.session else f"{row.session}: {row.text}"
+        line = log_row(row.event, self._names)
+        session = (Column(line.session, "head", SESSION),) if width >= WIDE else ()
+        text = line.text if session or not line.session else f"{line.session}: {line.text}"
         return arrange(
             (
-                Column(row.time, "muted", TIME),
-                Column(row.type, "working", TYPE),
+                Column(line.time, "muted", TIME),
+                Column(line.type, "working", TYPE),
                 *session,
-                Column(text, row.tone),
+                Column(text, line.tone),
             ),
             width,
         )

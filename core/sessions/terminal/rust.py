@@ -85,7 +85,8 @@ class _Scrolled:
     def rows(self, start: int, count: int) -> list[Row]:
         self._follow()
         for index in range(start, start + count):
-            self._rows[index] = self._rows[index] or self._read(index)
+            if self._rows[index] is None:
+                self._rows[index] = self._read(index)
         return [row or () for row in self._rows[start : start + count]]
 
     def _read(self, index: int) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import random
 from typing import Any
@@ -16,8 +17,6 @@ from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.protocol.events import StatusChanged
 from quarterdeck.core.protocol.status import Activity, Lifecycle
 from quarterdeck.core.protocol.wire import RawInput
-from quarterdeck.core.sessions.ledger import Ledger
-from quarterdeck.core.sessions.winding_up import WindingUp
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 
@@ -45,7 +44,7 @@ async def test_twenty_floods_leave_a_quiet_session_alone(
             keeper.write(flood[at : at + 65536])
     quiet.write("\x1b[6n")
     rig.manager.input(RawInput(session_id=rig.session("quiet").id, data=b"typed"))
-    await until(lambda: quiet.input == b"typed\x1b[1;1R" or quiet.input == b"\x1b[1;1Rtyped")
+    await until(lambda: quiet.input in {b"typed\x1b[1;1R", b"\x1b[1;1Rtyped"})
     behind = sum(rig.session(f"flood{n}").offset < len(flood) for n in range(20))
     assert behind, "the quiet one did not wait for the floods"
     await until(lambda: all(rig.session(f"flood{n}").offset == len(flood) for n in range(20)))
@@ -87,10 +86,8 @@ async def test_many_cycles_leave_no_task_timer_or_file_open(rig: Rig) -> None:
     assert not list((rig.state_dir / "keepers").iterdir())
 
 
-async def test_a_thousand_faked_cycles_keep_nothing_in_memory(
-    faked: Rig, keepers: FakeKeepers
-) -> None:
-    for number in range(150):
+async def test_many_more_cycles_keep_nothing_in_memory(faked: Rig, keepers: FakeKeepers) -> None:
+    for number in range(60):
         await faked.create(name="one")
         keepers.latest().write("hello\x1b]0;title\x07\a")
         if number % 3 == 0:
@@ -129,16 +126,15 @@ async def test_everything_at_once_ends_somewhere_sane(
         )
         for _ in range(dice.randrange(4)):
             await asyncio.sleep(0)
-        try:
+        with contextlib.suppress(QuarterdeckError, StopIteration, RuntimeError, IndexError):
             await _act(rig, keepers, store, name, action)
-        except (QuarterdeckError, StopIteration, RuntimeError, IndexError):
-            pass
 
     await asyncio.gather(*(one() for _ in range(60)))
     await until(lambda: not rig.manager._errands._tasks)
     store._planned.clear()
+    await until(lambda: not rig.ledger._under_way)
     rig.ledger.settle()
-    await rig.journal.settled()
+    await until(lambda: not rig.ledger._under_way and not rig.ledger.owed)
     living = {session.place_key for session in rig.sessions.values() if session.living}
     assert {keeper.places.key for keeper in keepers.living()} == living
     assert all(
@@ -148,11 +144,9 @@ async def test_everything_at_once_ends_somewhere_sane(
     )
     kept = {record.id: record for record in await store.sessions()}
     assert kept == {session.id: session.record for session in rig.sessions.values()}
-    before: dict[str, tuple[Lifecycle, Activity]] = {}
-    for event in rig.told(StatusChanged):
-        old = before.get(event.session_id)
-        assert old is None or old[0] == event.old_lifecycle or store.statistics().commits
-        before[event.session_id] = (event.lifecycle, event.status.activity)
+    last = {event.session_id: event.lifecycle for event in rig.told(StatusChanged)}
+    for session in rig.sessions.values():
+        assert last[session.id] is session.record.lifecycle
 
 
 async def _act(rig: Rig, keepers: FakeKeepers, store: MemoryStore, name: str, action: str) -> None:
@@ -250,5 +244,3 @@ async def test_an_emulator_without_a_snapshot_spoils_no_end(
     await faked.until_lifecycle(Lifecycle.EXITED)
     await until(lambda: not keepers.living())
     await faked.manager.checkpoint()
-    assert isinstance(faked.services.recorder, Ledger)
-    assert WindingUp.__doc__
