@@ -45,6 +45,13 @@ def stranger(agent: str) -> AgentDefinition:
     return AgentDefinition(name="unknown", title=agent, command=(agent or "unknown",))
 
 
+async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it, whatever fails of it."""
+    for failure in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(failure, Exception):
+            _log.error("a session could not be closed as wished", failure)
+
+
 class SessionManager:
     """Owns the sessions; implements the engine's ``SessionService``."""
 
@@ -82,10 +89,10 @@ class SessionManager:
         sessions = list(self._register)
         try:
             if stop_sessions:
-                await self._each(self._stop(session) for session in sessions)
+                await _each(self._stop(session) for session in sessions)
             self._services.recorder.settle()
         finally:
-            await self._each(self._let_go(session) for session in sessions)
+            await _each(self._let_go(session) for session in sessions)
             await self._errands.close()
             self._services.desk.close()
 
@@ -100,20 +107,13 @@ class SessionManager:
         finally:
             await self._winding_up.release(session)
 
-    @staticmethod
-    async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Do all of it, whatever fails of it."""
-        for failure in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(failure, Exception):
-                _log.error("a session could not be closed as wished", failure)
-
     async def checkpoint(self) -> None:
         """Keep a snapshot of every screen that changed since the last one, and what is owed."""
         self._services.recorder.settle()
         self._services.desk.look()
         for session in self._register:
             # One by one: a snapshot is some milliseconds' work, and others want their turn.
-            await self._each([self._winding_up.keep_screen(session)])
+            await _each([self._winding_up.keep_screen(session)])
             await asyncio.sleep(0)
 
     async def tidy(self) -> None:

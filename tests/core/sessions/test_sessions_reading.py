@@ -120,6 +120,16 @@ async def test_what_is_asked_of_nobody_is_refused(faked: Rig) -> None:
         faked.manager.screen_source(nobody)
 
 
+async def test_agents_that_can_be_started_come_first(faked: Rig) -> None:
+    views = {view.name: view for view in faked.manager.agents()}
+    assert views["shell"].found
+    assert views["shell"].path == "/bin/sh"
+    assert views["practice-worker"].practice
+    assert views["claude"].has_rules
+    order = [(not view.found, view.practice) for view in faked.manager.agents()]
+    assert order == sorted(order)
+
+
 async def test_health_tells_of_sessions_without_a_keeper(faked: Rig, keepers: FakeKeepers) -> None:
     await faked.create(name="a")
     [check] = await faked.manager.checks()

@@ -221,3 +221,16 @@ async def test_fifty_sessions_are_taken_up_together(new_rig: Any, keepers: FakeK
     second = await new_rig(keepers=keepers, max_sessions=50)
     assert {view.lifecycle for view in second.manager.views()} == {Lifecycle.RUNNING}
     assert [view.name for view in second.manager.views()] == [f"s{n}" for n in range(50)]
+
+
+async def test_a_real_keeper_ends_when_it_is_told_and_takes_its_child_along(new_rig: Any) -> None:
+    rig = await new_rig()
+    view = await rig.script("exec sleep 99")
+    keepers, places = rig.services.keepers, rig.session("one").places
+    assert not await keepers.ended(places, 0.02)
+    await keepers.end(view.keeper_pid)
+    assert await keepers.ended(places, 10)
+    assert not alive(view.pid)
+    await keepers.end(view.keeper_pid)  # a second time does nothing
+    ended = await rig.until_lifecycle(Lifecycle.CRASHED)
+    assert ended.exit_signal in {1, 15}

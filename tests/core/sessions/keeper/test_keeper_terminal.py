@@ -78,7 +78,9 @@ async def test_no_signal_is_blocked_or_ignored_at_the_childs_start(yard: Yard) -
         signal.signal(signal.SIGUSR2, before)
     tap = await yard.tap()
     await tap.until_exit()
-    assert tap.out().split() == [b"SigBlk:", b"0" * 16, b"SigIgn:", b"0" * 16]
+    _, blocked, _, ignored = tap.out().split()
+    # 32 and 33 are the C library's own: it lets nobody reset what was inherited of them.
+    assert [int(mask, 16) & ~(0b11 << 31) for mask in (blocked, ignored)] == [0, 0]
 
 
 async def test_the_environment_is_the_given_one_and_the_keepers_marker(yard: Yard) -> None:
