@@ -77,7 +77,9 @@ def test_an_unknown_token_tells_the_ones_there_are() -> None:
 
 def test_an_unknown_value_tells_the_nearest() -> None:
     query = parse("is:workin agent:codex", SESSIONS)
-    assert query.faults == ("is:working? There are needs working idle done failed ended.",)
+    assert query.faults == ("is:working? Or needs idle done failed ended",)
+    other = parse("is:zzz", SESSIONS)
+    assert other.faults == ("is: is one of needs working idle done failed ended",)
     assert len(query.tests) == 1
 
 

@@ -113,6 +113,18 @@ async def test_in_a_narrow_terminal_the_session_gets_it_all(busy: Crew) -> None:
         assert hand.shows("SESSIONS")
 
 
+@pytest.mark.parametrize(("width", "cols"), [(115, 113), (116, 80), (117, 81)])
+async def test_the_lists_stay_where_the_session_has_eighty_columns_beside_them(
+    busy: Crew, width: int, cols: int
+) -> None:
+    async with aboard(busy, (width, 30)) as hand:
+        await entered(hand)
+        await hand.until(busy.sizes)
+        assert busy.sizes() == [(cols, 26)]
+        assert hand.bridge.room == (cols, 26)
+        assert hand.shows("SESSIONS") is (cols < 100)
+
+
 async def test_in_a_wide_terminal_the_lists_stay(busy: Crew) -> None:
     async with aboard(busy, (200, 60)) as hand:
         await entered(hand)

@@ -97,8 +97,10 @@ def _test(part: str, vocabulary: Vocabulary[T]) -> Test[T] | str:
 
 def _unknown_value(name: str, value: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(value, known, n=1)
-    hint = f"{name}:{near[0]}? " if near else ""
-    return f"{hint}There are {' '.join(known)}."
+    if not near:
+        return f"{name}: is one of {' '.join(known)}"
+    others = " ".join(one for one in known if one != near[0])
+    return f"{name}:{near[0]}? Or {others}"
 
 
 def _shown(*words: str) -> Callable[[SessionView], bool]:

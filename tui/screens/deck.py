@@ -31,7 +31,7 @@ from ..widgets.session_list import SessionList
 from ..widgets.terminal import TerminalView
 from .base import MainScreen
 
-NARROW = 100
+LEAST_TO_TYPE = 80
 WIDTH_STEP = 4
 LEAST_PANEL = 40
 
@@ -230,13 +230,14 @@ class DeckScreen(MainScreen):
         self.bridge.changed()
 
     def _lay_out(self) -> None:
+        """Hide the lists while the person types, where the session would have no room beside them."""
         entered, width = self.terminal.entered, self.size.width
-        alone = width < NARROW or self.deck.minimal
+        left = int(self.bridge.preferences["list_width"])
+        alone = self.deck.minimal or width - left - 2 < LEAST_TO_TYPE
         self.set_class(self.deck.minimal, "-minimal")
         self.set_class(entered, "-entered")
         self.set_class(entered and alone, "-alone")
-        left = 0 if alone else int(self.bridge.preferences["list_width"])
-        self.bridge.room = (width - left - 2, self.size.height - 4)
+        self.bridge.room = (width - (0 if alone else left) - 2, self.size.height - 4)
 
     # ---- what widgets say
 
