@@ -270,10 +270,7 @@ def test_what_the_system_refuses_is_one_line(
 
 def process(*words: str, **options: Any) -> subprocess.Popen[bytes]:
     program = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
-    found: subprocess.Popen[bytes] = subprocess.Popen(
-        [sys.executable, "-c", program, *words], **options
-    )
-    return found
+    return subprocess.Popen([sys.executable, "-c", program, *words], text=False, **options)
 
 
 def test_a_reader_that_goes_away_is_141_and_quiet(engine: FakeEngine, state_dir: Path) -> None:
