@@ -268,9 +268,9 @@ def test_what_the_system_refuses_is_one_line(
     monkeypatch.chdir(home)
 
 
-def process(*words: str, **options: Any) -> subprocess.Popen[bytes]:
+def process(*words: str, **options: Any) -> subprocess.Popen[Any]:
     program = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
-    return subprocess.Popen([sys.executable, "-c", program, *words], text=False, **options)
+    return subprocess.Popen([sys.executable, "-c", program, *words], **options)
 
 
 def test_a_reader_that_goes_away_is_141_and_quiet(engine: FakeEngine, state_dir: Path) -> None:
