@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.sessions.agents import locate
-from quarterdeck.core.sessions.agents.locate import line_map, line_of
+from quarterdeck.core.base.toml_lines import line_map, line_of
 
 TEXT = '''\
 # a comment with [brackets] and key = 1
