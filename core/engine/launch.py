@@ -89,6 +89,11 @@ class Launch:
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             mine = place.stat().st_uid == os.geteuid()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StateDirUnusable(
+                f"The state directory {place} is no directory, or lies below a file. {advice}",
+                path=str(place),
+            ) from error
         except OSError as error:
             raise StateDirUnusable(
                 f"The state directory {place} can't be made: {error.strerror}. {advice}",
