@@ -138,6 +138,7 @@ class Engine:
             running=lambda: self.phase is Phase.RUNNING,
             lock_held=lambda: self._launch.lock.held,
             serving=lambda: self._launch.serving,
+            mend_socket=lambda: self._launch.mend_socket(),  # noqa: PLW0108  # made further down
         )
 
     # Looking

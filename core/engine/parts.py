@@ -63,6 +63,7 @@ class Answers:
     running: Callable[[], bool]
     lock_held: Callable[[], bool]
     serving: Callable[[], bool | None]
+    mend_socket: Callable[[], Awaitable[bool]]
 
 
 class Parts:
@@ -152,6 +153,7 @@ class Parts:
             limits=self.limits,
             health=self.health,
             metrics=given.metrics,
+            mend_socket=self._answers.mend_socket,
         )
 
     def _fill_background(self) -> None:

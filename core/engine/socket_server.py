@@ -86,6 +86,15 @@ class SocketServer:
         self._server.close()
         self._server = None
 
+    async def move(self, path: Path) -> None:
+        """Listen at ``path`` from now on; links go on.
+
+        :raises SocketUnusable: if that can't be done; then nobody can come.
+        """
+        self.stop_listening()
+        self.path = path
+        await self.start()
+
     async def close(self, patience: float = 1.0) -> None:
         """Stop listening and end every link; what waits for clients is sent for so many seconds."""
         self.stop_listening()
