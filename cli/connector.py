@@ -89,6 +89,8 @@ class EngineConnector:
         compose = await asyncio.to_thread(import_module, f"{__package__}.compose")
         settings = await asyncio.to_thread(self._settings)
         own: Assembly = compose.Assembly(settings, headless=False)
+        if self._own is not None:  # it stopped by itself
+            self._own.close_log()
         await own.start()
         self._own = own
         return own.engine.local_endpoint()

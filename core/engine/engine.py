@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, StateView
@@ -133,9 +134,11 @@ class Engine:
             stop=lambda stop_sessions: self.request_stop(
                 "a client asked for it", stop_sessions=stop_sessions
             ),
+            fail=self.fail,
             running=lambda: self.phase is Phase.RUNNING,
             lock_held=lambda: self._launch.lock.held,
             serving=lambda: self._launch.serving,
+            mend_socket=lambda: self._launch.mend_socket(),  # noqa: PLW0108  # made further down
         )
 
     # Looking
@@ -216,6 +219,8 @@ class Engine:
             await self._launch.up()
             self.phase = Phase.RUNNING
             await self._announce_start()
+            if self.failure is not None:
+                raise self.failure
         except BaseException:
             self._begin_stop(Stop("it did not start"))
             await self.shutdown()
@@ -272,13 +277,20 @@ class Engine:
         await self._stopped.wait()
 
     def fail(self, error: BaseException) -> None:
-        """Stop because of a fault that nothing can go on after; everything is saved first."""
-        if self.failure is None:
-            self.failure = error
-            _log.error("the engine stops after a fatal error", error)
-            text = self._given.redactor.text(f"The engine stops: {type(error).__name__}: {error}")
-            self._given.journal.announce(SystemError_(error=Internal(text).info()))
-        self.request_stop("a fatal error")
+        """Stop because of a fault that nothing can go on after; everything is saved first.
+
+        While it starts, the start fails with it; once it stops, it stops anyway.
+        """
+        if self.failure is not None or self.phase not in {Phase.STARTING, Phase.RUNNING}:
+            return
+        self.failure = error
+        _log.error("the engine stops after a fatal error", error)
+        told = error if isinstance(error, QuarterdeckError) else _unforeseen(error)
+        self.request_stop(f"a fatal error ({told.code})")
+        try:
+            self._given.journal.announce(SystemError_(error=told.info()))
+        except Exception as fault:  # noqa: BLE001  # the journal may be what broke
+            _log.error("the fatal error could not be told", fault)
 
     def handle_signals(self) -> Callable[[], None]:
         """Let SIGINT and SIGTERM stop the engine, and a second one force it; undone by the result."""
@@ -327,6 +339,10 @@ class Engine:
             self.phase = Phase.STOPPED
             self._stopped.set()
             _log.info("engine stopped", id=self.engine_id)
+
+
+def _unforeseen(error: BaseException) -> Internal:
+    return Internal(f"The engine stops: {type(error).__name__}: {error}")
 
 
 def program_version() -> str:

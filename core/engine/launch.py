@@ -50,7 +50,9 @@ class Launch:
         self._server: SocketServer | None = None
         self._stop = Stop("it ends")
         self._budget: Budget | None = None
+        self._given_socket = socket
         self.socket = socket
+        self._started_at = given.clock.now()
         self.lock = StateLock(given.state_dir)
 
     @property
@@ -89,6 +91,11 @@ class Launch:
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             mine = place.stat().st_uid == os.geteuid()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StateDirUnusable(
+                f"The state directory {place} is no directory, or lies below a file. {advice}",
+                path=str(place),
+            ) from error
         except OSError as error:
             raise StateDirUnusable(
                 f"The state directory {place} can't be made: {error.strerror}. {advice}",
@@ -100,10 +107,10 @@ class Launch:
             )
 
     def _holder(self) -> Holder:
-        if self._listen and self.socket is None:
-            self.socket = engine_socket(self._given.state_dir)
+        if self._listen:
+            self.socket = self._given_socket or engine_socket(self._given.state_dir)
         socket = str(self.socket) if self._listen else ""
-        return Holder(os.getpid(), self._engine_id, socket, self._given.clock.now())
+        return Holder(os.getpid(), self._engine_id, socket, self._started_at)
 
     async def _open_store(self) -> None:
         given = self._given
@@ -146,6 +153,19 @@ class Launch:
         self._server = SocketServer(self.socket, connect, self._given.metrics)
         await self._server.start()
         self._stack.callback(self._server.stop_listening)
+
+    async def mend_socket(self) -> bool:
+        """Listen anew if the socket was removed, as with the user's last login; whether it was.
+
+        :raises QuarterdeckError: if that can't be done; the next time tries again.
+        """
+        if self._server is None or self._server.serving or not self.lock.held:
+            return False
+        holder = self._holder()
+        await self._server.move(Path(holder.socket))
+        self.lock.rewrite(holder)
+        _log.warning("the socket was gone and is made anew", socket=holder.socket)
+        return True
 
     # Down
 

@@ -220,7 +220,7 @@ class SessionManager:
             raise
 
     def _enter(self, wish: c.CreateSession, definition: AgentDefinition) -> Session:
-        now = self._services.clock.now()
+        now, options = self._services.clock.now(), self._services.options
         record = SessionRecord(
             id=new_id(),
             name=wish.name,
@@ -232,8 +232,8 @@ class SessionManager:
             env=dict(wish.env),
             prompt=wish.prompt,
             priority=wish.priority,
-            cols=wish.cols,
-            lines=wish.lines,
+            cols=wish.cols or options.cols,
+            lines=wish.lines or options.lines,
             version=0,
         )
         session = self._starter.session(record, definition)

@@ -12,7 +12,7 @@ from .keepers import LocalKeepers
 from .ledger import Ledger
 from .ports import ContainerManager, Keepers, SessionStore
 from .status.inputs import Moment
-from .terminal.factory import open_emulator
+from .terminal.factory import DEFAULT_SCROLLBACK, open_emulator
 from .terminal.port import Emulator
 
 
@@ -28,7 +28,9 @@ class SessionOptions:
     settle_limit: float = 0.3
     seen_after: float = 2.0
     start_timeout: float = 10.0
-    scrollback: int = 2_000
+    cols: int = 120
+    lines: int = 40
+    scrollback: int = DEFAULT_SCROLLBACK
     backend: str = "auto"
     ring_bytes: int = 4 * 1024 * 1024
     lag_rate: float = 4 * 1024 * 1024

@@ -17,7 +17,10 @@ from .services import Services
 from .session import Session
 
 DISMISSAL = 2.0
-"""Seconds that a keeper may take to end."""
+"""Seconds that a dismissed keeper may take to end before its session can be swept."""
+
+ERASURE = 10.0
+"""Seconds that a removed session's keeper may take to end, on a machine that is overloaded, too."""
 
 _log = logger("sessions.winding_up")
 
@@ -56,6 +59,12 @@ class WindingUp:
     async def _erase_former(self, session: Session, places: KeeperPlaces) -> None:
         if session.dismissal is not None:
             await asyncio.wait([session.dismissal])
+        await self._erase(places)
+
+    async def _erase(self, places: KeeperPlaces) -> None:
+        """Remove what a keeper left, once it has ended: its files are its own until then."""
+        if not await self._services.keepers.ended(places, ERASURE):
+            _log.warning("a keeper does not end; its files stay until it does", key=places.key)
         await self._services.keepers.erase(places)
 
     async def _dismiss(self, run: Run, places: KeeperPlaces) -> None:
@@ -105,7 +114,7 @@ class WindingUp:
             keepers, places = self._services.keepers, session.places
             if session.record.generation:
                 await keepers.end_leftovers(places, self._services.options.stop_grace)
-                await keepers.erase(places)
+                await self._erase(places)
             await self._services.containers.destroy(session.id)
         except (QuarterdeckError, OSError) as error:
             _log.error("what a removed session left could not be removed", error, id=session.id)

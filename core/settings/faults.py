@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ..base.errors import ValidationFault
 from ..protocol.rules import quoted
-from ..sessions.agents.locate import KeyPath, line_of
+from ..base.toml_lines import KeyPath, line_of
 
 SHOWN = 20
 

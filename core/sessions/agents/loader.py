@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from ...base.errors import ValidationFault
 from ..practice import crew_path
 from .definition import AgentDefinition
-from .locate import KeyPath, line_map
+from ...base.toml_lines import KeyPath, line_map
 from .problems import AgentInvalid, Piece, describe
 
 RULE_LISTS = ("title_rules", "screen_rules")

@@ -147,7 +147,7 @@ def find_keepers(state_dir: Path) -> list[FoundKeeper]:
     """
     try:
         folders = sorted(path.name for path in (state_dir / KEEPERS).iterdir() if path.is_dir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     places = [_places(state_dir, name, name) for name in folders]
     return [FoundKeeper(each, read_facts(each), keeper_lives(each)) for each in places]

@@ -17,7 +17,8 @@ import pytest
 from quarterdeck.core.client.client import Client
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.client.socket import SocketEndpoint
-from quarterdeck.core.engine import peers, socket_server
+from quarterdeck.core.engine import socket_server
+from quarterdeck.core.sessions.keeper import frames
 from quarterdeck.core.engine.connections import Connection
 from quarterdeck.core.engine.context import Route
 from quarterdeck.core.engine.faults import SocketUnusable
@@ -87,10 +88,28 @@ async def test_where_nobody_can_tell_the_user_nobody_is_served(
         await client.close()
 
 
+class Line:
+    """A stream over this socket."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def get_extra_info(self, name: str) -> Any:
+        return self.inner
+
+
+def asked_of(inner: Any) -> int | None:
+    return socket_server._uid_of(Line(inner))  # type: ignore[arg-type]  # all it asks is there
+
+
 def test_the_peer_of_a_socket_is_known() -> None:
     left, right = socket.socketpair()
     with left, right:
-        assert peers.peer_uid(left) == os.geteuid()
+        assert asked_of(left) == os.geteuid()
+
+
+def test_engine_and_keeper_ask_in_one_way() -> None:
+    assert socket_server.peer_uid is frames.peer_uid
 
 
 class Told:
@@ -113,7 +132,8 @@ class Told:
         ("darwin", struct.pack("=IIh", 0, 501, 1).ljust(76, b"\0"), 501),
         ("darwin", b"", None),
         ("darwin", OSError("no"), None),
-        ("sunos5", b"", None),
+        ("linux", b"", None),
+        ("linux", struct.pack("=iII", 1, 502, 3), 502),
     ],
 )
 def test_the_peer_on_other_platforms(
@@ -121,8 +141,16 @@ def test_the_peer_on_other_platforms(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     told = Told(answer)
-    assert peers.peer_uid(told) == uid  # type: ignore[arg-type]  # all it asks is there
-    assert told.asked == ([(0, 1, 76)] if platform == "darwin" else [])
+    assert asked_of(told) == uid
+    assert (told.asked == [(0, 1, 76)]) is (platform == "darwin")
+
+
+def test_where_the_system_has_no_such_question_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    monkeypatch.setattr(sys, "platform", "sunos5")
+    assert asked_of(Told(b"")) is None
 
 
 # Lines
