@@ -64,6 +64,12 @@ class OpeningApp(HostApp, inherit_bindings=False):
             self.fault = error
             self.exit(return_code=1)
             return
+        # As a message of the app's own: one that is ending opens nothing any more.
+        self.call_later(self._opened, outfit)
+
+    async def _opened(self, outfit: Outfit) -> None:
+        if self._exit:
+            return
         self.take(outfit)
         await self.board()
         self.opened = True

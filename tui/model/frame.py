@@ -14,7 +14,7 @@ TITLE = "quarterdeck"
 REACHING = "reaching the engine…"
 NO_SESSION = "no session"
 NO_ITEM = "nothing needs you"
-SESSIONS, ATTENTION = "SESSIONS", "ATTENTION"
+SESSIONS_TITLE, ATTENTION_TITLE = "SESSIONS", "ATTENTION"
 TABS = (("screen.deck", "Deck"), ("screen.log", "Log"))
 FIRST_HINTS = ("link.reconnect", "ui.filter", "ui.toggle_minimal", "ui.palette", "app.quit")
 LAST_HINT = "ui.help"
@@ -128,12 +128,12 @@ def _stacked(width: int, height: int) -> list[Row]:
 
 
 def _sessions(width: int, height: int) -> list[Row]:
-    title = (Cell(f" {SESSIONS} ", "focus-title"),)
+    title = (Cell(f" {SESSIONS_TITLE} ", "focus-title"),)
     return box(width, height, title, "focus-edge", lambda y: _only(y, 0, NO_SESSION))
 
 
 def _attention(width: int, height: int) -> list[Row]:
-    title = (Cell(f" {ATTENTION} ", "title"),)
+    title = (Cell(f" {ATTENTION_TITLE} ", "title"),)
     return box(width, height, title, "edge", lambda y: _only(y, 0, NO_ITEM))
 
 
