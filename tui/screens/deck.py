@@ -32,6 +32,7 @@ from ..widgets.session_list import SessionList
 from ..widgets.terminal import TerminalView
 from .base import MainScreen
 
+STEPS = frozenset(("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.first", "nav.last"))
 LEAST_TO_TYPE = 80
 WIDTH_STEP = 4
 LEAST_PANEL = 40
@@ -112,6 +113,12 @@ class DeckScreen(MainScreen):
             self.terminal.on_key(event)
             return
         super().take_key(event)
+
+    def perform(self, name: str) -> None:
+        """Carry out an action on what is shown: after a step, all is shown first."""
+        if name not in STEPS:
+            self.bridge.catch_up()
+        super().perform(name)
 
     # ---- showing
 
@@ -198,9 +205,15 @@ class DeckScreen(MainScreen):
             return f"Nothing is left of its screen.\n\n{label('agent.start')} starts it{again}"
         return "Waiting for its first picture."
 
+    def show_hints(self) -> None:
+        """Show the keys that do something now; while the cursor moves on they stay."""
+        if not self.bridge.stepping:
+            super().show_hints()
+
     def show_foot(self) -> None:
         """Bring the panel's lower edge up to date."""
-        self.panel.show_foot(self.viewing.foot())
+        if not self.terminal.waiting:
+            self.panel.show_foot(self.viewing.foot())
 
     def note(self) -> str:
         """Say who gets the keys."""
