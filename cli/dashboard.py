@@ -1,72 +1,76 @@
-"""The dashboard in this terminal, with an engine of its own or attached to one."""
+"""The dashboard in this terminal, with an engine of its own or attached to one.
+
+Only what the first frame needs is loaded here; ``outfit`` has the rest.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..core.base.errors import QuarterdeckError
-from ..core.client.client import Client
-from ..core.protocol.commands import CreateSession, SetPreference
-from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
-from .connector import EngineConnector
 from .exits import DONE
 from .invocation import Invocation
-from .place import load
+
+if TYPE_CHECKING:
+    from ..tui.outfit import Outfit
+    from .connector import EngineConnector
+    from .place import Place
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def open_dashboard(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
-    """Open the dashboard on ``directory``; its exit code."""
-    settings = load(invocation.place).settings
-    return asyncio.run(_show(settings, directory, minimal=minimal))
+    """Open the dashboard on ``directory``; its exit code.
 
-
-async def _show(settings: Settings, directory: Path, *, minimal: bool) -> int:
-    connector = EngineConnector(settings.state_dir, lambda: settings)
-    app = QuarterdeckApp(
-        connector, directory=str(directory), minimal=minimal, keys=configured_keys(settings)
-    )
-    return await _run(app, connector)
-
-
-def open_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
-    """Open the dashboard on a practice crew, which ends with it; its exit code."""
-    return asyncio.run(_show_demo(settings, crew))
-
-
-async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
-    connector = EngineConnector(settings.state_dir, lambda: settings, parting=True)
-    app = QuarterdeckApp(connector, directory=str(Path.cwd()))
-    starting: asyncio.Task[None] | None = None
+    :raises SettingsInvalid: naming every fault of the settings; the terminal is as before then.
+    """
+    gc.disable()  # until all is loaded: nothing of it would be found to be garbage
     try:
-        client = Client(await connector.connect(), "demo")
-        await client.start()
-        await client.call(SetPreference(key="welcomed", value=True))
-        starting = asyncio.create_task(_start_crew(client, crew))
-        return await _run(app, connector)
+        return asyncio.run(_show(Locker(invocation.place), directory, minimal=minimal))
     finally:
-        if starting is not None:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-        await connector.release()
+        gc.enable()
 
 
-async def _start_crew(client: Client, crew: Sequence[CreateSession]) -> None:
-    """Create the crew's sessions; the dashboard shows what comes of each."""
-    for wish in crew:
-        with suppress(QuarterdeckError):  # the session stays and says why, or is there already
-            await client.call(wish)
-    await client.close()
+class Locker:
+    """Holds what the dashboard gets when it has painted its frame."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._connector: EngineConnector | None = None
+
+    def fit_out(self) -> Outfit:
+        """Read the settings; what they give the dashboard.
+
+        :raises SettingsInvalid: naming every fault.
+        """
+        # Start-up time: the settings and the protocol are loaded after the first paint.
+        from .outfit import fit_out  # noqa: PLC0415
+
+        self._connector, outfit = fit_out(self._place)
+        gc.freeze()
+        gc.enable()
+        return outfit
+
+    async def release(self) -> None:
+        """Let go of the engine."""
+        if self._connector is not None:
+            await self._connector.release()
 
 
-async def _run(app: QuarterdeckApp, connector: EngineConnector) -> int:
+async def _show(locker: Locker, directory: Path, *, minimal: bool) -> int:
+    app = QuarterdeckApp(directory=str(directory), minimal=minimal, fit_out=locker.fit_out)
+    code = await run_app(app, locker)
+    if app.fault is not None:
+        raise app.fault
+    return code
+
+
+async def run_app(app: QuarterdeckApp, held: Locker | EngineConnector) -> int:
     """Run ``app`` until its person leaves; the engine here hands over or ends with it."""
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -74,15 +78,5 @@ async def _run(app: QuarterdeckApp, connector: EngineConnector) -> int:
     try:
         await app.run_async()
     finally:
-        await connector.release()
+        await held.release()
     return app.return_code or DONE
-
-
-def configured_keys(settings: Settings) -> dict[str, str]:
-    """The keys of ``[ui]``, by action; several keys for one are separated by commas."""
-    ui = settings.ui
-    keys = {
-        action: given if isinstance(given, str) else ",".join(given)
-        for action, given in ui.keys.items()
-    }
-    return {"session.leave": ui.leave_key, **keys}

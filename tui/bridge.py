@@ -108,6 +108,7 @@ class Bridge:
         self._focus_wanted: str | None = None
         self._focus_alarm = Alarm(self._send_focus)
         self._age_alarm = Alarm(self.changed)
+        self._rest_alarm = Alarm(self.moved)
         self.pacer = Pacer(lambda: self.host.later(self.flush), self.pacing.frame)
         self.link.on_event = self._event
         self.link.on_state = self._link_changed
@@ -135,6 +136,7 @@ class Bridge:
 
     def flush(self) -> None:
         """Bring everything shown up to date."""
+        self._rest_alarm.set(None)
         self.deck.reconcile()
         self._focus_changed()
         for listener in tuple(self.listeners):
@@ -145,8 +147,26 @@ class Bridge:
         """The person went somewhere else: show it at once."""
         self.flush()
 
+    def stepped(self) -> None:
+        """The cursor made a step, which its list shows: the rest follows when it rests."""
+        if self.pacing.rest:
+            self._rest_alarm.set(self.pacing.rest)
+        else:
+            self.moved()
+
+    @property
+    def stepping(self) -> bool:
+        """Whether something shown has not yet followed the cursor."""
+        return self._rest_alarm.pending
+
+    def catch_up(self) -> None:
+        """Let all follow the cursor now: something is done to where it stands."""
+        if self.stepping:
+            self.moved()
+
     def close(self) -> None:
         """Stop every timer."""
+        self._rest_alarm.set(None)
         self.pacer.stop()
         self.notifier.close()
         self._age_alarm.set(None)

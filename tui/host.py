@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from .bridge import Bridge
 from .keys.actions import Context
-from .notifier import send_to_desktop
-from .screens.base import MainScreen
+
+if TYPE_CHECKING:
+    from .bridge import Bridge
+    from .screens.base import MainScreen
 
 T = TypeVar("T")
 TOLD_AGAIN_AFTER = 2.0
@@ -46,14 +47,21 @@ class HostApp(App[None], inherit_bindings=False):
 
     def perform(self, action: str) -> None:
         """Carry out a named action on the main screen below any dialog."""
-        main = self.screen_stack[0]
-        if isinstance(main, MainScreen):
+        main = self._main()
+        if main is not None:
             main.perform(action)
 
     def contexts(self) -> Sequence[Context]:
         """The contexts that are active on the main screen."""
+        main = self._main()
+        return main.contexts() if main is not None else ()
+
+    def _main(self) -> MainScreen | None:
+        # Start-up time: the opening screen is painted before the main ones are loaded.
+        from .screens.base import MainScreen  # noqa: PLC0415
+
         main = self.screen_stack[0]
-        return main.contexts() if isinstance(main, MainScreen) else ()
+        return main if isinstance(main, MainScreen) else None
 
     def ring(self) -> None:
         """Ring the terminal's bell."""
@@ -66,4 +74,7 @@ class HostApp(App[None], inherit_bindings=False):
 
     def desktop(self, text: str) -> None:
         """Show a desktop notification."""
+        # Start-up time: as above.
+        from .notifier import send_to_desktop  # noqa: PLC0415
+
         self.spawn(send_to_desktop(text))

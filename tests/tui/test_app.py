@@ -327,7 +327,7 @@ async def test_a_desktop_notification_is_sent_beside_everything_else(
     async def send(text: str) -> None:
         shown.append(text)
 
-    monkeypatch.setattr("quarterdeck.tui.host.send_to_desktop", send)
+    monkeypatch.setattr("quarterdeck.tui.notifier.send_to_desktop", send)
     async with aboard(busy) as hand:
         hand.app.desktop("text")
         await hand.until(lambda: shown == ["text"])

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from ..link import LinkState
 from ..model.cells import Cell, Row, both_ends, row_width
+from ..model.frame import REACHING, TITLE, tab_text
 from ..model.rows import Counts, counts_text
 from .one_line import OneLine, Spot
-
-TITLE = "quarterdeck"
 
 
 class ScreenTab(NamedTuple):
@@ -48,10 +47,10 @@ def _layout(left: Row, tabs: Sequence[ScreenTab], width: int) -> tuple[Row, list
 def _away(state: LinkState) -> tuple[str, str]:
     if state.attempt:
         return "no link to the engine", "error"
-    return "reaching the engine…", "muted"
+    return REACHING, "muted"
 
 
 def _tab(tab: ScreenTab) -> tuple[str, str]:
     """The current screen stands in brackets, so that it shows without colour."""
-    label = f"{tab.key} {tab.name}".strip()
-    return (f"[{label}]", "head") if tab.current else (f" {label} ", "muted")
+    text = tab_text(tab.key, tab.name, current=tab.current)
+    return text, "head" if tab.current else "muted"

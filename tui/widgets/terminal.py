@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.cache import LRUCache
 from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...core.client.screen import ScreenModel
 from ...core.protocol.screen import Cursor, CursorShape, MouseMode, Row, row_text
@@ -20,15 +20,19 @@ from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput
 from ..keys.names import name_of, wire_name
 from ..model.viewport import Viewport
 from ..model.words import clean_cells
-from ..pace import Pacer
+from ..pace import Alarm, Pacer
 from .painting import character_at, restyle, screen_segments
+from .styled import Styled
 
 MouseAction = Literal["press", "release", "move", "scroll_up", "scroll_down"]
 WHEEL_LINES = 3
 PASTE_LIMIT = 1_000_000
+STRIPS_KEPT = 1024
+PATIENCE = 3
+"""Frames for which the last picture stays when another session's is on its way."""
 
 
-class TerminalView(Widget):
+class TerminalView(Styled):
     """Shows a ``ScreenModel``; ``sink`` takes what is typed, pasted and clicked while entered.
 
     Only lines that a frame changed are painted. The view never resizes a session by itself: it
@@ -73,7 +77,10 @@ class TerminalView(Widget):
         self._note = ""
         self._first = 0
         self._dirty: set[int] | None = set()
+        self._strips: LRUCache[tuple[Row, int, int], Strip] = LRUCache(STRIPS_KEPT)
         self._pacer = Pacer(self._repaint, interval)
+        self._patience = PATIENCE * interval
+        self._blank = Alarm(self._repaint_all)
 
     # ---- what is shown
 
@@ -83,13 +90,27 @@ class TerminalView(Widget):
         self.viewport.forget()
         self.needle = ""
         self._dirty = None
+        coming = model is not None and not model.generation and self._patience
+        if coming and self.is_attached:
+            self._blank.set(self._patience)
+        else:
+            self._repaint_all()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last session's picture still stands, as this one's is on its way."""
+        return self._blank.pending
+
+    def _repaint_all(self) -> None:
+        self._blank.set(None)
         self.refresh()
 
     def show_note(self, note: str) -> None:
         """What to say while there is no picture."""
         if note != self._note:
             self._note = note
-            self.refresh()
+            if not self._blank.pending:
+                self.refresh()
 
     def frame_changed(self, changed: frozenset[int] | None) -> None:
         """The model has changed on these lines; ``None``: everywhere."""
@@ -105,8 +126,8 @@ class TerminalView(Widget):
         if model is None or self.viewport.scrolled:
             return
         first = self.viewport.first(model)
-        if dirty is None or first != self._first:
-            self.refresh()
+        if dirty is None or first != self._first or self._blank.pending:
+            self._repaint_all()
         else:
             self._refresh_lines(model.history + y - first for y in sorted(dirty))
         self._place_cursor(model)
@@ -132,6 +153,7 @@ class TerminalView(Widget):
     def on_unmount(self) -> None:
         """Leave no timer behind."""
         self._pacer.stop()
+        self._blank.set(None)
 
     # ---- painting
 
@@ -145,16 +167,31 @@ class TerminalView(Widget):
         line = self.viewport.first(model) + y
         row = self.viewport.row(model, line)
         if row is None:
-            return Strip.blank(width, self.rich_style)
-        strip = Strip(self._segments(row, line, model)).adjust_cell_length(width, self.rich_style)
+            return Strip.blank(width, self.own_style)
+        plain = not self.needle and self.text_selection is None
+        if not plain or self._cursor_on(line, model):
+            return self._strip(self._segments(row, line, model), line, width)
+        strip = self._strips.get((row, line, width))
+        if strip is None:
+            strip = self._strip(screen_segments(row, self.own_style), line, width)
+            self._strips[row, line, width] = strip
+        return strip
+
+    def _strip(self, segments: list[Segment], line: int, width: int) -> Strip:
+        strip = Strip(segments).adjust_cell_length(width, self.own_style)
         return strip.apply_offsets(0, line)
 
+    def notify_style_update(self) -> None:
+        """The theme or a class changed: paint all anew."""
+        self._strips.clear()
+        super().notify_style_update()
+
     def _segments(self, row: Row, line: int, model: ScreenModel) -> list[Segment]:
-        segments = screen_segments(row, self.rich_style)
+        segments = screen_segments(row, self.own_style)
         if self.needle:
             segments = self._marked(segments, clean_cells(row_text(row)))
         if self._cursor_on(line, model):
-            segments = _with_cursor(segments, model.cursor, self.rich_style)
+            segments = _with_cursor(segments, model.cursor, self.own_style)
         selection = self.text_selection
         span = selection.get_span(line) if selection is not None else None
         if span is not None:
