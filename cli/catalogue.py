@@ -6,7 +6,7 @@ from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group,
 from .parsing import Catalogue
 
 NAME = Argument("NAME", "a session's name, its id, or the beginning of its id", complete="session")
-ITEM = Argument("ITEM", "an attention item's id or the beginning of it", complete="item")
+ITEM = Argument("ITEM", "an attention item's id, its beginning or its end", complete="item")
 
 ROOT = Command(
     "",

@@ -12,6 +12,9 @@ from typing import Any, TextIO
 from ..core.sessions.terminal.untrusted import one_line
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(127, 160)}
+"""Controls that JSON lets stand as they are."""
+
 ONE_LINE = 2000
 
 
@@ -23,6 +26,12 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> str:
     """``text`` without control characters but for line ends and tabs."""
     return text.translate(_CONTROLS)
+
+
+def to_json(data: Any, out: TextIO, **form: Any) -> str:
+    """``data`` as JSON that ``out`` can take: what its encoding lacks, and controls, as escapes."""
+    plain = "utf" not in (getattr(out, "encoding", None) or "utf-8").lower()
+    return json.dumps(data, ensure_ascii=plain, **form).translate(_ESCAPED)
 
 
 def stamp(text: str | None) -> datetime | None:
@@ -62,20 +71,20 @@ class Printer:
     def show(self, data: Any, human: Callable[[], None]) -> None:
         """Print ``data`` as JSON if asked for, else what ``human`` prints."""
         if self.as_json:
-            self.line(json.dumps(data, indent=2, ensure_ascii=False))
+            self.raw(to_json(data, self.out, indent=2) + "\n")
         else:
             human()
 
     def record(self, data: Any) -> None:
         """Print ``data`` as one line of JSON."""
-        self.line(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
+        self.raw(to_json(data, self.out, separators=(",", ":")) + "\n")
 
     def line(self, text: str = "") -> None:
-        """Print a line and send it on its way."""
-        print(text, file=self.out, flush=True)
+        """Print a line, without control characters, and send it on its way."""
+        self.raw(clean_lines(text) + "\n")
 
-    def piece(self, text: str) -> None:
-        """Print ``text`` as it stands and send it on its way."""
+    def raw(self, text: str) -> None:
+        """Print ``text`` as it stands, escape sequences and all, and send it on its way."""
         print(text, file=self.out, end="", flush=True)
 
     def fields(self, pairs: Iterable[tuple[str, object]]) -> None:

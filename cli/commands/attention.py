@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..durations import seconds
 from ..invocation import Invocation
 from ..link import Message
-from ..naming import find_item
-from ..presenting import ITEM_HEADS, choices_text, item_row
+from ..naming import find_item, session_names, short_ids
+from ..presenting import ITEM_HEADS, choices_text, item_record, item_row
 from ..printing import age
 from .speaking import require_answer
 
@@ -16,13 +16,19 @@ NOTHING = "Nothing needs you."
 def list_(invocation: Invocation, *, no_snoozed: bool) -> None:
     """``attention list``."""
     items = invocation.call("attention.list", snoozed=not no_snoozed)["items"]
+    names = session_names(invocation) if items else {}
+    records = [item_record(item, names) for item in items]
+    short = short_ids([item["item_id"] for item in items])
+    rows = (item_row(record, short[record["item_id"]]) for record in records)
     printer = invocation.printer
-    printer.show({"items": items}, lambda: printer.table(ITEM_HEADS, map(item_row, items), NOTHING))
+    printer.show({"items": records}, lambda: printer.table(ITEM_HEADS, rows, NOTHING))
 
 
 def next_(invocation: Invocation) -> None:
     """``next``."""
     item = invocation.call("nav.next_actionable").get("item")
+    if item is not None:
+        item = item_record(item, session_names(invocation))
     invocation.printer.show({"item": item}, lambda: _describe(invocation, item))
 
 
@@ -32,13 +38,13 @@ def _describe(invocation: Invocation, item: Message | None) -> None:
         return
     invocation.printer.fields(
         (
-            ("item", item["item_id"]),
+            ("session", item["session"]),
             ("kind", item["kind"].replace("_", " ")),
-            ("title", item["title"]),
-            ("text", item["text"]),
+            ("asks", item["title"]),
+            ("text", "" if item["text"] == item["title"] else item["text"]),
             ("choices", choices_text(item["choices"])),
-            ("session", item["session_id"]),
             ("age", age(item["created_at"])),
+            ("item", item["item_id"]),
         )
     )
 

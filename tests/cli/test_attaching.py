@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
@@ -17,11 +18,13 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.fake_engine import FakeEngine
 
 from quarterdeck.cli.commands import attaching
 from quarterdeck.cli.leaving import LeaveKey
@@ -32,16 +35,9 @@ from quarterdeck.core.protocol.wire import Hello, RawInput, SizeInput, Watch
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
-    from tests.cli.fake_engine import FakeEngine
 
 PATIENCE = 20.0
-PROGRAM = """\
-import sys
-from quarterdeck.cli import following
-following.AGAIN = 3  # a second at most, where no engine takes over
-from quarterdeck.cli.main import run
-sys.exit(run())
-"""
+PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
 
 
 class Terminal:
@@ -216,18 +212,17 @@ def test_input_that_the_engine_does_not_take_holds_the_terminal_back(
     monkeypatch.setattr(attaching, "UNSENT_LIMIT", 1000)
     ours, theirs = socket.socketpair()
     invocation = SimpleNamespace(link=SimpleNamespace(stream=theirs))
-    terminal = SimpleNamespace(fd_in=ours.fileno(), size=(80, 24))
+    terminal = SimpleNamespace(fd_in=ours.fileno(), fd_out=2, unwritten=0, size=(80, 24))
     given: Any = (invocation, {"id": docs.id}, terminal, LeaveKey("ctrl+]"))
     attachment = attaching.Attachment(*given)
     with ours, theirs, attachment._selector as selector:
-        selector.register(ours, selectors.EVENT_READ)
         attachment._open()
         attachment._type(b"x" * 1000)
-        attachment._watch_link()
+        attachment._balance()
         assert ours not in selector.get_map()
         assert selector.get_key(theirs).events & selectors.EVENT_WRITE
         attachment._exchange(selectors.EVENT_WRITE)
-        attachment._watch_link()
+        attachment._balance()
         assert ours in selector.get_map()
         assert not selector.get_key(theirs).events & selectors.EVENT_WRITE
 
@@ -346,15 +341,101 @@ def test_two_signals_at_once_leave_a_clean_terminal(attach: Callable[..., Termin
     assert_as_before(terminal)
 
 
-def test_an_engine_that_is_gone_for_good_leaves(
+def test_without_an_engine_it_says_so_and_the_leave_key_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    engine.leave("the owner was closed")
+    terminal.read_until(b"docs: no engine (the owner was closed); it goes on")
+    terminal.type(b"lost words")
+    terminal.type(b"\x1d")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+    assert b"Left docs; it goes on." in terminal.shown
+
+
+def test_the_next_engine_is_found_wherever_it_listens(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView, state_dir: Path
+) -> None:
+    terminal = attach()
+    engine.close()
+    terminal.read_until(b"no engine")
+    with closing(FakeEngine(state_dir / "another")) as second:
+        second.sessions[docs.id] = docs
+        second.wait_for(lambda: any(isinstance(one, Watch) for one in second.came))
+        second.output(docs.id, b"painted by the second")
+        terminal.read_until(b"painted by the second")
+        terminal.type(b"z")
+        second.wait_for(lambda: typed(second) == b"z")
+        terminal.type(b"\x1d")
+        assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+def test_an_engine_that_does_not_greet_holds_nobody_up(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    engine.greeting = "silence"
+    engine.cut()
+    engine.wait_for(lambda: sum(isinstance(one, Hello) for one in engine.came) == 2)
+    terminal.type(b"\x1d")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+def test_a_window_that_changes_while_there_is_no_engine(
     engine: FakeEngine, attach: Callable[..., Terminal]
 ) -> None:
     terminal = attach()
     engine.close()
+    terminal.read_until(b"no engine")
+    terminal.shown = b""
+    terminal.resize(60, 11)
+    terminal.child.send_signal(signal.SIGWINCH)
+    terminal.read_until(b"\x1b[11;1H")
+    terminal.read_until(b"no engine")
+    terminal.child.send_signal(signal.SIGHUP)
+    assert terminal.end() == 128 + signal.SIGHUP
+    assert_as_before(terminal)
+
+
+def test_an_engine_that_refuses_the_link_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    """As one that speaks another version of the protocol does."""
+    terminal = attach()
+    engine.greeting = "old"
+    engine.cut()
     assert terminal.end() == 1
     assert_as_before(terminal)
     assert terminal.child.stderr is not None
-    assert terminal.child.stderr.read().startswith(b"quarterdeck: link_closed: ")
+    assert b"quarterdeck: protocol_unsupported: " in terminal.child.stderr.read()
+
+
+def test_a_session_that_the_next_engine_does_not_know_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal]
+) -> None:
+    terminal = attach()
+    error = {"code": "session_unknown", "category": "business", "message": "There is none."}
+    reply = {"kind": "reply", "command_id": "", "ok": False, "result": {}, "error": error}
+    engine._loop.call_soon_threadsafe(engine._to_all, json.dumps(reply).encode() + b"\n")
+    assert terminal.end() == 1
+    assert_as_before(terminal)
+    assert terminal.child.stderr is not None
+    assert terminal.child.stderr.read() == b"quarterdeck: session_unknown: There is none.\n"
+
+
+def test_a_session_that_ends_with_its_engine_leaves(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    """Nobody is left to ask how it ended."""
+    terminal = attach()
+    engine.handlers["session.list"] = lambda _: engine.later(engine._cut())
+    engine.output(docs.id, b"bye", ended=True)
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+    assert b"docs ended." in terminal.shown
 
 
 def test_an_engine_that_talks_nonsense_leaves(
@@ -379,6 +460,35 @@ def test_a_terminal_that_takes_no_output_is_put_back_too(
     terminal.child.send_signal(signal.SIGTERM)
     terminal.child.wait(PATIENCE)
     assert terminal.attributes == terminal.before
+
+
+def test_the_leave_key_works_while_the_terminal_takes_no_output(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    """What the terminal does not take waits here, and when that is much, in the engine."""
+    terminal = attach()
+    for _ in range(4):
+        engine.output(docs.id, b"x" * 300_000)
+    end = time.monotonic() + PATIENCE
+    while _unread(terminal.ours) < 4000:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    terminal.type(b"abc\x1d")
+    engine.wait_for(lambda: typed(engine) == b"abc")
+    assert terminal.end() == 0
+    assert_as_before(terminal)
+
+
+def test_output_faster_than_the_terminal_arrives_whole(
+    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
+) -> None:
+    terminal = attach()
+    terminal.shown = b""
+    for _ in range(4):
+        engine.output(docs.id, b"0123456789" * 30_000)
+    engine.output(docs.id, b"end")
+    terminal.read_until(b"end")
+    assert terminal.shown.count(b"0123456789") == 4 * 30_000
 
 
 def _unread(fd: int) -> int:
