@@ -72,6 +72,7 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""
+        self.gate.close()
         self.bridge.close()
         await self.bridge.link.leave()
 
