@@ -94,6 +94,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""
+        self.gate.close()
         if hasattr(self, "bridge"):
             self.bridge.close()
             await self.bridge.link.leave()

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from textual import events
 from textual.app import App
+from textual.constants import DRIVER
+from textual.driver import Driver
+from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from .keys.actions import Context
+from .keys.gate import Gate, Station
+from .keys.names import name_of
+from .keys.strokes import Stroke, Typed
 
 if TYPE_CHECKING:
     from .bridge import Bridge
@@ -25,6 +34,10 @@ class HostApp(App[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     bridge: Bridge
     _told = (("", ""), 0.0)
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=driver_for_keys())
+        self.gate = Gate(self)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` until it or the app ends."""
@@ -72,9 +85,77 @@ class HostApp(App[None], inherit_bindings=False):
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
+    # ---- keys on their way
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes go through the gate; everything else as Textual has it."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self.typed((Stroke("", event),))
+        else:
+            await super().on_event(event)
+
+    def on_typed(self, message: Typed) -> None:
+        """The same for what this dashboard's own driver has read."""
+        self.typed(message.strokes)
+
+    def typed(self, strokes: Iterable[Stroke]) -> None:
+        """Send strokes on their way."""
+        self.gate.take(strokes)
+
+    def stations(self) -> Sequence[Station]:
+        """The focused widget, what is around it, its screen, the app."""
+        target = self.focused or self.screen
+        return [node for node in target.ancestors_with_self if isinstance(node, MessagePump)]
+
+    def at_rest(self) -> bool:
+        """Whether the dashboard stands, with a screen on top that is there in full."""
+        shown = bool(self._screen_stacks.get(self.current_mode))
+        return shown and self._main() is not None and self.screen_stack[-1].is_mounted
+
+    def deliver(self, strokes: deque[Stroke]) -> None:
+        """All that goes into a session goes at once; of the rest, one to who has the focus."""
+        self.app_focus = True
+        screen, main = self.screen, self._main()
+        if screen is main and main.take_strokes(strokes):
+            return
+        meant = self._meaning(strokes.popleft())
+        strokes.extendleft(Stroke("", event) for event in reversed(meant[1:]))
+        if meant:
+            (self.focused or screen)._forward_event(meant[0])  # noqa: SLF001 - as Textual's App does
+
+    def overflow(self) -> None:
+        """More was typed than can be held."""
+        self.tell("More was typed than can be taken in; some of it is lost.", "warning")
+
+    def _meaning(self, stroke: Stroke) -> Sequence[events.Key | events.Paste]:
+        """What a stroke means where the focus is: Alt and a key where that is something."""
+        # Start-up time: fields are loaded with the first dialog.
+        from textual.widgets import Input, TextArea  # noqa: PLC0415
+
+        if stroke.field is not None and isinstance(self.focused, Input | TextArea):
+            return (stroke.field,)
+        alone = isinstance(stroke.event, events.Key) and self._is_bound(stroke.event)
+        if stroke.apart and not alone:
+            return stroke.apart
+        return () if stroke.event is None else (stroke.event,)
+
+    def _is_bound(self, event: events.Key) -> bool:
+        key = name_of(event)
+        return any(key in keys for keys in self.bridge.keymap.keys.values())
+
     def desktop(self, text: str) -> None:
         """Show a desktop notification."""
         # Start-up time: as above.
         from .notifier import send_to_desktop  # noqa: PLC0415
 
         self.spawn(send_to_desktop(text))
+
+
+def driver_for_keys() -> type[Driver] | None:
+    """The driver that tells keys as they came; ``None`` where another one is asked for."""
+    if DRIVER is not None or sys.platform == "win32":
+        return None
+    # Start-up time: a test's dashboard has no terminal.
+    from .keys.driver import StrokeDriver  # noqa: PLC0415
+
+    return StrokeDriver

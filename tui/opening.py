@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from textual import events
 from textual.app import ComposeResult
 
 from .host import HostApp
+from .keys.strokes import Stroke
 from .outfit import Outfit
 from .widgets.frame import OpeningFrame
 
@@ -31,7 +30,7 @@ class OpeningApp(HostApp, inherit_bindings=False):
         self.opened = False
         self._minimal = minimal
         self._fit_out = fit_out
-        self._early: deque[events.Key] | None = None if fit_out is None else deque(maxlen=KEYS_KEPT)
+        self._early: list[Stroke] | None = None if fit_out is None else []
 
     def take(self, outfit: Outfit) -> None:
         """Build what the screens share."""
@@ -73,16 +72,16 @@ class OpeningApp(HostApp, inherit_bindings=False):
         self.take(outfit)
         await self.board()
         self.opened = True
-        while self._early:
-            await super().on_event(self._early.popleft())
-        self._early = None
+        early, self._early = self._early, None
+        self.typed(early or ())
 
-    async def on_event(self, event: events.Event) -> None:
+    def typed(self, strokes: Iterable[Stroke]) -> None:
         """Keep keys until the deck is there to take them."""
-        if self._early is not None and isinstance(event, events.Key):
-            self._early.append(event)
+        if self._early is None:
+            super().typed(strokes)
         else:
-            await super().on_event(event)
+            self._early.extend(strokes)
+            del self._early[KEYS_KEPT:]
 
 
 def _load(fit_out: Callable[[], Outfit]) -> Outfit:

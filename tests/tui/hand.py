@@ -49,9 +49,11 @@ class Hand:
 
     async def settle(self) -> None:
         """Let everything under way come to its end, and have it painted."""
-        for _ in range(5):
+        rounds = 0
+        while rounds < 5:
             await asyncio.sleep(0)
             await self.pilot._wait_for_screen()
+            rounds = 0 if self.app.gate.held else rounds + 1
         self.screen._on_timer_update()
 
     async def press(self, *keys: str) -> None:

@@ -11,7 +11,7 @@ from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, SWALLOWED_BY_VSCODE, Context
 from quarterdeck.tui.keys.keymap import clashes, resolve
 from quarterdeck.tui.keys.names import is_key, name_of, parse_keys, plain_name, wire_name
-from quarterdeck.tui.keys.repeats import REMEMBERED, Repeats
+from quarterdeck.tui.keys.repeats import Repeats
 
 DESIGNED = {
     "n": "nav.next_actionable", "N": "nav.previous_actionable", "b": "nav.back",
@@ -229,8 +229,12 @@ def test_a_key_is_held_when_it_comes_again_at_once() -> None:
     assert not repeats.press("S")
 
 
-def test_remembering_keys_has_a_bound() -> None:
-    repeats = Repeats(ManualClock())
-    for number in range(REMEMBERED * 3):
-        repeats.press(f"key {number}")
-    assert len(repeats._pressed) <= REMEMBERED
+def test_a_different_key_between_resets_the_hold() -> None:
+    clock = ManualClock()
+    repeats = Repeats(clock)
+    for key in ("S", "n", "S"):
+        assert not repeats.press(key)
+        clock.advance(0.05)
+    assert repeats.press("S")
+    repeats.forget()
+    assert not repeats.press("S")

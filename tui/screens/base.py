@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from ..handlers.base import Handler, Handlers
 from ..handlers.general import General
 from ..keys.actions import ACTIONS, Context
 from ..keys.names import name_of
+from ..keys.strokes import Stroke
 from ..widgets.banner import Banner
 from ..widgets.input_bar import InputBar
 from ..widgets.key_line import Hint, KeyLine
@@ -133,6 +135,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             event.prevent_default()
             if not held or self.handlers[name].repeatable:
                 self.perform(name)
+
+    def take_strokes(self, strokes: deque[Stroke]) -> bool:
+        """Take off the left what goes past the keymap, into a session; whether anything does."""
+        return False
 
     def find(self, key: str) -> str | None:
         """The action that ``key`` stands for here: the first that can be carried out, if any."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
@@ -19,7 +19,7 @@ from ..handlers.moves import Moves
 from ..handlers.sessions import Sessions
 from ..handlers.viewing import Viewing
 from ..keys.actions import Context
-from ..keys.names import name_of
+from ..keys.strokes import Stroke
 from ..model.ages import age_of, age_text
 from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE, list_width
 from ..model.query import SESSIONS, parse
@@ -106,13 +106,12 @@ class DeckScreen(MainScreen):
             *self._selection(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
         )  # fmt: skip
 
-    def take_key(self, event: events.Key) -> None:
-        """A key meant for the session never becomes a command, wherever the focus went."""
+    def take_strokes(self, strokes: deque[Stroke]) -> bool:
+        """What is meant for the session never becomes a command, wherever the focus went."""
         if self.terminal.entered:
-            self.bridge.repeats.press(name_of(event))
-            self.terminal.on_key(event)
-            return
-        super().take_key(event)
+            self.bridge.repeats.forget()
+            self.terminal.take(strokes)
+        return self.terminal.entered
 
     def perform(self, name: str) -> None:
         """Carry out an action on what is shown: after a step, all is shown first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
 
@@ -16,8 +17,9 @@ from textual.strip import Strip
 
 from ...core.client.screen import ScreenModel
 from ...core.protocol.screen import Cursor, CursorShape, MouseMode, Row, row_text
-from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput
+from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput, RawInput
 from ..keys.names import name_of, wire_name
+from ..keys.strokes import Stroke
 from ..model.viewport import Viewport
 from ..model.words import clean_cells
 from ..pace import Alarm, Pacer
@@ -270,26 +272,46 @@ class TerminalView(Styled):
         self.can_focus = False
         self.refresh()
 
-    def on_key(self, event: events.Key) -> None:
-        """Pass a key on while entered."""
-        if not self.entered or self.model is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if name_of(event) in self.leave_keys:
-            self.post_message(self.Left())
-        else:
-            self._send(KeyInput(session_id=self.model.session_id, keys=(wire_name(event),)))
+    def take(self, strokes: deque[Stroke]) -> None:
+        """Pass strokes on as they were typed, up to the key that leaves; after it none is taken."""
+        keys: list[str] = []
+        while strokes and self.entered:
+            stroke = strokes.popleft()
+            if self._leaves(stroke.event):
+                self._send_keys(keys)
+                self.post_message(self.Left())
+                return
+            if isinstance(stroke.event, events.Key) and not stroke.as_it_came:
+                keys.append(wire_name(stroke.event))
+                continue
+            self._send_keys(keys)
+            if isinstance(stroke.event, events.Paste):
+                self._paste(stroke.event.text)
+            elif stroke.apart and self._leaves(stroke.apart[1]):
+                self._send_keys(["escape"])
+                strokes.appendleft(Stroke("", stroke.apart[1]))
+            else:
+                self._send_raw(stroke.data)
+        self._send_keys(keys)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Pass pasted text on while entered."""
-        if not self.entered or self.model is None:
-            return
-        event.stop()
-        if len(event.text) > PASTE_LIMIT:
+    def _leaves(self, event: events.Event | None) -> bool:
+        return isinstance(event, events.Key) and name_of(event) in self.leave_keys
+
+    def _send_keys(self, keys: list[str]) -> None:
+        """Send what was gathered, and gather anew."""
+        if keys and self.model is not None:
+            self._send(KeyInput(session_id=self.model.session_id, keys=tuple(keys)))
+        keys.clear()
+
+    def _send_raw(self, data: bytes) -> None:
+        if self.model is not None:
+            self._send(RawInput(session_id=self.model.session_id, data=data))
+
+    def _paste(self, text: str) -> None:
+        if len(text) > PASTE_LIMIT:
             self.post_message(self.Refused("That is more text than can be pasted at once."))
-        else:
-            self._send(PasteInput(session_id=self.model.session_id, text=event.text))
+        elif self.model is not None:
+            self._send(PasteInput(session_id=self.model.session_id, text=text))
 
     def _send(self, message: Input) -> None:
         if not self.sink(message):
