@@ -8,15 +8,24 @@ from typing import Any
 
 from ..base.errors import QuarterdeckError
 from ..protocol.events import Cause
-from ..protocol.status import Lifecycle, Status
+from ..protocol.status import DialogKind, Lifecycle, Status
 from .faults import AnswerStalled, NotRunning, PromptStalled, RequestGone, ScreenBehind
 from .run import Run
 from .session import Session
 from .status.answers import answer_keys, prompt_steps
 from .status.delivery import PromptOutcome, PromptWatch
 from .status.dialog import Dialog
-from .status.guard import Delivery, NeedsAnswer, NeedsApproval, guard_answer, guard_prompt
+from .status.guard import (
+    Delivery,
+    MenuOpen,
+    NeedsAnswer,
+    NeedsApproval,
+    guard_answer,
+    guard_prompt,
+    guard_screen,
+)
 from .status.keys import KeyStep, Send
+from .status.matching import ScreenMatch
 
 DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""
@@ -41,6 +50,7 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
 
     :raises NotRunning: if there is no process.
     :raises NeedsApproval, NeedsAnswer, StatusUnknown: if the prompt might be taken for an answer.
+    :raises MenuOpen: if a menu or a viewer would take its keys.
     :raises ScreenBehind: if what it asks can't be seen in time.
     :raises InputStalled: if the program does not read what is typed.
     :raises PromptStalled: if the agent does not react in time.
@@ -49,6 +59,7 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
     async with run.typist.exclusive():
         await _look(session, run)
         expected = guard_prompt(session.definition, session.record.lifecycle, session.status)
+        guard_screen(_in_the_way(session))
         before = session.status
         *steps, submit = prompt_steps(session.definition, text, session.screen.emulator.modes)
         await _type(run, steps)
@@ -67,7 +78,8 @@ async def _check_draft(session: Session, run: Run) -> None:
     await _look(session, run)
     try:
         guard_prompt(session.definition, session.record.lifecycle, session.status)
-    except (NeedsApproval, NeedsAnswer) as fault:
+        guard_screen(_in_the_way(session))
+    except (NeedsApproval, NeedsAnswer, MenuOpen) as fault:
         told = f"{fault.message} The prompt was typed, and not submitted."
         raise type(fault)(told, **{**fault.details, "typed": True}) from fault
 
@@ -110,7 +122,7 @@ async def answer_request(
         dialog = await _find(session, run, request_id)
         modes = session.screen.emulator.modes
         steps = answer_keys(session.definition, dialog, choice=choice, text=text, modes=modes)
-        desk.answering(session.id, request_id, choice or text or "", cause)
+        desk.answering(session.id, request_id, choice or _told(dialog, text or ""), cause)
         try:
             if text is None:
                 await _type_choice(session, run, request_id, steps)
@@ -131,6 +143,11 @@ async def answer_request(
         )
     await session.settled()
     return {"delivery": "verified", "request_id": request_id}
+
+
+def _told(dialog: Dialog, text: str) -> str:
+    """An answer in words as it is kept: a key or a password is not."""
+    return "(not kept)" if dialog.kind is DialogKind.AUTH else text
 
 
 def _request_id(session: Session) -> str | None:
@@ -158,6 +175,14 @@ async def _find(session: Session, run: Run, request_id: str) -> Dialog:
     )
     assert dialog is not None  # noqa: S101  # the guard has just refused the other case
     return dialog
+
+
+def _in_the_way(session: Session) -> ScreenMatch | None:
+    emulator = session.screen.emulator
+    cursor = emulator.cursor
+    return session.reader.detector.in_the_way(
+        emulator.lines(), cursor.y if cursor.visible else None
+    )
 
 
 def _still_open(session: Session, request_id: str) -> Dialog | None:

@@ -7,7 +7,8 @@ notifications, screen rules, silence, the process. Four things qualify it:
   not believed.
 - A lower source that says for some seconds that the agent works or waits, while a higher one
   says otherwise and doesn't move, is believed instead: no stale report wins for ever.
-- "Idle" from a title or a side channel is coarse: a screen rule that says more goes before it.
+- "Idle" from a title or a side channel is coarse, and so is a report of an error without a word
+  on its cause: a screen rule that says more goes before it.
 - A notification wants attention and says no more: it counts where only output or processes speak.
 """
 
@@ -30,10 +31,15 @@ UNREPORTED_PATIENCE = 0.5
 """The same for dialogs of trust and keys, which agents are known to draw without a report."""
 
 UNREPORTED_KINDS = frozenset({DialogKind.TRUST, DialogKind.AUTH})
+REPORT_PATIENCE = 10.0
+"""Seconds for which an agent that always reports is not idle before its first report: it draws its
+input box before its start-up dialogs."""
+
 RANK = {source: rank for rank, source in enumerate(Source)}
 _COARSE = frozenset({Source.SIDE_CHANNEL, Source.TITLE})
 _WEAK = frozenset({Source.SILENCE, Source.PROCESS})
 _REFINING = frozenset({Activity.ERRORED, Activity.LIMITED, Activity.TURN_DONE}) | WAITING
+_FAILED = frozenset({Activity.ERRORED, Activity.LIMITED})
 _STARTING = frozenset({Activity.WORKING, Activity.IDLE, Activity.TURN_DONE})
 _POSITIVE = WAITING | {Activity.WORKING}
 
@@ -81,10 +87,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Signs of life: when the process started and when it last wrote, in monotonic seconds."""
+    """Signs of life: when the process started and when it last wrote, in monotonic seconds.
+
+    ``unreported``: the agent always reports its status, and has not done so since its start.
+    """
 
     started: float | None = None
     output: float | None = None
+    unreported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +149,14 @@ class _Bench:
 
     def _start_up(self, claim: Claim) -> Judged | None:
         grace, started = self.timing.start_grace, self.pulse.started
-        if not grace or started is None or claim.activity not in _STARTING or is_weak(claim):
+        if started is None or claim.activity not in _STARTING or is_weak(claim):
             return None
-        if self.passed(started + grace):
+        if not self.passed(started + grace):
+            return Judged(claim, Verdict.START_UP, f"the first {grace:g} s mean nothing yet")
+        drawn = claim.source is Source.SCREEN and claim.activity is Activity.IDLE
+        if not (drawn and self.pulse.unreported) or self.passed(started + REPORT_PATIENCE):
             return None
-        return Judged(claim, Verdict.START_UP, f"the first {grace:g} s mean nothing yet")
+        return Judged(claim, Verdict.START_UP, "it has not reported yet, as it always does")
 
     def _silent(self, claim: Claim) -> Judged | None:
         limit = self.timing.silence_limit
@@ -192,13 +205,23 @@ def _attention_only(claim: Claim, best: Claim | None) -> Judged | None:
 
 
 def _refined(claim: Claim, best: Claim | None) -> Judged | None:
-    if claim.source not in _COARSE or claim.activity is not Activity.IDLE or best is None:
+    if best is None or best.source is not Source.SCREEN or _is_older(best, claim):
         return None
-    if best.source is not Source.SCREEN or _is_older(best, claim):
+    if not (_more_than_idle(claim, best) or _more_than_error(claim, best)):
         return None
-    if best.activity in _REFINING or (best.activity is Activity.IDLE and not best.ends_turn):
-        return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")
-    return None
+    return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")
+
+
+def _more_than_idle(claim: Claim, best: Claim) -> bool:
+    if claim.source not in _COARSE or claim.activity is not Activity.IDLE:
+        return False
+    return best.activity in _REFINING or (best.activity is Activity.IDLE and not best.ends_turn)
+
+
+def _more_than_error(claim: Claim, best: Claim) -> bool:
+    if claim.source is not Source.OSC7501 or claim.activity is not Activity.ERRORED:
+        return False
+    return not claim.message and best.activity in _FAILED
 
 
 def judge(claims: Sequence[Claim], now: float, timing: Timing, pulse: Pulse) -> Judgement:

@@ -18,7 +18,7 @@ from .bottom import bottom_of
 from .claims import Claim, Judgement, Pulse, Verdict, is_weak, judge
 from .dialog import Dialog, digest
 from .explain import Explanation, reading
-from .matching import RuleBook
+from .matching import RuleBook, ScreenMatch
 from .reports import ReportBook
 from .requests import Open, RequestTracker, Sight
 from .senses import AttentionSense, ChannelSense, ProcessSense, ScreenSense, TitleSense
@@ -194,7 +194,8 @@ class StatusDetector:
         return [*self._channels.claims(), *(claim for claim in found if claim is not None)]
 
     def _evaluate(self, when: i.Moment) -> Status | None:
-        pulse = Pulse(self._process.started, self._process.output)
+        unreported = self.definition.reports and not len(self._reports)
+        pulse = Pulse(self._process.started, self._process.output, unreported)
         judgement = judge(self._claims(when.at), when.at, self.definition.timing, pulse)
         self._judgement = judgement
         claim, request = self._ask(judgement.winner, when.at)
@@ -277,6 +278,15 @@ class StatusDetector:
         if self._rules.finds_dialogs and not held.channel:
             return None
         return _bare(held)
+
+    def in_the_way(
+        self, lines: Sequence[str], cursor_line: int | None = None
+    ) -> ScreenMatch | None:
+        """What would take the keys of a prompt on a screen that was drained just now, if anything.
+
+        The screen alone decides, whatever a better source says: a report may lag behind it.
+        """
+        return self._rules.in_the_way(bottom_of(lines, cursor_line))
 
     def _works_by(self, title: str) -> bool:
         match = self._rules.title(title)

@@ -140,7 +140,8 @@ class RuleBook:
 
     def __init__(self, definition: AgentDefinition) -> None:
         self.titles = by_priority(definition.title_rules)
-        self.screens = by_priority(definition.screen_rules)
+        self.screens = by_priority(rule for rule in definition.screen_rules if not rule.modal)
+        self.modals = by_priority(rule for rule in definition.screen_rules if rule.modal)
         self._meanings = definition.meanings
 
     def title(self, title: str) -> TitleMatch | None:
@@ -151,6 +152,14 @@ class RuleBook:
     def screen(self, bottom: Bottom) -> ScreenMatch | None:
         """The first rule that fits the bottom of a screen."""
         results = (self.try_screen(rule, bottom) for rule in self.screens)
+        return next((result for result in results if isinstance(result, ScreenMatch)), None)
+
+    def in_the_way(self, bottom: Bottom) -> ScreenMatch | None:
+        """What takes the keys in place of the input box: a dialog, a viewer, a menu."""
+        match = self.screen(bottom)
+        if match is not None and (match.dialog is not None or match.rule.hold):
+            return match
+        results = (self.try_screen(rule, bottom) for rule in self.modals)
         return next((result for result in results if isinstance(result, ScreenMatch)), None)
 
     def try_screen(self, rule: ScreenRule, bottom: Bottom) -> ScreenMatch | Miss:

@@ -21,6 +21,11 @@ _TURN = frozenset({Activity.WORKING, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANS
 _DIALOG_WORK = frozenset({DialogKind.PERMISSION, DialogKind.QUESTION})
 
 
+def _is_turn(claim: Claim) -> bool:
+    """Whether a dialog belongs to a turn: not one of trust or keys, nor a menu."""
+    return claim.ends_turn and (claim.kind is None or claim.kind in _DIALOG_WORK)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The activity to show; ``hold``: what was shown stands; ``wake_at``: when to look again."""
@@ -85,8 +90,8 @@ class TurnTracker:
 
     def _work(self, claim: Claim, now: float) -> Outcome:
         self._quiet = None
-        if claim.waiting and claim.kind not in _DIALOG_WORK and claim.kind is not None:
-            return Outcome(claim.activity)  # trust and keys come before any turn
+        if claim.waiting and not _is_turn(claim):
+            return Outcome(claim.activity)
         if self._began is None:
             self._began = now
         self._finished = None

@@ -21,6 +21,7 @@ def work(session: Any, seconds: float = 5) -> None:
 
 
 def rest(session: Any) -> None:
+    session.screen("─" * 60, " >   Type your message or @path/to/file")
     session.feed(i.TitleSeen, "◇  Ready (proj)")
 
 
@@ -71,7 +72,7 @@ def test_interrupted_turn_is_none(drive: Drive, recording: Read) -> None:
     session.feed(i.PromptSubmitted)
     work(session)
     session.feed(i.ScreenSettled, recording("gemini-cancelled").lines)
-    rest(session)
+    session.feed(i.TitleSeen, "◇  Ready (proj)")
     session.wait(10)
     assert session.activity() is Activity.IDLE
 
