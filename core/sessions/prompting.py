@@ -31,6 +31,10 @@ DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""
 
 
+ECHO_PATIENCE = 5.0
+"""Seconds within which an agent shows what is typed."""
+
+
 def running(session: Session) -> Run:
     """The session's run.
 
@@ -62,13 +66,41 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
         guard_screen(_in_the_way(session))
         before = session.status
         *steps, submit = prompt_steps(session.definition, text, session.screen.emulator.modes)
-        await _type(run, steps)
+        await _type_draft(session, run, steps)
         await _check_draft(session, run)
         await _type(run, [submit])
         session.reader.submitted()
     if not verify or expected is Delivery.UNVERIFIED:
         return {"delivery": "unverified"}
     return {"delivery": "verified", "outcome": await _watched(session, before)}
+
+
+async def _type_draft(session: Session, run: Run, steps: Iterable[KeyStep]) -> None:
+    """Type a prompt, and go on once it shows: its Enter must not run ahead into what is drawn next.
+
+    :raises PromptStalled: if the screen of an agent that can be read stays as it is.
+    """
+    text, *rest = steps
+    before = session.screen.emulator.lines()
+    changed = asyncio.Event()
+    release = session.screen.watch(changed.set)
+    try:
+        await _type(run, [text])
+        if session.definition.readable:
+            async with asyncio.timeout(ECHO_PATIENCE):
+                while session.living and session.screen.emulator.lines() == before:
+                    changed.clear()
+                    await changed.wait()
+    except TimeoutError as error:
+        raise PromptStalled(
+            f"The prompt was typed into {session.record.name}, and its screen stays as it is; it was "
+            "not submitted. Look at its screen.",
+            activity=str(session.status.activity),
+            typed=True,
+        ) from error
+    finally:
+        release()
+    await _type(run, rest)
 
 
 async def _check_draft(session: Session, run: Run) -> None:

@@ -8,7 +8,8 @@ notifications, screen rules, silence, the process. Four things qualify it:
 - A lower source that says for some seconds that the agent works or waits, while a higher one
   says otherwise and doesn't move, is believed instead: no stale report wins for ever.
 - "Idle" from a title or a side channel is coarse, and so is a report of an error without a word
-  on its cause: a screen rule that says more goes before it.
+  on its cause, or one from before a prompt whose turn the screen shows ended: a screen rule that
+  says more goes before it.
 - A notification wants attention and says no more: it counts where only output or processes speak.
 """
 
@@ -39,6 +40,7 @@ RANK = {source: rank for rank, source in enumerate(Source)}
 _COARSE = frozenset({Source.SIDE_CHANNEL, Source.TITLE})
 _WEAK = frozenset({Source.SILENCE, Source.PROCESS})
 _REFINING = frozenset({Activity.ERRORED, Activity.LIMITED, Activity.TURN_DONE}) | WAITING
+_ENDED = frozenset({Activity.TURN_DONE, Activity.ERRORED, Activity.LIMITED})
 _FAILED = frozenset({Activity.ERRORED, Activity.LIMITED})
 _STARTING = frozenset({Activity.WORKING, Activity.IDLE, Activity.TURN_DONE})
 _POSITIVE = WAITING | {Activity.WORKING}
@@ -89,12 +91,16 @@ class Claim:
 class Pulse:
     """Signs of life: when the process started and when it last wrote, in monotonic seconds.
 
-    ``unreported``: the agent always reports its status, and has not done so since its start.
+    ``touched`` is when someone typed or sent a prompt last. ``unreported``: the agent always reports
+    its status, and has not done so since its start. ``starting``: no status is known of it yet, or
+    only a dialog that comes before its first turn.
     """
 
     started: float | None = None
     output: float | None = None
+    touched: float | None = None
     unreported: bool = False
+    starting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class _Bench:
             or self._start_up(claim)
             or self._silent(claim)
             or _attention_only(claim, best)
-            or _refined(claim, best)
+            or _refined(claim, best, self.pulse)
             or self._contradicted(claim, best)
         )
 
@@ -153,10 +159,18 @@ class _Bench:
             return None
         if not self.passed(started + grace):
             return Judged(claim, Verdict.START_UP, f"the first {grace:g} s mean nothing yet")
-        drawn = claim.source is Source.SCREEN and claim.activity is Activity.IDLE
-        if not (drawn and self.pulse.unreported) or self.passed(started + REPORT_PATIENCE):
-            return None
-        return Judged(claim, Verdict.START_UP, "it has not reported yet, as it always does")
+        if claim.source is Source.SCREEN and claim.activity is Activity.IDLE:
+            return self._just_drawn(claim, started)
+        return None
+
+    def _just_drawn(self, claim: Claim, started: float) -> Judged | None:
+        """An input box at the start, which may be drawn before the dialogs that come first."""
+        settle = self.timing.start_settle
+        if self.pulse.starting and not self.passed(claim.since.at + settle):
+            return Judged(claim, Verdict.START_UP, f"it counts when it lasts {settle:g} s")
+        if self.pulse.unreported and not self.passed(started + REPORT_PATIENCE):
+            return Judged(claim, Verdict.START_UP, "it has not reported yet, as it always does")
+        return None
 
     def _silent(self, claim: Claim) -> Judged | None:
         limit = self.timing.silence_limit
@@ -204,10 +218,14 @@ def _attention_only(claim: Claim, best: Claim | None) -> Judged | None:
     return Judged(claim, Verdict.ATTENTION_ONLY, "a signal says no more than that it wants some")
 
 
-def _refined(claim: Claim, best: Claim | None) -> Judged | None:
+def _refined(claim: Claim, best: Claim | None, pulse: Pulse) -> Judged | None:
     if best is None or best.source is not Source.SCREEN or _is_older(best, claim):
         return None
-    if not (_more_than_idle(claim, best) or _more_than_error(claim, best)):
+    if not (
+        _more_than_idle(claim, best)
+        or _more_than_error(claim, best)
+        or _newer_end(claim, best, pulse)
+    ):
         return None
     return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")
 
@@ -222,6 +240,14 @@ def _more_than_error(claim: Claim, best: Claim) -> bool:
     if claim.source is not Source.OSC7501 or claim.activity is not Activity.ERRORED:
         return False
     return not claim.message and best.activity in _FAILED
+
+
+def _newer_end(claim: Claim, best: Claim, pulse: Pulse) -> bool:
+    """Whether the screen shows the end of a turn too short to be reported, after a prompt."""
+    if claim.source is not Source.OSC7501 or pulse.touched is None:
+        return False
+    rests = claim.activity in _ENDED or claim.activity is Activity.IDLE
+    return rests and best.activity in _ENDED and claim.since.at < pulse.touched < best.since.at
 
 
 def judge(claims: Sequence[Claim], now: float, timing: Timing, pulse: Pulse) -> Judgement:

@@ -15,7 +15,7 @@ from ...protocol.status import Activity, Source, Status
 from ..agents.definition import AgentDefinition
 from . import inputs as i
 from .bottom import bottom_of
-from .claims import Claim, Judgement, Pulse, Verdict, is_weak, judge
+from .claims import UNREPORTED_KINDS, Claim, Judgement, Pulse, Verdict, is_weak, judge
 from .dialog import Dialog, digest
 from .explain import Explanation, reading
 from .matching import RuleBook, ScreenMatch
@@ -133,9 +133,9 @@ class StatusDetector:
         match event:
             case i.TypedInput():
                 self._process.see_typing(event.when)
-                self._touch()
+                self._touch(event.when)
             case i.PromptSubmitted():
-                self._touch()
+                self._touch(event.when)
             case i.RequestAnswered():
                 self._requests.answered(event.request_id, event.when.at)
             case i.FocusChanged():
@@ -143,8 +143,8 @@ class StatusDetector:
             case _:
                 assert_never(event)
 
-    def _touch(self) -> None:
-        self._turn.touch()
+    def _touch(self, when: i.Moment) -> None:
+        self._turn.touch(when.at)
         self._attention.forget()
 
     def _was_silent(self) -> bool:
@@ -194,8 +194,13 @@ class StatusDetector:
         return [*self._channels.claims(), *(claim for claim in found if claim is not None)]
 
     def _evaluate(self, when: i.Moment) -> Status | None:
-        unreported = self.definition.reports and not len(self._reports)
-        pulse = Pulse(self._process.started, self._process.output, unreported)
+        pulse = Pulse(
+            self._process.started,
+            self._process.output,
+            self._turn.touched_at,
+            unreported=self.definition.reports and not len(self._reports),
+            starting=self._is_starting(),
+        )
         judgement = judge(self._claims(when.at), when.at, self.definition.timing, pulse)
         self._judgement = judgement
         claim, request = self._ask(judgement.winner, when.at)
@@ -209,6 +214,13 @@ class StatusDetector:
             return self._evaluate(when)
         self._note = _note(claim, outcome)
         return None if outcome.hold else self._show(claim, outcome, request, when)
+
+    def _is_starting(self) -> bool:
+        """Whether it may still come up with its first dialogs, or with the next of them."""
+        asked = self.status.request
+        first = asked is not None and asked.kind in UNREPORTED_KINDS
+        unknown = self.status.activity is Activity.UNKNOWN
+        return (unknown or first) and not self._turn.under_way
 
     def _ask(self, winner: Claim, now: float) -> tuple[Claim, Open | None]:
         """The winner with the request it speaks of, which may be of a more telling kind."""

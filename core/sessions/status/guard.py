@@ -8,7 +8,7 @@ from ...base.errors import BusinessFault
 from ...protocol.status import Activity, Lifecycle, Status
 from ..agents.definition import AgentDefinition
 from ..faults import NotRunning, RequestGone
-from .matching import ScreenMatch
+from .matching import ScreenMatch, shorten
 
 
 class NeedsApproval(BusinessFault):
@@ -63,7 +63,7 @@ def guard_prompt(definition: AgentDefinition, lifecycle: Lifecycle, status: Stat
     _need_process(lifecycle)
     asked = status.request
     about = {"request_id": asked.request_id, "text": asked.text} if asked else {}
-    what = f": {asked.text}" if asked else ""
+    what = f": {shorten(asked.text)}" if asked else ""
     if status.activity is Activity.NEEDS_APPROVAL:
         raise NeedsApproval(
             f"The agent waits for an approval{what}; allow or reject it first.", **about
@@ -94,7 +94,7 @@ def guard_screen(found: ScreenMatch | None) -> None:
             f"A menu or a viewer is open on its screen ({found.evidence}); close it first.",
             rule=found.rule.id,
         )
-    asked = found.dialog.text or found.evidence
+    asked = shorten(found.dialog.text or found.evidence)
     if found.dialog.activity is Activity.NEEDS_APPROVAL:
         raise NeedsApproval(
             f"Its screen shows an approval: {asked}; allow or reject it first.", text=asked

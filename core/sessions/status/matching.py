@@ -54,6 +54,10 @@ def shorten(text: str) -> str:
     return line if len(line) <= EVIDENCE_LIMIT else line[: EVIDENCE_LIMIT - 1] + "…"
 
 
+def _named(found: re.Match[str]) -> str | None:
+    return found.groupdict().get("evidence")
+
+
 class _Text:
     """A text that is searched as it stands, then as one line."""
 
@@ -62,11 +66,13 @@ class _Text:
         self._flat = flat(lines)
 
     def find(self, pattern: re.Pattern[str]) -> str | None:
-        """The first line of the match that isn't only drawn; ``None`` if there is no match."""
+        """What is found: the group ``evidence``, else the match's first line that isn't only drawn."""
         found = pattern.search(self._text)
         if found is None:
             found = pattern.search(self._flat)
-            return found.group() if found else None
+            return _named(found) or found.group() if found else None
+        if named := _named(found):
+            return named
         start = self._text.rfind("\n", 0, found.start()) + 1
         end = self._text.find("\n", found.end())
         lines = self._text[start : end if end >= 0 else None].split("\n")

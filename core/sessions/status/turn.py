@@ -45,6 +45,8 @@ class TurnTracker:
         self._quiet: float | None = None
         self._finished: float | None = None
         self._touched = False
+        self.touched_at: float | None = None
+        """When someone typed or sent a prompt last."""
         self._focus: float | None = None
         self.seen = False
 
@@ -60,10 +62,16 @@ class TurnTracker:
         self._began = self._quiet = self._finished = None
         self._touched = self.seen = False
 
-    def touch(self) -> None:
+    def touch(self, at: float) -> None:
         """A person typed or sent a prompt: whatever was finished is seen, what follows is wanted."""
         self._touched = self.seen = True
+        self.touched_at = at
         self._finished = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a turn has begun and is not known to be over."""
+        return self._began is not None
 
     def focus(self, at: float, *, focused: bool) -> None:
         """Someone has the session in focus from now on, or nobody has."""
@@ -101,8 +109,9 @@ class TurnTracker:
     def _finish(self, claim: Claim, at: float) -> None:
         if self._finished is None:
             self._finished = at
-            if claim.source is Source.NOTIFICATION:
-                self.seen = False  # no work was seen before it: the signal itself is the news
+            later = self.touched_at is not None and claim.since.at > self.touched_at
+            if claim.source is Source.NOTIFICATION or later:
+                self.seen = False  # no work was seen before it: the end itself is the news
         self._began = self._quiet = None
 
     def _idle(self, claim: Claim, now: float, shown: Activity) -> Outcome:

@@ -28,6 +28,7 @@ def rest(session: Any) -> None:
 def test_work_that_stops_is_a_finished_turn(drive: Drive) -> None:
     session = drive("gemini")
     rest(session)
+    session.wait(3)
     assert session.activity() is Activity.IDLE
     work(session)
     rest(session)
