@@ -121,7 +121,7 @@ TEXTS = {
     "codex-trust-dialog": "/home/user/agent/codex-i/proj",
     "gemini-permission-shell": "Shell  echo hello > hello.txt\necho hello > hello.txt",
     "gemini-question": "Which colour do you want?",
-    "opencode-permission-bash": "# Shell command\n$ echo hello > hello.txt",
+    "opencode-permission-bash": "$ echo hello > hello.txt",
     "opencode-question": "Which colour do you want?",
     "aider-permission-shell": "echo hello > hello.txt",
     "aider-permission-multi": "pip install -e .\npytest -q",
