@@ -22,6 +22,7 @@ from ..keys.strokes import Stroke
 from ..widgets.banner import Banner
 from ..widgets.input_bar import InputBar
 from ..widgets.key_line import Hint, KeyLine
+from ..widgets.lines import KeyTaker
 from ..widgets.one_line import OneLine
 from ..widgets.status_line import ScreenTab, StatusLine
 
@@ -30,7 +31,7 @@ ALWAYS = ("ui.help",)
 IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
+class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
     """A screen of the dashboard.
 
     Keys are looked up in the keymap, in the contexts that are active, and carried out by the

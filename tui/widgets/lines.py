@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rich.style import Style
 from textual.cache import LRUCache
 from textual.content import Content
-from textual.events import Click
+from textual.events import Click, Event, Key
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -21,6 +21,10 @@ from .styled import Styled
 
 TONES = ("muted", "needs", "error", "working", "done", "head", "key", "match", "edge", "foot")
 STRIPS_KEPT = 512
+
+
+class KeyTaker:
+    """A screen that looks up every key of its lists itself."""
 
 
 class Lines(Styled, ScrollView, can_focus=True):
@@ -180,6 +184,14 @@ class Lines(Styled, ScrollView, can_focus=True):
         super().watch_has_focus(focused)
         if self.cursor is not None:
             self.refresh_line(self.cursor)
+
+    def _forward_event(self, event: Event) -> None:
+        # Textual would let a key climb through every container between; that is a third of the
+        # time until the cursor moves.
+        if isinstance(event, Key) and isinstance(self.screen, KeyTaker):
+            self.screen._forward_event(event)
+        else:
+            super()._forward_event(event)
 
     # ---- mouse and selection
 
