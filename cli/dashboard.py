@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,15 +27,31 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 def open_dashboard(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
     """Open the dashboard on ``directory``; its exit code."""
     settings = load(invocation.place).settings
-    return asyncio.run(_show(settings, directory, minimal=minimal))
+    return asyncio.run(_show(invocation, settings, directory, minimal=minimal))
 
 
-async def _show(settings: Settings, directory: Path, *, minimal: bool) -> int:
+async def _show(
+    invocation: Invocation, settings: Settings, directory: Path, *, minimal: bool
+) -> int:
     connector = EngineConnector(settings.state_dir, lambda: settings)
     app = QuarterdeckApp(
         connector, directory=str(directory), minimal=minimal, keys=configured_keys(settings)
     )
-    return await _run(app, connector)
+    code = await _run(app, connector)
+    _tell_the_rest(app, invocation)
+    return code
+
+
+def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
+    """Why it ended, if by itself; what goes on, and how to come back to it."""
+    if app.last_words:
+        sys.stderr.write(f"quarterdeck: {app.last_words}\n")
+    count = app.bridge.left_running
+    if count:
+        given = invocation.values.get("state_dir")
+        back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
+        runs = "session runs" if count == 1 else "sessions run"
+        sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")
 
 
 def open_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
@@ -49,7 +67,7 @@ async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
         client = Client(await connector.connect(), "demo")
         await client.start()
         await client.call(SetPreference(key="welcomed", value=True))
-        starting = asyncio.create_task(_start_crew(client, crew))
+        starting = asyncio.create_task(_start_crew(client, crew, app))
         return await _run(app, connector)
     finally:
         if starting is not None:
@@ -58,9 +76,12 @@ async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
         await connector.release()
 
 
-async def _start_crew(client: Client, crew: Sequence[CreateSession]) -> None:
-    """Create the crew's sessions; the dashboard shows what comes of each."""
-    for wish in crew:
+async def _start_crew(client: Client, crew: Sequence[CreateSession], app: QuarterdeckApp) -> None:
+    """Create the crew's sessions in the size that the dashboard has for them, and show each."""
+    await app.laid_out.wait()
+    cols, lines = app.bridge.room
+    for member in crew:
+        wish = member.model_copy(update={"cols": cols, "lines": lines})
         with suppress(QuarterdeckError):  # the session stays and says why, or is there already
             await client.call(wish)
     await client.close()

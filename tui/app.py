@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
@@ -30,7 +31,7 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
 
     ``directory`` is where new sessions are created first. ``keys`` gives actions other keys
     (action name to comma-separated keys), ``preset`` the preset they lie over; ``None``: the
-    user's preference.
+    user's preference. ``laid_out`` is set once the panels have their sizes.
     """
 
     TITLE = "quarterdeck"
@@ -58,6 +59,7 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
             pacing=pacing,
         )
         self.bridge.deck.minimal = minimal
+        self.laid_out = asyncio.Event()
         self._theme_kept = ""
         self._mouse = True
 
@@ -67,8 +69,10 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
         self.add_mode("log", partial(LogScreen, self.bridge))
         await self.switch_mode("deck")
         self._mind_size(self.size)
-        self.bridge.listeners.append(self._follow_preferences)
+        self.bridge.listeners += [self._follow_preferences, self.show_notices]
+        self.bridge.link.on_hopeless = self.give_up
         self.spawn(self.bridge.link.run())
+        self.call_after_refresh(self.laid_out.set)
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""

@@ -16,7 +16,7 @@ from typing import Self
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.ids import new_id
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
-from ..protocol.views import EngineView, HealthView, StateView
+from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
 from ..safety.breaker import BreakerStatistics
 from ..safety.limiter import CacheStatistics
@@ -170,6 +170,10 @@ class Engine:
             preferences=dict(self._parts.preferences),
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
+            notices=tuple(
+                NoticeView(code=notice.code, message=notice.message)
+                for notice in self._given.store.notices
+            ),
         )
 
     async def health(self) -> HealthView:
@@ -232,6 +236,8 @@ class Engine:
         text = f"The engine runs (process {os.getpid()})."
         details = {"engine_id": self.engine_id, "pid": os.getpid()}
         started = SystemInfo(code="engine_started", message=text, details=details)
+        for notice in notices:
+            _log.warning("the store was mended", code=notice.code, what=notice.message)
         await journal.record([], [*notices, started])
         await self._parts.upkeep.health()
         journal.announce(StateSnapshot(state=self.state()))
@@ -278,7 +284,8 @@ class Engine:
             _log.error("the engine stops after a fatal error", error)
             text = self._given.redactor.text(f"The engine stops: {type(error).__name__}: {error}")
             self._given.journal.announce(SystemError_(error=Internal(text).info()))
-        self.request_stop("a fatal error")
+        if self.phase is Phase.RUNNING:
+            self._begin_stop(Stop("a fatal error", asked=False))
 
     def handle_signals(self) -> Callable[[], None]:
         """Let SIGINT and SIGTERM stop the engine, and a second one force it; undone by the result."""

@@ -46,8 +46,8 @@ class CreateSession(Payload):
     prompt: Text | None = None
     start: bool = True
     priority: Priority = Priority.NORMAL
-    cols: Cols = 120
-    lines: Lines = 40
+    cols: Cols | None = None
+    lines: Lines | None = None
 
 
 class DeleteSession(OnSession):
