@@ -122,7 +122,7 @@ class HostApp(App[None], inherit_bindings=False):
 
     def at_rest(self) -> bool:
         """Whether the dashboard stands, with a screen on top that is there in full."""
-        stack = self.screen_stack if self._screen_stacks.get(self.current_mode) else ()
+        stack = list(self._screen_stacks.get(self.current_mode, ()))
         return bool(stack) and isinstance(stack[0], MainScreen) and stack[-1].is_mounted
 
     def deliver(self, strokes: deque[Stroke]) -> None:

@@ -16,7 +16,7 @@ from .status.answers import answer_keys, prompt_steps
 from .status.delivery import PromptOutcome, PromptWatch
 from .status.dialog import Dialog
 from .status.guard import Delivery, NeedsAnswer, NeedsApproval, guard_answer, guard_prompt
-from .status.keys import KeyStep, Send
+from .status.steps import KeyStep, Send
 
 DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""
