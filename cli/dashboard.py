@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shlex
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +33,7 @@ def open_dashboard(invocation: Invocation, directory: Path, *, minimal: bool) ->
     """
     gc.disable()  # until all is loaded: nothing of it would be found to be garbage
     try:
-        return asyncio.run(_show(Locker(invocation.place), directory, minimal=minimal))
+        return asyncio.run(_show(invocation, directory, minimal=minimal))
     finally:
         gc.enable()
 
@@ -62,12 +64,26 @@ class Locker:
             await self._connector.release()
 
 
-async def _show(locker: Locker, directory: Path, *, minimal: bool) -> int:
+async def _show(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
+    locker = Locker(invocation.place)
     app = QuarterdeckApp(directory=str(directory), minimal=minimal, fit_out=locker.fit_out)
     code = await run_app(app, locker)
     if app.fault is not None:
         raise app.fault
+    _tell_the_rest(app, invocation)
     return code
+
+
+def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
+    """Why it ended, if by itself; what goes on, and how to come back to it."""
+    if app.last_words:
+        sys.stderr.write(f"quarterdeck: {app.last_words}\n")
+    count = app.left_running
+    if count:
+        given = invocation.values.get("state_dir")
+        back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
+        runs = "session runs" if count == 1 else "sessions run"
+        sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")
 
 
 async def run_app(app: QuarterdeckApp, held: Locker | EngineConnector) -> int:

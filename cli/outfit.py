@@ -58,7 +58,7 @@ async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
         client = Client(await connector.connect(), "demo")
         await client.start()
         await client.call(SetPreference(key="welcomed", value=True))
-        starting = asyncio.create_task(_start_crew(client, crew))
+        starting = asyncio.create_task(_start_crew(client, crew, app))
         return await run_app(app, connector)
     finally:
         if starting is not None:
@@ -67,9 +67,12 @@ async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
         await connector.release()
 
 
-async def _start_crew(client: Client, crew: Sequence[CreateSession]) -> None:
-    """Create the crew's sessions; the dashboard shows what comes of each."""
-    for wish in crew:
+async def _start_crew(client: Client, crew: Sequence[CreateSession], app: QuarterdeckApp) -> None:
+    """Create the crew's sessions in the size that the dashboard has for them, and show each."""
+    await app.laid_out.wait()
+    cols, lines = app.bridge.room
+    for member in crew:
+        wish = member.model_copy(update={"cols": cols, "lines": lines})
         with suppress(QuarterdeckError):  # the session stays and says why, or is there already
             await client.call(wish)
     await client.close()

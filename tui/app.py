@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,6 +32,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     ``directory`` is where new sessions are created first; for ``keys``, ``preset`` and ``pacing``
     see ``Outfit``. With ``fit_out`` in place of all these the empty frame is painted first.
+    ``laid_out`` is set once the panels have their sizes.
     """
 
     TITLE = "quarterdeck"
@@ -50,6 +52,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
     ) -> None:
         super().__init__(minimal=minimal, fit_out=fit_out)
         self._directory, self._clock = directory, clock
+        self.laid_out = asyncio.Event()
         self._theme_kept = ""
         self._mouse = True
         if connector is not None:
@@ -73,24 +76,31 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     async def board(self) -> None:
         """Show the deck, and reach for the engine."""
-        self.add_mode("deck", self._deck)
-        self.add_mode("log", self._log)
+        self.add_mode("deck", self._deck_screen)
+        self.add_mode("log", self._log_screen)
         await self.switch_mode("deck")
         self._mind_size(self.size)
-        self.bridge.listeners.append(self._follow_preferences)
+        self.bridge.listeners += [self._follow_preferences, self.show_notices]
+        self.bridge.link.on_hopeless = self.give_up
         self.spawn(self.bridge.link.run())
+        self.call_after_refresh(self.laid_out.set)
 
-    def _deck(self) -> Screen[None]:
+    def _deck_screen(self) -> Screen[None]:
         # Start-up time: each screen is loaded when it is first shown.
         from .screens.deck import DeckScreen  # noqa: PLC0415
 
         return DeckScreen(self.bridge)
 
-    def _log(self) -> Screen[None]:
+    def _log_screen(self) -> Screen[None]:
         # Start-up time: as above.
         from .screens.log import LogScreen  # noqa: PLC0415
 
         return LogScreen(self.bridge)
+
+    @property
+    def left_running(self) -> int:
+        """How many sessions run on when the dashboard ends."""
+        return self.bridge.left_running if self.opened else 0
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""

@@ -58,8 +58,8 @@ class Host(Channels, Protocol):
         """The keymap's contexts that are active where the person is."""
         ...
 
-    def exit(self, *, message: str | None = None) -> None:
-        """End the dashboard; ``message`` is left on the terminal."""
+    def leave(self, text: str, code: int) -> None:
+        """End the dashboard with an exit code; ``text`` is left on the terminal."""
         ...
 
 
@@ -69,7 +69,8 @@ class Bridge:
     Whoever shows something adds a listener to ``listeners``: it is called, at most thirty times a
     second, after something changed. ``feed`` holds the newest events, ``fed`` counts all of them.
     ``drafts`` are prompts that were written and not sent, by session. ``room`` is the size, in
-    cells, of the panel in which one types into a session.
+    cells, of the panel in which one types into a session. ``left_running`` counts the sessions
+    that go on after the person has left.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Bridge:
         self.fed = 0
         self.drafts: dict[str, str] = {}
         self.room: tuple[int, int] = (80, 20)
+        self.left_running = 0
         self.ready = False
         self._place = "deck"
         self._in_front = True

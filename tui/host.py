@@ -21,6 +21,7 @@ from .keys.names import name_of
 from .keys.strokes import Stroke, Typed
 
 if TYPE_CHECKING:
+    from ..core.base.errors import QuarterdeckError
     from .bridge import Bridge
     from .screens.base import MainScreen
 
@@ -34,10 +35,12 @@ class HostApp(App[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     bridge: Bridge
     _told = (("", ""), 0.0)
+    last_words = ""
 
     def __init__(self) -> None:
         super().__init__(driver_class=driver_for_keys())
         self.gate = Gate(self)
+        self._noticed: set[str] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` until it or the app ends."""
@@ -53,6 +56,27 @@ class HostApp(App[None], inherit_bindings=False):
         if self._told[0] != (text, title) or now - self._told[1] > TOLD_AGAIN_AFTER:
             self.notify(text, severity=severity, title=title, markup=False)
         self._told = (text, title), now
+
+    def leave(self, text: str, code: int) -> None:
+        """End the dashboard; ``text`` is for the terminal, once it is itself again."""
+        self.last_words = text
+        self.exit(return_code=code)
+
+    def give_up(self, error: QuarterdeckError) -> None:
+        """End: what keeps the engine from starting has to be mended by a person."""
+        self.leave(f"{error.code}: {error.message}", 1)
+
+    def show_notices(self) -> None:
+        """What the engine found and mended at its start stays until it is dismissed."""
+        if not self.bridge.ready or self._main() is None:
+            return
+        new = [one for one in self.bridge.view.notices if one.message not in self._noticed]
+        if new:
+            # Start-up time: hardly any start has one.
+            from .dialogs.notice import NoticeDialog  # noqa: PLC0415
+
+            self._noticed.update(one.message for one in new)
+            self.open(NoticeDialog(self.bridge, [one.message for one in new]))
 
     def open(self, dialog: Screen[T], then: Callable[[T | None], None] | None = None) -> None:
         """Put a dialog on top."""
@@ -109,8 +133,8 @@ class HostApp(App[None], inherit_bindings=False):
 
     def at_rest(self) -> bool:
         """Whether the dashboard stands, with a screen on top that is there in full."""
-        shown = bool(self._screen_stacks.get(self.current_mode))
-        return shown and self._main() is not None and self.screen_stack[-1].is_mounted
+        stacks = self._screen_stacks.get(self.current_mode)
+        return bool(stacks) and self._main() is not None and self.screen_stack[-1].is_mounted
 
     def deliver(self, strokes: deque[Stroke]) -> None:
         """All that goes into a session goes at once; of the rest, one to who has the focus."""

@@ -17,7 +17,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
-from ..protocol.views import EngineView, HealthView, StateView
+from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
 from ..safety.breaker import BreakerStatistics
 from ..safety.limiter import CacheStatistics
@@ -173,6 +173,10 @@ class Engine:
             preferences=dict(self._parts.preferences),
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
+            notices=tuple(
+                NoticeView(code=notice.code, message=notice.message)
+                for notice in self._given.store.notices
+            ),
         )
 
     async def health(self) -> HealthView:
@@ -237,6 +241,8 @@ class Engine:
         text = f"The engine runs (process {os.getpid()})."
         details = {"engine_id": self.engine_id, "pid": os.getpid()}
         started = SystemInfo(code="engine_started", message=text, details=details)
+        for notice in notices:
+            _log.warning("the store was mended", code=notice.code, what=notice.message)
         await journal.record([], [*notices, started])
         await self._parts.upkeep.health()
         journal.announce(StateSnapshot(state=self.state()))
@@ -286,7 +292,7 @@ class Engine:
         self.failure = error
         _log.error("the engine stops after a fatal error", error)
         told = error if isinstance(error, QuarterdeckError) else _unforeseen(error)
-        self.request_stop(f"a fatal error ({told.code})")
+        self._begin_stop(Stop(f"a fatal error ({told.code})", asked=False))
         try:
             self._given.journal.announce(SystemError_(error=told.info()))
         except Exception as fault:  # noqa: BLE001  # the journal may be what broke

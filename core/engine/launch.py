@@ -26,11 +26,15 @@ _log = logger("engine.launch")
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How an engine is to stop; with ``handover`` a client is asked to take over."""
+    """How an engine is to stop; with ``handover`` a client is asked to take over.
+
+    ``asked``: somebody wanted it to stop, it did not fail.
+    """
 
     reason: str
     stop_sessions: bool = False
     handover: bool = False
+    asked: bool = True
 
 
 class Launch:
@@ -201,6 +205,7 @@ class Launch:
         """The last step: the state directory is free, so that whoever takes over finds it so."""
         hub = self._parts.hub
         heir = hub.heir() if self._stop.handover else None
-        hub.farewell(f"The engine has stopped: {self._stop.reason}.", heir)
+        asked = self._stop.asked and not self._stop.handover
+        hub.farewell(f"The engine has stopped: {self._stop.reason}.", heir, asked=asked)
         if self._server is not None:
             await self._server.close(FAREWELL_SECONDS)

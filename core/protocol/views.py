@@ -118,6 +118,13 @@ class EngineView(View):
     started_at: datetime
 
 
+class NoticeView(View):
+    """Something that was found and mended as the engine started, for a person to read."""
+
+    code: str
+    message: str
+
+
 class StateView(View):
     """Everything a front end shows, as of ``sequence``."""
 
@@ -128,3 +135,4 @@ class StateView(View):
     preferences: dict[str, Any] = Field(default_factory=dict)
     agents: tuple[AgentView, ...] = ()
     health: HealthView | None = None
+    notices: tuple[NoticeView, ...] = ()

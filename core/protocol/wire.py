@@ -186,11 +186,16 @@ class Output(Message):
 
 
 class Goodbye(Message):
-    """The engine leaves; ``takeover``: this front end is asked to start one in its place."""
+    """The engine leaves.
+
+    ``takeover``: this front end is asked to start one in its place. ``asked``: a person had it
+    stopped, so that no front end should start another one unasked.
+    """
 
     kind: Literal["goodbye"] = "goodbye"
     reason: str
     takeover: bool = False
+    asked: bool = False
 
 
 Input = KeyInput | PasteInput | RawInput | MouseInput | SizeInput

@@ -24,8 +24,8 @@ from .status.guard import (
     guard_prompt,
     guard_screen,
 )
-from .status.keys import KeyStep, Send
 from .status.matching import ScreenMatch
+from .status.steps import KeyStep, Send
 
 DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""

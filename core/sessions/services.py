@@ -21,6 +21,8 @@ class SessionOptions:
     """Settings of the sessions room; times in seconds, sizes in bytes or lines."""
 
     max_sessions: int = 10
+    cols: int = 120
+    lines: int = 40
     stop_grace: float = 5.0
     prompt_timeout: float = 5.0
     answer_timeout: float = 5.0

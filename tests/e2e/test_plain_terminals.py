@@ -34,9 +34,6 @@ def _sets_colour(numbers: list[int]) -> bool:
     return False
 
 
-@pytest.mark.xfail(
-    reason="known fault: slow machines: the request may be answered for late", strict=False
-)
 @pytest.mark.parametrize("extra", TERMS)
 def test_words_and_signs_are_there(machine: Machine, extra: dict[str, str]) -> None:
     machine.serve()

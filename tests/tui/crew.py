@@ -104,6 +104,7 @@ class Crew:
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock(START)
         self.host = True
+        self.parting = False
         self.sessions: dict[str, SessionView] = {}
         self.items: dict[str, AttentionItem] = {}
         self.preferences: dict[str, Any] = {"welcomed": True}
@@ -350,11 +351,13 @@ class Crew:
             endpoint.end()
         self.watched.clear()
 
-    def goodbye(self, reason: str = "it was told to", *, takeover: bool = False) -> None:
+    def goodbye(
+        self, reason: str = "it was told to", *, takeover: bool = False, asked: bool = False
+    ) -> None:
         """Take leave, then end every link."""
         for endpoint in self.endpoints:
             if not endpoint.closed:
-                endpoint.push(Goodbye(reason=reason, takeover=takeover))
+                endpoint.push(Goodbye(reason=reason, takeover=takeover, asked=asked))
         self.drop()
 
     def refuse(self, command: str, code: str, message: str, **details: Any) -> None:

@@ -24,7 +24,7 @@ _UNIT = re.compile(
     r"|[^\x1b]",
     re.DOTALL,
 )
-_UNFINISHED = re.compile(r"\x1b\[M.{0,2}\Z|\x1b\[[0-?]*[ -/]*\Z", re.DOTALL)
+_UNFINISHED = re.compile(r"\x1b\[M.{0,2}\Z|\x1b\[\[\Z|\x1b\[[0-?]*[ -/]*\Z", re.DOTALL)
 _STRING = re.compile(r"\x1b[P\]^_X][^\x07\x1b]*\x1b?\Z")
 
 

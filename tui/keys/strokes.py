@@ -12,6 +12,9 @@ from textual.message import Message
 
 from .splitter import ESCAPE, Splitter, is_escaped, is_paste, pasted
 
+CTRL_H = "\b"
+"""A backspace to the toolkit, and to some programs; others tell the two apart."""
+
 _IN_A_FIELD = {
     "b": "ctrl+left", "f": "ctrl+right", "\x7f": "ctrl+w", "\r": "alt+enter", "\n": "alt+enter",
 }  # fmt: skip
@@ -35,7 +38,7 @@ class Stroke:
     @property
     def as_it_came(self) -> bool:
         """Whether only the terminal's own bytes say what was typed."""
-        return self.event is None or bool(self.apart)
+        return self.event is None or bool(self.apart) or self.raw == CTRL_H
 
     @property
     def data(self) -> bytes:
@@ -98,9 +101,9 @@ class StrokeReader:
             return [Stroke(unit, events.Key("escape", ESCAPE))]
         if is_escaped(unit):
             return [self._escaped(unit)]
-        if "\udc80" <= unit <= "\udcff":  # a byte that is no character
-            return [Stroke(unit, None)]
-        return self._one(unit)
+        if len(unit) == 1 and unit > "\x7f" and not unit.isprintable():
+            return [Stroke(unit, None)]  # also a byte that is no character
+        return [] if _STRING.match(unit) else self._one(unit)
 
     def _one(self, unit: str) -> Sequence[Stroke | Message]:
         """A character or a sequence."""
@@ -134,7 +137,8 @@ class StrokeReader:
         return messages
 
 
-_REPORT = re.compile(r"\x1b(?:\[[?>=<M]|[P\]^_X]|\[[\d;]*[cnRtxy]\Z)")
+_STRING = re.compile(r"\x1b[P\]^_X].")
+_REPORT = re.compile(r"\x1b\[(?:[?>=<M]|[\d;]*[cnRtxy]\Z)")
 
 
 def _is_typed(unit: str) -> bool:

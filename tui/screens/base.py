@@ -59,10 +59,12 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
 
     def contexts(self) -> Sequence[Context]:
         """The active contexts, the one that wins first."""
-        return (*self._selection(), Context.APP)
+        return (*self.over(), Context.APP)
 
-    def _selection(self) -> Sequence[Context]:
-        return (Context.SELECTION,) if self.selections else ()
+    def over(self) -> Sequence[Context]:
+        """The contexts that lie over the screen's own now."""
+        shut_down = (Context.SHUT_DOWN,) if self.bridge.link.state.shut_down else ()
+        return (*shut_down, Context.SELECTION) if self.selections else shut_down
 
     def compose(self) -> ComposeResult:
         """The lines and the body."""
@@ -109,7 +111,7 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
             for name, title, action in SCREENS
         ]
         self.status_line.show_state(self.bridge.deck.counts(), tabs, state)
-        self.banner.show_link(state, keymap.label("link.reconnect"))
+        self.banner.show_link(state, keymap.label("link.reconnect"), keymap.label("link.start"))
         self.show_hints()
 
     # ---- keys

@@ -103,7 +103,7 @@ class DeckScreen(MainScreen):
             return (Context.ENTERED,)
         over = self.terminal.viewport.scrolled or self.viewing.searching
         return (
-            *self._selection(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
+            *self.over(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
         )  # fmt: skip
 
     def take_strokes(self, strokes: deque[Stroke]) -> bool:
@@ -347,3 +347,4 @@ class DeckScreen(MainScreen):
         most = max(20, min(120, self.size.width - LEAST_PANEL))
         width = min(max(self.list_width + cells, 20), most)
         self.bridge.prefer("list_width", width)
+        self._lay_out()

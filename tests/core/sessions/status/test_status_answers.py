@@ -12,7 +12,7 @@ from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status.answers import AnswerNotOffered, answer_keys, prompt_steps
 from quarterdeck.core.sessions.status.check import Recording
 from quarterdeck.core.sessions.status.dialog import Dialog
-from quarterdeck.core.sessions.status.keys import KeyStep, Pause, Send
+from quarterdeck.core.sessions.status.steps import KeyStep, Pause, Send
 
 Read = Callable[[str], Recording]
 Drive = Callable[..., Any]
