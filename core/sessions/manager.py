@@ -301,9 +301,15 @@ class SessionManager:
         given = {name: getattr(wish.updates, name) for name in wish.updates.model_fields_set}
         if given.get("name") not in {None, session.record.name}:
             self._register.check_name(given["name"])
-        await session.change(
-            cause, **{key: value for key, value in given.items() if value is not None}
-        )
+        fields = {key: value for key, value in given.items() if value is not None}
+        before = {key: getattr(session.record, key) for key in fields}
+        try:
+            await session.change(cause, **fields)
+        except QuarterdeckError:
+            # What is refused must not be in force, nor be kept later as a debt.
+            if all(getattr(session.record, key) == value for key, value in fields.items()):
+                session.change(cause, **before)
+            raise
         return session.view()
 
     async def start(self, wish: c.StartAgent, cause: Cause) -> SessionView:

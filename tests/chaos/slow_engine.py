@@ -28,8 +28,9 @@ class SlowConnection(sqlite3.Connection):
 
 def slow(*words: Any, **options: Any) -> sqlite3.Connection:
     """A connection of the slow kind."""
-    return _connect(*words, **{**options, "factory": SlowConnection})
+    opened: sqlite3.Connection = _connect(*words, **{**options, "factory": SlowConnection})
+    return opened
 
 
-sqlite3.connect = slow
+setattr(sqlite3, "connect", slow)  # noqa: B010  # its type has many forms, of which this is one
 sys.exit(run(sys.argv[1:]))
