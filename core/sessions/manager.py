@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ..protocol.status import Lifecycle, Status
 from ..protocol.views import AgentView, Check, HealthStatus, SessionView
 from ..protocol.wire import Input
 from ..telemetry.logs import logger
+from .adoption import FIRST, epoch_above, strays
 from .agents.definition import AgentDefinition
 from .errands import Errands
 from .faults import ItemNotAnswerable, SessionLiving
@@ -68,12 +70,15 @@ class SessionManager:
 
     async def load(self, epoch: int) -> None:
         """Take up the kept sessions: reconnect keepers, call the others lost."""
-        self._services.epoch = epoch
+        found = await self._services.keepers.found(self._services.state_dir)
         records = await self._services.store.sessions()
+        self._services.epoch = epoch_above(epoch, found, records)
         self._services.desk.load(await self._services.store.open_items(), records)
         for record in records:
             definition = self._roster.get(record.agent) or stranger(record.agent)
             self._register.add(self._starter.session(record, definition))
+        if epoch == FIRST:
+            await self._adopt(strays(found, self._services.clock))
         await self._restorer.reconnect(list(self._register))
         for session in self._register:
             if session.record.lifecycle is Lifecycle.STOPPING:
@@ -81,6 +86,15 @@ class SessionManager:
             elif session.living:
                 self._first_prompts.deliver(session)
         self._errands.run(self._restorer.sweep(self._register.by_id), "keeper-sweep")
+
+    async def _adopt(self, records: Iterable[SessionRecord]) -> None:
+        """Enter sessions of which only their keepers tell; none is ended for a store that is lost."""
+        for record in records:
+            definition = self._roster.get(record.agent) or stranger(record.agent)
+            session = self._starter.session(record, definition)
+            self._register.add(session)
+            with contextlib.suppress(QuarterdeckError):  # owed; it can be commanded all the same
+                await session.change(Cause(), tell=[SessionCreated(session=session.view())])
 
     async def close(self, *, stop_sessions: bool) -> None:
         """Let go of every keeper, or stop every session; a last checkpoint either way."""
@@ -287,9 +301,15 @@ class SessionManager:
         given = {name: getattr(wish.updates, name) for name in wish.updates.model_fields_set}
         if given.get("name") not in {None, session.record.name}:
             self._register.check_name(given["name"])
-        await session.change(
-            cause, **{key: value for key, value in given.items() if value is not None}
-        )
+        fields = {key: value for key, value in given.items() if value is not None}
+        before = {key: getattr(session.record, key) for key in fields}
+        try:
+            await session.change(cause, **fields)
+        except QuarterdeckError:
+            # What is refused must not be in force, nor be kept later as a debt.
+            if all(getattr(session.record, key) == value for key, value in fields.items()):
+                session.change(cause, **before)
+            raise
         return session.view()
 
     async def start(self, wish: c.StartAgent, cause: Cause) -> SessionView:

@@ -28,7 +28,6 @@ class Logbook:
         self.pids: dict[str, int] = {}
         self.gone: set[str] = set()
         self.doubtful: set[str] = set()
-        self.prompted: dict[str, set[str]] = {}
 
     def wish(self) -> tuple[str, str, dict[str, Any]]:
         """The next thing to ask for: its session's name, the command, its payload."""
@@ -38,14 +37,14 @@ class Logbook:
             self.count += 1
             name = f"s{self.count}"
             agent = self.chance.choice(["shell", "shell", "practice-approver"])
-            wish = {"name": name, "agent": agent, "cwd": str(self.vessel.work)}
+            wish: dict[str, Any] = {"name": name, "agent": agent, "cwd": str(self.vessel.work)}
             if agent != "shell":
                 wish |= {"args": ["--pace", "fast"], "prompt": "Fix the test"}
             return name, "session.create", wish
         name = self.chance.choice(known)
         kind = {"keys": "session.keys", "delete": "session.delete"}.get(do, f"agent.{do}")
-        more = {"keys": {"keys": ["enter"]}, "delete": {"force": True}}.get(do, {})
-        return name, kind, {"session_id": self.made[name], **more}
+        mores: dict[str, dict[str, Any]] = {"keys": {"keys": ["enter"]}, "delete": {"force": True}}
+        return name, kind, {"session_id": self.made[name], **mores.get(do, {})}
 
     def ask(self, link: Link) -> None:
         """Ask for one thing and write down what was said."""

@@ -13,10 +13,11 @@ import resource
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from quarterdeck.cli.faults import CliFault
 from quarterdeck.cli.link import Link, command
 from quarterdeck.core.base.places import engine_socket
 
+SLOW_ENGINE = Path(__file__).with_name("slow_engine.py")
 ROUNDS = int(os.environ.get("QD_CHAOS_ROUNDS", "0"))
 LIVING = {"starting", "running", "stopping"}
 ENDED = {"exited", "crashed", "lost"}
@@ -49,12 +51,17 @@ class Vessel(Machine):
 
     sequence: int = 0
     epoch: int = 0
+    links: list[Link] = field(default_factory=list)
 
-    def launch(self, *before: str, **settings: object) -> dict[str, Any]:
-        """An engine with these ``[engine]`` settings, started by the program ``before``, if any."""
+    def launch(self, *before: str, slow: float = 0, **settings: object) -> dict[str, Any]:
+        """An engine with these ``[engine]`` settings, started by the program ``before``, if any.
+
+        Its disk takes ``slow`` seconds for each commit.
+        """
+        program = [sys.executable, str(SLOW_ENGINE), str(slow)] if slow else [PROGRAM]
         names = {f"{LIMITED}{name.upper()}": str(value) for name, value in settings.items()}
         engine = subprocess.Popen(
-            [*before, PROGRAM, "--headless", "--json", "--state-dir", str(self.state_dir)],
+            [*before, *program, "--headless", "--json", "--state-dir", str(self.state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -118,7 +125,8 @@ class Vessel(Machine):
 
     def link(self) -> Link:
         """A link of its own."""
-        return Link.open(str(engine_socket(self.state_dir)), PATIENCE)
+        self.links.append(Link.open(str(engine_socket(self.state_dir)), PATIENCE))
+        return self.links[-1]
 
     def code_of(self, kind: str, **payload: Any) -> str:
         """``ok`` or the code of the refusal; an answer must come."""
@@ -132,7 +140,7 @@ class Vessel(Machine):
         """All sent at once over one link: how often each code came. Every one is answered once."""
         link = self.link()
         sent = [command(kind, payload) for kind, payload in wishes]
-        sender = threading.Thread(target=lambda: [link.send(one) for one in sent])
+        sender = threading.Thread(target=_send_all, args=(link, sent))
         sender.start()
         answers: Counter[str] = Counter()
         codes: Counter[str] = Counter()
@@ -146,6 +154,12 @@ class Vessel(Machine):
         link.close()
         assert answers == Counter(one["id"] for one in sent), "an answer came twice"
         return codes
+
+    def close(self) -> None:
+        """Take everything away."""
+        for link in self.links:
+            link.close()
+        super().close()
 
     # ---- what must hold --------------------------------------------------------------------
 
@@ -240,6 +254,11 @@ class Vessel(Machine):
         self.engine.send_signal(signal.SIGTERM)
         _, errors = self.engine.communicate(timeout=PATIENCE)
         assert (self.engine.returncode, errors) == (0, "")
+
+
+def _send_all(link: Link, messages: list[dict[str, Any]]) -> None:
+    for message in messages:
+        link.send(message)
 
 
 def _parent(pid: int) -> int:

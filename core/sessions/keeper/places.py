@@ -127,7 +127,7 @@ def read_facts(places: KeeperPlaces) -> KeeperFacts | None:
     """What the keeper last recorded; None if nothing readable was."""
     try:
         return KeeperFacts.parse(json.loads(places.record.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

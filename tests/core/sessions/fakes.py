@@ -119,6 +119,7 @@ class FakeKeeper:
             input_open=self.exit is None,
             exit=self.exit,
             fault="",
+            about=self.spec.about,
         )
 
     def since(self, offset: int) -> Iterator[Item]:
