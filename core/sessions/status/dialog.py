@@ -71,9 +71,7 @@ class Dialog:
     @property
     def free_text(self) -> bool:
         """Whether it can be answered in words."""
-        return self.free_key is not None or (
-            not self.options and self.kind in _TYPED
-        )
+        return self.free_key is not None or (not self.options and self.kind in _TYPED)
 
     def choices(self) -> tuple[Choice, ...]:
         """The options as they cross the boundary."""
