@@ -13,6 +13,9 @@ from .steps import KeyStep, Pause, Send
 MEANINGS = ("allow_once", "allow_always", "reject")
 """Answers that are named by what they mean rather than by an option's key."""
 
+CLEAR_LINE = "ctrl+u"
+"""What takes back whatever someone has begun to type into a line that asks."""
+
 NO_MODES = Modes()
 
 
@@ -86,7 +89,7 @@ class _Plan:
             case Pick.DIGIT_ENTER if len(option.key) == 1:
                 self.press(option.key, "enter")
             case Pick.LETTER_ENTER:
-                self.press(*option.key, "enter")
+                self.press(CLEAR_LINE, *option.key, "enter")
             case Pick.HOTKEY if option.hotkey:
                 self.press(option.hotkey)
             case _:

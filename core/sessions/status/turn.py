@@ -107,9 +107,10 @@ class TurnTracker:
         return Outcome(claim.activity)
 
     def _finish(self, claim: Claim, at: float) -> None:
-        if self._finished is None:
+        later = self.touched_at is not None and claim.since.at > self.touched_at
+        before = self._finished is not None and self._finished <= (self.touched_at or 0.0)
+        if self._finished is None or (later and before):
             self._finished = at
-            later = self.touched_at is not None and claim.since.at > self.touched_at
             if claim.source is Source.NOTIFICATION or later:
                 self.seen = False  # no work was seen before it: the end itself is the news
         self._began = self._quiet = None
