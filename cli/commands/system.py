@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from ..exits import FAILED
-from ..failing import fault, has_code
+from ..failing import fault, has_code, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Link, Message
+from ..printing import clean
 
 
 def health(invocation: Invocation) -> int | None:
@@ -59,9 +60,12 @@ def preferences(invocation: Invocation) -> None:
 def prefer(invocation: Invocation, *, key: str, value: str | None) -> None:
     """``preferences set``."""
     known = invocation.call("ui.preferences")["preferences"]
+    if key not in known:
+        hint = near(key, known) or " See them with: quarterdeck preferences list"
+        raise fault("unknown_preference", f"There is no preference {key}.{hint}")
     wish = {"key": key, "value": _typed(value, known.get(key))}
     found = invocation.link.call("ui.set_preference", wish)
-    told = f"{key} is {json.dumps(found['value'], ensure_ascii=False)}."
+    told = clean(f"{key} is {json.dumps(found['value'], ensure_ascii=False)}.")
     invocation.printer.show(found, lambda: invocation.printer.line(told))
 
 
