@@ -350,7 +350,15 @@ ENTRIES: dict[str, Command | Group] = {
             examples=("quarterdeck events --follow --topic 'attention.*' --json",),
             notes="With --json each event is one line.",
         ),
-        Command("health", "How the engine is.", "system:health"),
+        Command(
+            "health",
+            "How the engine is.",
+            "system:health",
+            options=(
+                Option("--wait", "wait so long for one that is starting: 10s, 1m", metavar="TIME"),
+            ),
+            examples=("quarterdeck --headless &", "quarterdeck health --wait 10s"),
+        ),
         Command(
             "doctor",
             "Check this machine, this terminal and the engine, and say what to mend.",

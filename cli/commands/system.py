@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+from ..durations import seconds
 from ..exits import FAILED
 from ..failing import fault, has_code, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Link, Message
 from ..printing import clean
 
+PAUSE = 0.05
 
-def health(invocation: Invocation) -> int | None:
+
+def health(invocation: Invocation, *, wait: str | None) -> int | None:
     """``health``; exit code 1 if the engine is unhealthy."""
+    if wait is not None:
+        await_engine(invocation, seconds(wait, "--wait"))
     found = invocation.call("system.health")["health"]
     engine = invocation.link.engine
     invocation.printer.show(
         {"health": found, "engine": engine}, lambda: _describe(invocation, found, engine)
     )
     return FAILED if found["status"] == "unhealthy" else None
+
+
+def await_engine(invocation: Invocation, patience: float) -> None:
+    """Wait until an engine greets.
+
+    :raises CliFault: ``no_engine`` if none did within ``patience`` seconds.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            if invocation.link.engine:
+                return
+        except Exception as error:
+            if not has_code(error, "no_engine") or time.monotonic() >= until:
+                raise
+        time.sleep(PAUSE)
 
 
 def _describe(invocation: Invocation, found: Message, engine: Message) -> None:

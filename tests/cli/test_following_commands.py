@@ -12,9 +12,9 @@ import pytest
 
 from quarterdeck.cli import following
 from quarterdeck.cli.commands.screens import PlainText
-from quarterdeck.cli.states import ACTIVITIES, LIFECYCLES, reached, wanted_states
 from quarterdeck.cli.presenting import shown
 from quarterdeck.cli.printing import age
+from quarterdeck.cli.states import ACTIVITIES, LIFECYCLES, reached, wanted_states
 from quarterdeck.core.protocol.events import AttentionRaised, PreferenceChanged, SystemWarning
 from quarterdeck.core.protocol.status import Activity, Lifecycle, shown_status
 from quarterdeck.core.protocol.wire import Follow, Watch
