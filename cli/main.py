@@ -12,7 +12,7 @@ from typing import Any
 from .catalogue import CATALOGUE
 from .exits import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from .failing import fault
-from .grammar import JSON, PLACE
+from .grammar import JSON, PLACE, Option
 from .invocation import Invocation
 from .parsing import Call, parse
 from .place import PROGRAM
@@ -66,11 +66,22 @@ def execute(call: Call) -> int:
     own = [part.key for part in command.options if part not in (*PLACE, JSON)]
     keys = [*(argument.key for argument in command.arguments), *own]
     values = {key: call.values[key] for key in keys}
+    for option in command.options:
+        check_least(option, values.get(option.key))
     try:
         code = handler(call.command.run)(invocation, **values)
     finally:
         invocation.close()
     return DONE if code is None else int(code)
+
+
+def check_least(option: Option, value: Any) -> None:
+    """See that a number is not too small.
+
+    :raises CliFault: ``usage``, naming ``option``.
+    """
+    if option.least is not None and value is not None and not value >= option.least:
+        raise fault("usage", f"{option.name} is at least {option.least:g}, not {value:g}.")
 
 
 def handler(name: str) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ SHORT = 6
 def find_session(invocation: Invocation, name: str) -> Message:
     """The session of that name, id or beginning of an id, as the engine's view of it.
 
-    :raises CliFault: ``unknown_session`` with near names, or ``ambiguous_session``.
+    :raises CliFault: ``session_unknown`` with near names, or ``ambiguous_session``.
     """
     sessions: list[Message] = invocation.call("session.list")["sessions"]
     named = [one for one in sessions if one["name"] == name]
@@ -27,14 +27,14 @@ def find_session(invocation: Invocation, name: str) -> Message:
         listed = ", ".join(f"{one['name']} ({one['id']})" for one in found)
         raise fault("ambiguous_session", f"{name} may be any of: {listed}. Give the id.")
     if not found:
-        raise fault("unknown_session", f"No session is called {name}.{_hint(name, sessions)}")
+        raise fault("session_unknown", f"No session is called {name}.{_hint(name, sessions)}")
     return found[0]
 
 
 def find_item(invocation: Invocation, name: str) -> Message:
     """The open attention item of that id, or beginning or end of an id.
 
-    :raises CliFault: ``unknown_item`` or ``ambiguous_item``.
+    :raises CliFault: ``item_unknown`` or ``ambiguous_item``.
     """
     items = invocation.call("attention.list")["items"]
     found = _by_id(items, "item_id", name) or _by_end(items, name)
@@ -43,7 +43,7 @@ def find_item(invocation: Invocation, name: str) -> Message:
         raise fault("ambiguous_item", f"{name} may be any of: {listed}. Give the whole id.")
     if not found:
         raise fault(
-            "unknown_item", f"No open item is {name}. See them with: quarterdeck attention list"
+            "item_unknown", f"No open item is {name}. See them with: quarterdeck attention list"
         )
     return found[0]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .link import Message
-from .printing import age, clean
+from .printing import age, clean, homely
 
 _SHOWN = {"turn_done": "done", "errored": "error"}
 
@@ -39,10 +39,13 @@ def session_row(record: Message) -> tuple[object, ...]:
     if progress is not None and word == "working":
         word += f" {progress}%"
     about = request_text(record) or record["reason"] or record["title"]
-    return (record["name"], record["agent"], word, age(record["since"]), record["cwd"], about)
+    place = homely(record["cwd"])
+    return (record["name"], record["agent"], word, age(record["since"]), place, about)
 
 
 SESSION_HEADS = ("name", "agent", "state", "since", "in", "about")
+SESSION_SPARE = ("in", "agent", "since")
+"""Columns that give way on a narrow terminal."""
 
 
 def request_text(record: Message) -> str:
@@ -81,4 +84,5 @@ def item_row(record: Message, short: str) -> tuple[object, ...]:
 
 
 ITEM_HEADS = ("session", "kind", "age", "item", "asks")
+ITEM_SPARE = ("age", "item")
 """An item is named by the end of its id, as ``naming.find_item`` takes it."""

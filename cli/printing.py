@@ -34,9 +34,22 @@ def to_json(data: Any, out: TextIO, **form: Any) -> str:
     return json.dumps(data, ensure_ascii=plain, **form).translate(_ESCAPED)
 
 
+def homely(path: str) -> str:
+    """``path`` with ``~`` for the person's home."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    inside = bool(home) and (path == home or path.startswith(f"{home}/"))
+    return f"~{path[len(home) :]}" if inside else path
+
+
 def stamp(text: str | None) -> datetime | None:
     """The time in a protocol's field."""
     return datetime.fromisoformat(text) if text else None
+
+
+def local_time(text: str | None) -> str:
+    """A stamp by the person's clock, to the second."""
+    then = stamp(text)
+    return "" if then is None else f"{then.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def age(text: str | None, now: datetime | None = None) -> str:
@@ -94,8 +107,18 @@ class Printer:
         for name, value in kept:
             self.line(f"{name:<{width}}  {value}")
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-        """Print a table, or ``empty`` if there are no rows."""
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        empty: str,
+        spare: Sequence[str] = (),
+    ) -> None:
+        """Print a table, or ``empty`` if there are no rows.
+
+        On a terminal that is too narrow the columns in ``spare`` give way, one after the other, and
+        with them the last column is cut to one line; otherwise it is folded.
+        """
         cells = [[clean(str(cell)) for cell in row] for row in rows]
         if not cells:
             self.line(empty)
@@ -103,7 +126,7 @@ class Printer:
             # Start-up time: rich loads only where a terminal shows what it can do.
             from .drawing import draw_table  # noqa: PLC0415
 
-            draw_table(self.out, heads, cells)
+            draw_table(self.out, heads, cells, spare)
         else:
             self._plain(heads, cells)
 

@@ -21,6 +21,7 @@ import quarterdeck.cli
 import quarterdeck.core
 import quarterdeck.state
 from quarterdeck.cli.catalogue import ENTRIES
+from quarterdeck.cli.exits import MEANINGS
 from quarterdeck.cli.faults import CODES as CLI_CODES
 from quarterdeck.cli.grammar import Command, Group
 from quarterdeck.cli.template import config_template
@@ -147,6 +148,11 @@ def settings() -> str:
     return f"```toml\n{text.strip()}\n```\n"
 
 
+def exit_codes() -> str:
+    """The exit codes."""
+    return table(("code", "means"), ((f"`{code}`", meaning) for code, meaning in MEANINGS))
+
+
 def command_line() -> str:
     """Every command of the command line."""
     rows = []
@@ -165,7 +171,17 @@ def _call(command: Command, group: str = "") -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     maker.__name__: maker
-    for maker in (errors, keys, presets, commands, events, preferences, settings, command_line)
+    for maker in (
+        errors,
+        keys,
+        presets,
+        commands,
+        events,
+        preferences,
+        settings,
+        command_line,
+        exit_codes,
+    )
 }
 
 

@@ -246,7 +246,8 @@ class Attachment:
 
     def _say_lost(self) -> None:
         key = self._key.name
-        self._say(f"no engine ({self._lost}); it goes on, and this waits for one; {key} leaves")
+        told = f"no engine, waiting for one; the session goes on; {key} leaves"
+        self._say(f"{told} ({self._lost})")
 
     def _step(self, way: Rejoining, act: Callable[[], Link | None]) -> None:
         """One step on the way back; nothing here waits."""

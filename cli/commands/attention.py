@@ -6,8 +6,8 @@ from ..durations import seconds
 from ..invocation import Invocation
 from ..link import Message
 from ..naming import find_item, session_names, short_ids
-from ..presenting import ITEM_HEADS, choices_text, item_record, item_row
-from ..printing import age
+from ..presenting import ITEM_HEADS, ITEM_SPARE, choices_text, item_record, item_row
+from ..printing import age, clean
 from .speaking import require_answer
 
 NOTHING = "Nothing needs you."
@@ -21,7 +21,7 @@ def list_(invocation: Invocation, *, no_snoozed: bool) -> None:
     short = short_ids([item["item_id"] for item in items])
     rows = (item_row(record, short[record["item_id"]]) for record in records)
     printer = invocation.printer
-    printer.show({"items": records}, lambda: printer.table(ITEM_HEADS, rows, NOTHING))
+    printer.show({"items": records}, lambda: printer.table(ITEM_HEADS, rows, NOTHING, ITEM_SPARE))
 
 
 def next_(invocation: Invocation) -> None:
@@ -54,8 +54,8 @@ def answer(invocation: Invocation, *, item: str, choice: str | None, text: str |
     require_answer(choice, text)
     found = find_item(invocation, item)
     result = invocation.call("attention.answer", item_id=found["item_id"], choice=choice, text=text)
-    told = f"Answered: {found['title']}"
-    invocation.printer.show(result, lambda: invocation.printer.fields((("", told),)))
+    told = clean(f"Answered: {found['title']}")
+    invocation.printer.show(result, lambda: invocation.printer.line(told))
 
 
 def snooze(invocation: Invocation, *, item: str, for_: str) -> None:

@@ -22,7 +22,7 @@ def test_the_queue_in_the_engine_s_order(engine: FakeEngine, qd: CommandLine) ->
     assert heads.split() == ["SESSION", "KIND", "AGE", "ITEM", "ASKS"]
     assert one.split()[:3] == ["docs", "approval", "3h"]
     assert two.split()[:4] == ["docs", "approval", "(snoozed)", "3h"]
-    assert one.endswith("Run npm install?")
+    assert one.endswith("docs: run npm install")
     assert first.item_id.endswith(one.split()[3])
     assert second.item_id.endswith(two.split()[4])
     only = qd("attention", "list", "--no-snoozed", "--json").json["items"]
@@ -50,7 +50,7 @@ def test_an_end_of_an_id_that_several_items_have(engine: FakeEngine, qd: Command
     assert (done.code, "ambiguous_item" in done.err) == (1, True)
     assert one.item_id in done.err
     assert two.item_id in done.err
-    assert qd("attention", "resolve", "AAA").err.startswith("quarterdeck: unknown_item: ")
+    assert qd("attention", "resolve", "AAA").err.startswith("quarterdeck: item_unknown: ")
 
 
 def test_an_item_whose_session_is_gone(engine: FakeEngine, qd: CommandLine) -> None:
@@ -102,7 +102,7 @@ def test_an_unknown_and_an_ambiguous_item(engine: FakeEngine, qd: CommandLine) -
     view = engine.add("docs")
     one, two = engine.raise_item(view), engine.raise_item(view)
     unknown = qd("attention", "resolve", "01AAAAAAAAAAAAAAAAAAAAAAAA")
-    assert (unknown.code, "unknown_item" in unknown.err) == (1, True)
+    assert (unknown.code, "item_unknown" in unknown.err) == (1, True)
     both = qd("attention", "resolve", one.item_id[:5])
     assert "ambiguous_item" in both.err
     assert two.item_id in both.err
