@@ -162,8 +162,6 @@ def session_options(settings: Settings) -> SessionOptions:
         answer_timeout=sessions.answer_timeout,
         seen_after=sessions.seen_after,
         start_timeout=sessions.start_timeout,
-        cols=sessions.cols,
-        lines=sessions.lines,
         scrollback=terminal.scrollback,
         backend=terminal.backend,
         ring_bytes=terminal.ring_bytes,

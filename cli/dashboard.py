@@ -8,22 +8,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import shlex
-import signal
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..tui.app import QuarterdeckApp
-from .exits import DONE
 from .invocation import Invocation
+from .showing import run_app
 
 if TYPE_CHECKING:
     from ..tui.outfit import Outfit
     from .connector import EngineConnector
     from .place import Place
-
-ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def open_dashboard(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
@@ -84,15 +80,3 @@ def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
         back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
         runs = "session runs" if count == 1 else "sessions run"
         sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")
-
-
-async def run_app(app: QuarterdeckApp, held: Locker | EngineConnector) -> int:
-    """Run ``app`` until its person leaves; the engine here hands over or ends with it."""
-    loop = asyncio.get_running_loop()
-    for number in ENDING:
-        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
-    try:
-        await app.run_async()
-    finally:
-        await held.release()
-    return app.return_code or DONE

@@ -15,8 +15,8 @@ from ..tui.app import QuarterdeckApp
 from ..tui.outfit import Outfit
 from ..tui.pace import Pacing
 from .connector import EngineConnector
-from .dashboard import run_app
 from .place import Place, load
+from .showing import run_app
 
 
 def fit_out(place: Place) -> tuple[EngineConnector, Outfit]:

@@ -246,8 +246,8 @@ class SessionManager:
             env=dict(wish.env),
             prompt=wish.prompt,
             priority=wish.priority,
-            cols=wish.cols or self._services.options.cols,
-            lines=wish.lines or self._services.options.lines,
+            cols=wish.cols or options.cols,
+            lines=wish.lines or options.lines,
             version=0,
         )
         session = self._starter.session(record, definition)

@@ -30,8 +30,6 @@ class SessionOptions:
     settle_limit: float = 0.3
     seen_after: float = 2.0
     start_timeout: float = 10.0
-    cols: int = 120
-    lines: int = 40
     scrollback: int = DEFAULT_SCROLLBACK
     backend: str = "auto"
     ring_bytes: int = 4 * 1024 * 1024

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...base.errors import ValidationFault
+from ...base.toml_lines import KeyPath, line_map
 from ..practice import crew_path
 from .definition import AgentDefinition
-from ...base.toml_lines import KeyPath, line_map
 from .problems import AgentInvalid, Piece, describe
 
 RULE_LISTS = ("title_rules", "screen_rules")

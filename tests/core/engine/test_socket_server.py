@@ -18,7 +18,6 @@ from quarterdeck.core.client.client import Client
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.client.socket import SocketEndpoint
 from quarterdeck.core.engine import socket_server
-from quarterdeck.core.sessions.keeper import frames
 from quarterdeck.core.engine.connections import Connection
 from quarterdeck.core.engine.context import Route
 from quarterdeck.core.engine.faults import SocketUnusable
@@ -26,6 +25,7 @@ from quarterdeck.core.engine.handlers.routes import ROUTES
 from quarterdeck.core.engine.socket_server import SocketServer
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import PreferenceChanged, SystemInfo
+from quarterdeck.core.sessions.keeper import frames
 
 from .doubles import CountingMetrics
 from .ship import RawClient, Ship, raw_command, sailing, settings_for, settle, until
