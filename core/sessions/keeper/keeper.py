@@ -387,6 +387,7 @@ class Keeper:
             self._flush(old)
             self._drop(old)
         self._link, self._epoch, link.window = link, epoch, window
+        self._save()  # an engine that can't connect reads there who held it last
         link.send(Frame.WELCOME, number, self.facts())
 
 
