@@ -15,10 +15,10 @@ from pathlib import Path
 from ..client.ports import LinkClosed
 from ..protocol.validation import CommandFault
 from ..protocol.wire import LINE_LIMIT, Goodbye, Reply, ServerMessage, decode_client, encode
+from ..sessions.keeper.frames import peer_uid
 from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector
 from .connections import Connection
-from ..sessions.keeper.frames import peer_uid
 from .faults import Internal, SocketUnusable
 
 PATH_LIMIT = 103

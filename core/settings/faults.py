@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..base.errors import ValidationFault
-from ..protocol.rules import quoted
 from ..base.toml_lines import KeyPath, line_of
+from ..protocol.rules import quoted
 
 SHOWN = 20
 

@@ -23,7 +23,6 @@ def _session(view: SessionView) -> Result:
 
 async def create(context: Context, wish: c.CreateSession, call: Call) -> Result:
     """Create a session; the reply comes after its start was tried."""
-
     if not wish.start:
         return _session(await context.sessions.create(wish, call.cause))
     made: str | None = None

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.base import toml_lines
-from quarterdeck.core.sessions import agents
 from quarterdeck.core.base.toml_lines import line_map, line_of
+from quarterdeck.core.sessions import agents
 
 TEXT = '''\
 # a comment with [brackets] and key = 1

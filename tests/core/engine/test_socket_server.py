@@ -18,7 +18,6 @@ from quarterdeck.core.client.client import Client
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.client.socket import SocketEndpoint
 from quarterdeck.core.engine import socket_server
-from quarterdeck.core.sessions.keeper import frames
 from quarterdeck.core.engine.connections import Connection
 from quarterdeck.core.engine.context import Route
 from quarterdeck.core.engine.faults import SocketUnusable
@@ -26,6 +25,7 @@ from quarterdeck.core.engine.handlers.routes import ROUTES
 from quarterdeck.core.engine.socket_server import SocketServer
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import PreferenceChanged, SystemInfo
+from quarterdeck.core.sessions.keeper import frames
 
 from .doubles import CountingMetrics
 from .ship import RawClient, Ship, raw_command, sailing, settings_for, settle, until
@@ -414,3 +414,15 @@ async def test_stopping_before_starting_does_nothing(place: Path) -> None:
     await made.close()
     with pytest.raises(LinkClosed):
         await SocketEndpoint.connect(str(place / "s"))
+
+
+async def test_a_line_is_utf_8_and_nothing_else_is_guessed(place: Path) -> None:
+    async with sailing(place, listen=True) as ship:
+        client = await raw(ship)
+        for line in (b"\xff\xfe\n", json.dumps(raw_command("system.health")).encode("utf-16-be")):
+            await client.write(line.replace(b"\n", b"") + b"\n")
+            error = (await client.reply())["error"]
+            assert error["code"] == "malformed"
+        await client.write(b'{"kind": "zip"}\n')
+        assert "can't be read: kind: " in (await client.reply())["error"]["message"]
+        await client.close()
