@@ -85,6 +85,7 @@ class SessionManager:
                 self._errands.run(self._stop(session), "session-stop")
             elif session.living:
                 self._first_prompts.deliver(session)
+        await self._restorer.meet_strangers(self._register.by_id)
         self._errands.run(self._restorer.sweep(self._register.by_id), "keeper-sweep")
 
     async def _adopt(self, records: Iterable[SessionRecord]) -> None:
@@ -126,6 +127,8 @@ class SessionManager:
         self._services.recorder.settle()
         self._services.desk.look()
         for session in self._register:
+            if not self._winding_up.is_due(session):
+                continue
             # One by one: a snapshot is some milliseconds' work, and others want their turn.
             await _each([self._winding_up.keep_screen(session)])
             await asyncio.sleep(0)

@@ -80,14 +80,21 @@ class WindingUp:
         if kept is not None:
             await kept
 
-    def _keep(self, session: Session) -> Coroutine[Any, Any, None] | None:
-        """Take and record a snapshot; what is left is to wait for the store."""
-        record, screen = session.record, session.screen
-        generation = screen.generation
+    def is_due(self, session: Session) -> bool:
+        """Whether the screen is another one than the one kept."""
+        record = session.record
         # While a process starts, the screen is still the one before's.
         starting = record.lifecycle is Lifecycle.STARTING or not record.generation
-        if session.kept_generation == generation or session.removed or starting:
+        if session.removed or starting:
+            return False
+        return session.kept_generation != session.screen.generation
+
+    def _keep(self, session: Session) -> Coroutine[Any, Any, None] | None:
+        """Take and record a snapshot; what is left is to wait for the store."""
+        if not self.is_due(session):
             return None
+        record, screen = session.record, session.screen
+        generation = screen.generation
         snapshot = ScreenSnapshot(
             session_id=session.id,
             generation=record.generation,

@@ -414,3 +414,15 @@ async def test_stopping_before_starting_does_nothing(place: Path) -> None:
     await made.close()
     with pytest.raises(LinkClosed):
         await SocketEndpoint.connect(str(place / "s"))
+
+
+async def test_a_line_is_utf_8_and_nothing_else_is_guessed(place: Path) -> None:
+    async with sailing(place, listen=True) as ship:
+        client = await raw(ship)
+        for line in (b"\xff\xfe\n", json.dumps(raw_command("system.health")).encode("utf-16-be")):
+            await client.write(line.replace(b"\n", b"") + b"\n")
+            error = (await client.reply())["error"]
+            assert error["code"] == "malformed"
+        await client.write(b'{"kind": "zip"}\n')
+        assert "can't be read: kind: " in (await client.reply())["error"]["message"]
+        await client.close()
