@@ -11,7 +11,7 @@ from bench._engine import COMMAND, Headless
 from bench._pty import Program
 from bench._rows import row
 
-KEYS = 60
+KEYS = 30
 ROUNDS = 5
 SPINNERS = 10
 DOWN, UP = b"\x1b[B", b"\x1b[A"

@@ -73,20 +73,20 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     async def board(self) -> None:
         """Show the deck, and reach for the engine."""
-        self.add_mode("deck", self._deck)
-        self.add_mode("log", self._log)
+        self.add_mode("deck", self._deck_screen)
+        self.add_mode("log", self._log_screen)
         await self.switch_mode("deck")
         self._mind_size(self.size)
         self.bridge.listeners.append(self._follow_preferences)
         self.spawn(self.bridge.link.run())
 
-    def _deck(self) -> Screen[None]:
+    def _deck_screen(self) -> Screen[None]:
         # Start-up time: each screen is loaded when it is first shown.
         from .screens.deck import DeckScreen  # noqa: PLC0415
 
         return DeckScreen(self.bridge)
 
-    def _log(self) -> Screen[None]:
+    def _log_screen(self) -> Screen[None]:
         # Start-up time: as above.
         from .screens.log import LogScreen  # noqa: PLC0415
 

@@ -25,7 +25,12 @@ def painted(hand: Hand) -> dict[str, list[int]]:
 
     def watch(name: str, widget: Any) -> None:
         paint = widget.render_line
-        widget.render_line = lambda y: found.setdefault(name, []).append(y) or paint(y)
+
+        def note(y: int) -> Any:
+            found.setdefault(name, []).append(y)
+            return paint(y)
+
+        widget.render_line = note
 
     for name in ("sessions", "attention", "terminal", "panel-top", "status-line", "key-line"):
         watch(name, hand.widget(f"#{name}"))
