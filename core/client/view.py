@@ -96,8 +96,8 @@ class View:
     def _progress(self, progress: StatusProgress) -> None:
         session = self.sessions.get(progress.session_id)
         if session is not None:
-            update = {"progress": progress.progress, "title": progress.title}
-            self.sessions[session.id] = session.model_copy(update=update)
+            changed = session.changed(progress=progress.progress, title=progress.title)
+            self.sessions[session.id] = changed
 
     def open_items(self) -> list[AttentionItem]:
         """The open items, snoozed ones included, in the queue's order."""

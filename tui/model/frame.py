@@ -111,7 +111,8 @@ def frame_rows(hints: Hints, width: int, height: int, *, minimal: bool) -> list[
 def _small(width: int, height: int) -> list[Row]:
     lines = small_text(width, height).split("\n")
     above = max(0, (height - len(lines)) // 2)
-    rows = [(Cell(""),)] * above + [(Cell(line.center(width)),) for line in lines]
+    rows: list[Row] = [(Cell(""),)] * above
+    rows += [(Cell(line.center(width)),) for line in lines]
     return [*rows, *[(Cell(""),)] * (height - len(rows))][:height]
 
 

@@ -83,8 +83,9 @@ class Lines(Styled, ScrollView, can_focus=True):
 
     def point(self, index: int) -> None:
         """Put the cursor on a row."""
-        for line in {self.cursor, index} - {None}:
-            self.refresh_line(line)
+        if self.cursor is not None:
+            self.refresh_line(self.cursor)
+        self.refresh_line(index)
         self.cursor = index
         self.show_line(index)
 
@@ -189,7 +190,7 @@ class Lines(Styled, ScrollView, can_focus=True):
         # Textual would let a key climb through every container between; that is a third of the
         # time until the cursor moves.
         if isinstance(event, Key) and isinstance(self.screen, KeyTaker):
-            self.screen._forward_event(event)
+            self.screen._forward_event(event)  # noqa: SLF001  # as Textual's own App does
         else:
             super()._forward_event(event)
 
