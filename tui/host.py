@@ -14,7 +14,6 @@ from textual.driver import Driver
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 
 from ..core.base.errors import QuarterdeckError
 from .bridge import Bridge
@@ -142,7 +141,8 @@ class HostApp(App[None], inherit_bindings=False):
 
     def _meaning(self, stroke: Stroke) -> Sequence[events.Key | events.Paste]:
         """What a stroke means where the focus is: Alt and a key where that is something."""
-        if stroke.field is not None and isinstance(self.focused, Input | TextArea):
+        focused = self.focused
+        if stroke.field and focused is not None and focused.check_consume_key("x", "x"):
             return (stroke.field,)
         alone = isinstance(stroke.event, events.Key) and self._is_bound(stroke.event)
         if stroke.apart and not alone:

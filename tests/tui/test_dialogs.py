@@ -351,7 +351,8 @@ async def test_a_release_that_fails_is_told_on_the_terminal(
     async with aboard(busy) as hand:
         await hand.press("q", "enter")
         await hand.until(lambda: hand.app._exit)
-        assert hand.app._exit_renderables == ["internal: The disk is full."]
+        assert hand.app.last_words == "internal: The disk is full."
+        assert hand.app.return_code == 1
 
 
 # ---- welcome
