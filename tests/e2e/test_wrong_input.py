@@ -110,7 +110,7 @@ def test_a_damaged_database_is_moved_aside_and_told_of(machine: Machine) -> None
     if "Welcome aboard" in deck.text():
         deck.press("escape")
     deck.press("2")
-    deck.wait_for("damaged")
+    deck.wait_for("store_moved_aside")
     deck.press("1")
     assert "was damaged" in (machine.state_dir / "quarterdeck.log").read_text()
     machine.create("fresh", "shell")

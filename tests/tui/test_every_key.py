@@ -101,7 +101,7 @@ def focused(name: str) -> Seen:
 
 
 def width_is_not_34(hand: Hand) -> bool:
-    return hand.bridge.preferences["list_width"] != START_WIDTH
+    return bool(hand.bridge.preferences["list_width"] != START_WIDTH)
 
 
 START_WIDTH = 34
@@ -129,9 +129,9 @@ ROWS: dict[str, Row] = {
     "session.enter": Row(shows("all keys go to it")),
     "session.leave": Row(lambda hand: not hand.deck.terminal.entered, after("session.enter")),
     "session.prompt": Row(shows("Prompt for")),
-    "answer.allow_once": Row(sends(c.AnswerItem)),
-    "answer.allow_always": Row(sends(c.AnswerItem)),
-    "answer.reject": Row(sends(c.AnswerItem)),
+    "answer.allow_once": Row(sends(c.Answer)),
+    "answer.allow_always": Row(sends(c.Answer)),
+    "answer.reject": Row(sends(c.Answer)),
     "attention.peek": Row(shows("Approval · fix-login"), at("fix-login")),
     "attention.snooze": Row(sends(c.SnoozeItem), at("fix-login")),
     "attention.resolve": Row(sends(c.ResolveItem), at("add-tests")),

@@ -119,8 +119,8 @@ class CreateDialog(Dialog[str]):
         """Create, move between fields, leave."""
         return (
             Offer(("enter",), "create", self.submit),
-            Offer(("tab",), "next field", self._next),
-            Offer(("shift+tab",), "", self._previous),
+            Offer(("tab",), "next field", self._next, repeatable=True),
+            Offer(("shift+tab",), "", self._previous, repeatable=True),
             *((Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
                Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True))
               if self.agents.has_focus else ()),

@@ -128,7 +128,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             event.prevent_default()
             return
         key = name_of(event)
-        held = self.bridge.repeats.press(key)
+        held = self.bridge.repeats.press(key, event.time)
         if isinstance(self.focused, Input):
             return
         name = self.find(key)
