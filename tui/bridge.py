@@ -91,7 +91,7 @@ class Bridge:
         self.link = Link(connector, clock, back_off(self.pacing.retry))
         self.deck = Deck(clock, View())
         self.watching = Watching()
-        self.repeats = Repeats(clock)
+        self.repeats = Repeats()
         self.notifier = Notifier(clock, host, self.pacing.notify)
         self.notifier.session_name = self.session_name
         self.keymap = Keymap({})

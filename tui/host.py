@@ -153,10 +153,8 @@ class HostApp(App[None], inherit_bindings=False):
 
     def _meaning(self, stroke: Stroke) -> Sequence[events.Key | events.Paste]:
         """What a stroke means where the focus is: Alt and a key where that is something."""
-        # Start-up time: fields are loaded with the first dialog.
-        from textual.widgets import Input, TextArea  # noqa: PLC0415
-
-        if stroke.field is not None and isinstance(self.focused, Input | TextArea):
+        focused = self.focused
+        if stroke.field and focused is not None and focused.check_consume_key("x", "x"):
             return (stroke.field,)
         alone = isinstance(stroke.event, events.Key) and self._is_bound(stroke.event)
         if stroke.apart and not alone:

@@ -16,7 +16,7 @@ def test_the_form_says_at_its_field_what_is_wrong(machine: Machine) -> None:
     deck.burst("\t/nowhere\r")
     deck.wait_for("There is no directory")
     assert machine.sessions() == {}
-    deck.press("ctrl+u", str(machine.work))
+    deck.press("ctrl+u", f"{machine.work}/")
     deck.wait_for(lambda text: "There is no directory" not in text)
     deck.press("tab")
     deck.press("tab")
@@ -101,7 +101,7 @@ def test_a_damaged_database_is_moved_aside_and_told_of(machine: Machine) -> None
     garbage = b"this is no database, and it is long enough to be none" * 200
     (machine.state_dir / "quarterdeck.db").write_bytes(garbage)
     deck = machine.open(size=(120, 30))
-    deck.wait_for("moved aside")
+    deck.wait_for("was damaged")
     deck.wait_for("esc dismiss")
     (aside,) = machine.state_dir.glob("quarterdeck.db.corrupt-*")
     assert aside.read_bytes() == garbage
@@ -110,9 +110,9 @@ def test_a_damaged_database_is_moved_aside_and_told_of(machine: Machine) -> None
     if "Welcome aboard" in deck.text():
         deck.press("escape")
     deck.press("2")
-    deck.wait_for("moved aside")
+    deck.wait_for("store_moved_aside")
     deck.press("1")
-    assert "moved aside" in (machine.state_dir / "quarterdeck.log").read_text()
+    assert "was damaged" in (machine.state_dir / "quarterdeck.log").read_text()
     machine.create("fresh", "shell")
     deck.wait_for("fresh")
 

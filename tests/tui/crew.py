@@ -26,6 +26,7 @@ from quarterdeck.core.protocol.views import (
     EngineView,
     HealthStatus,
     HealthView,
+    NoticeView,
     SessionView,
     StateView,
 )
@@ -109,6 +110,7 @@ class Crew:
         self.items: dict[str, AttentionItem] = {}
         self.preferences: dict[str, Any] = {"welcomed": True}
         self.agents: tuple[AgentView, ...] = ()
+        self.notices: tuple[NoticeView, ...] = ()
         self.health = self.healthy()
         self.commands: list[c.Payload] = []
         self.inputs: list[Input] = []
@@ -458,6 +460,7 @@ class Crew:
             preferences=with_defaults(self.preferences),
             agents=self.agents,
             health=self.health,
+            notices=self.notices,
         )
         return e.Event(
             type="system.state_snapshot",

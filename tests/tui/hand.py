@@ -78,6 +78,7 @@ class Hand:
         assert driver is not None
         event = events.Key(key, CHARACTERS.get(key) or key_to_character(key))
         event.set_sender(self.app)
+        event.time = self.crew.clock.monotonic()
         driver.send_message(event)
 
     async def write(self, text: str) -> None:

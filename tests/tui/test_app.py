@@ -54,7 +54,7 @@ async def test_every_action_has_someone_to_carry_it_out(busy: Crew) -> None:
         over = [
             n
             for n, a in ACTIONS.items()
-            if a.context in {Context.HISTORY, Context.SELECTION, Context.ENTERED}
+            if a.context in {Context.HISTORY, Context.SELECTION, Context.ENTERED, Context.SHUT_DOWN}
         ]
         assert set(ON_DECK + over) == set(hand.screen.handlers)
         await hand.press("2")

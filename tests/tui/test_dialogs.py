@@ -12,6 +12,7 @@ from quarterdeck.core.base.errors import SystemFault
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.preferences import PREFERENCES
 from quarterdeck.core.protocol.status import Activity
+from quarterdeck.core.protocol.views import NoticeView
 from quarterdeck.tui.dialogs.finder import Entry, narrow
 from quarterdeck.tui.dialogs.help import entries as help_entries
 from quarterdeck.tui.keys.actions import ACTIONS
@@ -351,7 +352,68 @@ async def test_a_release_that_fails_is_told_on_the_terminal(
     async with aboard(busy) as hand:
         await hand.press("q", "enter")
         await hand.until(lambda: hand.app._exit)
-        assert hand.app._exit_renderables == ["internal: The disk is full."]
+        assert hand.app.last_words == "internal: The disk is full."
+        assert hand.app.return_code == 1
+
+
+async def test_leaving_says_how_many_go_on(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("q", "enter")
+        await hand.until(lambda: hand.app._exit)
+        assert hand.bridge.left_running == 4
+
+
+async def test_a_demo_says_that_it_takes_its_sessions_along(busy: Crew) -> None:
+    busy.parting = True
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        assert hand.shows("4 sessions end with the demo", "enter end the demo", "esc stay")
+        assert not hand.shows("leave them running")
+        await hand.press("S")
+        assert busy.released == []
+        await hand.press("enter")
+        await hand.until(lambda: busy.released)
+        assert hand.bridge.left_running == 0
+
+
+async def test_without_a_link_nothing_is_promised(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        busy.goodbye(asked=True)
+        await hand.until(lambda: hand.shows("The engine was shut down", "r starts it again"))
+        await hand.press("q")
+        assert hand.shows("There is no link to the engine.", "enter leave")
+        assert not hand.shows("stop all")
+        await hand.press("escape", "r")
+        await hand.until(lambda: busy.connects == 2)
+        await hand.until(lambda: not hand.shows("The engine was shut down"))
+        assert hand.sent(c.RestartAgent) == []
+
+
+# ---- notices
+
+
+async def test_what_was_mended_stays_until_it_is_dismissed_and_comes_once(busy: Crew) -> None:
+    busy.notices = (NoticeView(code="store_moved_aside", message="The database was damaged."),)
+    async with aboard(busy) as hand:
+        await hand.until(lambda: hand.shows("Something was mended", "The database was damaged."))
+        await hand.press("j", "y")
+        assert hand.shows("Something was mended")
+        await hand.press("escape")
+        assert hand.screen is hand.deck
+        busy.drop()
+        await hand.until(lambda: busy.connects == 1)
+        hand.app.perform("link.reconnect")
+        await hand.until(lambda: busy.connects == 2)
+        await hand.settle()
+        assert not hand.shows("Something was mended")
+
+
+async def test_what_no_retry_mends_ends_the_dashboard_with_its_message(crew: Crew) -> None:
+    crew.unreachable = SystemFault("It was written by a newer version.")
+    async with aboard(crew) as hand:
+        await hand.until(lambda: hand.app._exit)
+        assert hand.app.return_code == 1
+        assert hand.app.last_words == "internal: It was written by a newer version."
 
 
 # ---- welcome

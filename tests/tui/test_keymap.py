@@ -218,23 +218,17 @@ def test_any_text_has_a_plain_name(text: str) -> None:
 
 
 def test_a_key_is_held_when_it_comes_again_at_once() -> None:
-    clock = ManualClock()
-    repeats = Repeats(clock)
-    assert not repeats.press("S")
-    clock.advance(0.05)
-    assert repeats.press("S")
-    clock.advance(0.05)
-    assert not repeats.press("y")
-    clock.advance(0.31)
-    assert not repeats.press("S")
+    repeats = Repeats()
+    assert not repeats.press("S", 10.0)
+    assert repeats.press("S", 10.05)
+    assert not repeats.press("y", 10.1)
+    assert not repeats.press("S", 10.41)
+    assert not repeats.press("S", 10.72)
 
 
 def test_a_different_key_between_resets_the_hold() -> None:
-    clock = ManualClock()
-    repeats = Repeats(clock)
-    for key in ("S", "n", "S"):
-        assert not repeats.press(key)
-        clock.advance(0.05)
-    assert repeats.press("S")
+    repeats = Repeats()
+    assert not any(repeats.press(key, 1.0) for key in ("S", "n", "S"))
+    assert repeats.press("S", 1.05)
     repeats.forget()
-    assert not repeats.press("S")
+    assert not repeats.press("S", 1.1)

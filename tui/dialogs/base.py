@@ -117,7 +117,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def take_key(self, event: events.Key) -> None:
         """The same; here to be overridden, since Textual calls every class's own ``on_key``."""
         key = name_of(event)
-        held = self.bridge.repeats.press(key)
+        held = self.bridge.repeats.press(key, event.time)
         if self.selections and self._about_selection(key):
             event.stop()
             event.prevent_default()

@@ -154,7 +154,7 @@ class PeekDialog(Dialog[None]):
             super().take_key(event)
             return
         key = name_of(event)
-        self.bridge.repeats.press(key)
+        self.bridge.repeats.press(key, event.time)
         if key == "escape":
             event.stop()
             self._stop_writing()

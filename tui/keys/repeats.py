@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ...core.base.clock import Clock
-
 HELD_SECONDS = 0.3
 
 
@@ -14,16 +12,14 @@ class Repeats:
     unless another one came between: a held key repeats every 20 to 100 ms, and alone.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._last = ""
         self._at = 0.0
 
-    def press(self, key: str) -> bool:
-        """Note that ``key`` was pressed; whether it is held down."""
-        now = self._clock.monotonic()
-        held = key == self._last and now - self._at < HELD_SECONDS
-        self._last, self._at = key, now
+    def press(self, key: str, at: float) -> bool:
+        """Note that ``key`` was read ``at`` this time in seconds; whether it is held down."""
+        held = key == self._last and at - self._at < HELD_SECONDS
+        self._last, self._at = key, at
         return held
 
     def forget(self) -> None:

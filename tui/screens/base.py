@@ -129,7 +129,7 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
             event.prevent_default()
             return
         key = name_of(event)
-        held = self.bridge.repeats.press(key)
+        held = self.bridge.repeats.press(key, event.time)
         if isinstance(self.focused, Input):
             return
         name = self.find(key)
