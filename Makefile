@@ -6,6 +6,7 @@ PYTHON ?=
 DIR ?= .
 COVERAGE ?= 90
 PYTEST_ARGS ?=
+ROUNDS ?= 30
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 JOBS ?= $(shell n=$(CORES); [ "$$n" -gt 4 ] && n=4; echo $$n)
 
@@ -30,6 +31,7 @@ help:
 	@echo "  VENV=folder           where the environment lies (default: .venv)"
 	@echo "  DIR=folder            what \`make run\` opens (default: this one)"
 	@echo "  JOBS=number           how many tests run at once (default: one for each core, at most 4)"
+	@echo "  ROUNDS=number         how long \`make soak\` goes on (default: 30)"
 	@echo "  PYTEST_ARGS=...       more for pytest, such as PYTEST_ARGS='-k keeper -x'"
 
 # ---- the environment -----------------------------------------------------------------------
@@ -122,6 +124,11 @@ sizes: $(VENV)/.dev
 .PHONY: unit
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
+
+## soak: the chaos tests with ROUNDS random rounds each, every round with a seed of its own
+.PHONY: soak
+soak: $(VENV)/.dev
+	QD_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/pytest -n $(JOBS) --timeout=3600 tests/chaos $(PYTEST_ARGS)
 
 ## wheel-check: the built wheel works in a clean environment
 .PHONY: wheel-check

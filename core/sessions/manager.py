@@ -54,6 +54,15 @@ async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
             _log.error("a session could not be closed as wished", failure)
 
 
+def _check_dead(session: Session, *, force: bool) -> None:
+    if session.living and not force:
+        raise SessionLiving(
+            f"{session.record.name} is {session.view().shown}; stop it first, "
+            "or delete it with force.",
+            lifecycle=str(session.record.lifecycle),
+        )
+
+
 class SessionManager:
     """Owns the sessions; implements the engine's ``SessionService``."""
 
@@ -265,22 +274,13 @@ class SessionManager:
         :raises SessionLiving: if it lives, and force was not given.
         """
         session = self._register.get(wish.session_id)
-        self._check_dead(session, force=wish.force)
+        _check_dead(session, force=wish.force)
         async with session.busy:
             self._register.get(wish.session_id)
-            self._check_dead(session, force=wish.force)
+            _check_dead(session, force=wish.force)
             await self._starter.stop(session, cause)
             await self._remove(session, cause)
             await self._winding_up.erase(session)
-
-    @staticmethod
-    def _check_dead(session: Session, *, force: bool) -> None:
-        if session.living and not force:
-            raise SessionLiving(
-                f"{session.record.name} is {session.view().shown}; stop it first, "
-                "or delete it with force.",
-                lifecycle=str(session.record.lifecycle),
-            )
 
     async def _remove(self, session: Session, cause: Cause) -> None:
         """Journal that a session is gone; until that is on disk it is still there."""

@@ -258,7 +258,8 @@ def classes_of(package: str) -> set[type[Screen[Any]]]:
     """The classes of screens that are made as they are: not those that others are made from."""
     for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
         import_module(module.name)
-    found, todo = set(), [Screen]
+    found: set[type[Screen[Any]]] = set()
+    todo: list[type[Screen[Any]]] = [Screen]
     while todo:
         todo += todo.pop().__subclasses__()
         found |= {one for one in todo if one.__module__.startswith(package)}
