@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -50,9 +50,9 @@ def draw_table(
         table.add_column(heads[column], no_wrap=True, width=widths[column])
     # Told exactly, since otherwise a long text at the end takes the room of the names before it.
     left = console.width - sum(widths[column] + GAP for column in kept[:-1])
-    folding: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"} if spare else {}
     last = min(widths[-1], max(left, 1))
-    table.add_column(heads[-1], width=last, **({"overflow": "fold"} | folding))
+    overflow: OverflowMethod = "ellipsis" if spare else "fold"
+    table.add_column(heads[-1], width=last, no_wrap=bool(spare), overflow=overflow)
     for row in cells:
         shown = (row[column] for column in kept)
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in shown))
