@@ -357,7 +357,7 @@ ENTRIES: dict[str, Command | Group] = {
             options=(
                 Option("--wait", "wait so long for one that is starting: 10s, 1m", metavar="TIME"),
             ),
-            examples=("quarterdeck --headless &", "quarterdeck health --wait 10s"),
+            examples=("quarterdeck health --wait 10s",),
         ),
         Command(
             "doctor",

@@ -8,7 +8,7 @@ Between ``<!-- made: NAME -->`` and ``<!-- end -->`` a page holds what the funct
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -38,10 +38,15 @@ GROUPS = ("quarterdeck.core", "quarterdeck.state", "quarterdeck.cli")
 
 
 def load_everything() -> None:
-    """Import every module, so that every error class is known."""
+    """Import every module, so that every error class is known.
+
+    Those in Rust's company are left out where it is not installed: they have no error of their own.
+    """
+    has_rust = importlib.util.find_spec("par_term_emu_core_rust") is not None
     for package in (quarterdeck.core, quarterdeck.state, quarterdeck.cli):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if ".practice." not in found.name:
+            needs_rust = found.name.rpartition(".")[2].startswith("rust")
+            if ".practice." not in found.name and (has_rust or not needs_rust):
                 importlib.import_module(found.name)
 
 

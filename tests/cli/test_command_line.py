@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.cli import main
@@ -54,6 +54,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # Typer's program is built anew for each
 @given(
     before=st.lists(
         st.sampled_from(["--state-dir", "/s", "--json", "--minimal", "--"]), max_size=2

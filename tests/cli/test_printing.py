@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.cli.durations import seconds
@@ -183,6 +183,7 @@ def test_columns_give_way_and_every_row_stays_one_line(
     assert "needs approval" in shown[1]
 
 
+@settings(deadline=None)  # the first one loads rich
 @given(st.integers(min_value=40, max_value=300))
 def test_the_name_and_the_state_are_whole_at_any_width(width: int) -> None:
     out = Terminal()

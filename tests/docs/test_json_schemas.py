@@ -89,10 +89,9 @@ def ask(tmp_path_factory: pytest.TempPathFactory, short_dir: str) -> Iterator[As
 def test_the_keys_are_those_that_are_told(ask: Ask, row: str, words: tuple[str, ...]) -> None:
     outer, inner = told(row)
     found = ask(*words)
-    outer -= {"null"}
     assert set(found) == outer
     things = next((value for value in found.values() if isinstance(value, list) and value), [])
-    if inner and things and row != "`next`":
+    if inner and things and isinstance(things[0], dict):
         assert set(things[0]) == inner
 
 
