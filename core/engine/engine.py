@@ -223,12 +223,16 @@ class Engine:
             await self._launch.up()
             self.phase = Phase.RUNNING
             await self._announce_start()
-            if self.failure is not None:
-                raise self.failure
+            self._check_failure()
         except BaseException:
             self._begin_stop(Stop("it did not start"))
             await self.shutdown()
             raise
+
+    def _check_failure(self) -> None:
+        """Let a fatal fault of the start be the start's."""
+        if self.failure is not None:
+            raise self.failure
 
     async def _announce_start(self) -> None:
         """Tell what the store mended, that the engine runs, and how everything stands."""

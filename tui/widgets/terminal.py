@@ -191,7 +191,8 @@ class TerminalView(Styled):
     def _segments(self, row: Row, line: int, model: ScreenModel) -> list[Segment]:
         segments = screen_segments(row, self.own_style)
         if self.needle:
-            segments = self._marked(segments, clean_cells(row_text(row)))
+            style = self.get_component_rich_style("terminal--match")
+            segments = _marked(segments, clean_cells(row_text(row)), self.needle, style)
         if self._cursor_on(line, model):
             segments = _with_cursor(segments, model.cursor, self.own_style)
         selection = self.text_selection
@@ -199,15 +200,6 @@ class TerminalView(Styled):
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
             segments = restyle(segments, *span, style)
-        return segments
-
-    def _marked(self, segments: list[Segment], text: str) -> list[Segment]:
-        folded, needle = text.casefold(), self.needle.casefold()
-        style = self.get_component_rich_style("terminal--match")
-        found = folded.find(needle)
-        while found >= 0:
-            segments = restyle(segments, found, found + len(needle), style)
-            found = folded.find(needle, found + len(needle))
         return segments
 
     def _cursor_on(self, line: int, model: ScreenModel) -> bool:
@@ -420,3 +412,12 @@ def _style_at(segments: Iterable[Segment], place: int) -> Style:
             return segment.style or Style.null()
         place -= len(segment.text)
     return Style.null()
+
+
+def _marked(segments: list[Segment], text: str, sought: str, style: Style) -> list[Segment]:
+    folded, needle = text.casefold(), sought.casefold()
+    found = folded.find(needle)
+    while found >= 0:
+        segments = restyle(segments, found, found + len(needle), style)
+        found = folded.find(needle, found + len(needle))
+    return segments
