@@ -219,12 +219,15 @@ class Engine:
             await self._launch.up()
             self.phase = Phase.RUNNING
             await self._announce_start()
-            if self.failure is not None:
-                raise self.failure
+            self._check_sound()
         except BaseException:
             self._begin_stop(Stop("it did not start"))
             await self.shutdown()
             raise
+
+    def _check_sound(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
     async def _announce_start(self) -> None:
         """Tell what the store mended, that the engine runs, and how everything stands."""

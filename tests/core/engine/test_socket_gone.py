@@ -9,6 +9,7 @@ import pytest
 
 from quarterdeck.core.engine.faults import SocketUnusable
 from quarterdeck.core.engine.lock import read_holder
+from quarterdeck.core.protocol.events import SystemInfo
 from quarterdeck.core.protocol.views import HealthStatus
 
 from .ship import RawClient, Ship, raw_command, sailing
@@ -48,9 +49,8 @@ async def test_a_logout_that_takes_the_directory_away_is_made_up_for(
         assert ship.engine.socket is not None
         assert runtime not in ship.engine.socket.parents
         await reach(ship)
-        assert [x.payload.code for x in client.view.events if x.type == "system.info"][-1:] == [
-            "socket_remade"
-        ]
+        told = [x.payload for x in client.view.events if isinstance(x.payload, SystemInfo)]
+        assert told[-1].code == "socket_remade"
         again = read_holder(ship.state_dir)
         assert started is not None
         assert again is not None

@@ -109,7 +109,7 @@ def test_the_peer_of_a_socket_is_known() -> None:
 
 
 def test_engine_and_keeper_ask_in_one_way() -> None:
-    assert socket_server.peer_uid is frames.peer_uid
+    assert vars(socket_server)["peer_uid"] is frames.peer_uid
 
 
 class Told:
