@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..base.lazy import lazy_names
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..protocol.views import HealthView as HealthView
@@ -31,34 +29,38 @@ if TYPE_CHECKING:
     from .ports import SessionService as SessionService
     from .ports import Store as Store
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "AgentUnavailable": ".faults",
-        "Config": "..settings.model:EngineSettings",
-        "Engine": ".engine",
-        "EngineNotRunning": ".faults",
-        "EngineRunning": ".faults",
-        "EngineStatistics": ".engine",
-        "HealthView": "..protocol.views",
-        "Internal": ".faults",
-        "Journal": ".journal",
-        "LRURateLimiter": "..safety.limiter:BucketCache",
-        "LocalEndpoint": ".connections",
-        "MetricsCollector": "..telemetry.ports",
-        "Phase": ".engine",
-        "PrometheusConfig": "..settings.model:PrometheusSettings",
-        "RateLimited": ".faults",
-        "SessionBusy": ".faults",
-        "SessionService": ".ports",
-        "Settings": "..settings.model",
-        "ShuttingDown": ".faults",
-        "Store": ".ports",
-        "default_config": "..settings.model",
-        "new_engine": ".building",
-        "new_with_prometheus_metrics": ".building",
-    },
-)
+_HOMES = {
+    "AgentUnavailable": ".faults",
+    "Config": "..settings.model:EngineSettings",
+    "Engine": ".engine",
+    "EngineNotRunning": ".faults",
+    "EngineRunning": ".faults",
+    "EngineStatistics": ".engine",
+    "HealthView": "..protocol.views",
+    "Internal": ".faults",
+    "Journal": ".journal",
+    "LRURateLimiter": "..safety.limiter:BucketCache",
+    "LocalEndpoint": ".connections",
+    "MetricsCollector": "..telemetry.ports",
+    "Phase": ".engine",
+    "PrometheusConfig": "..settings.model:PrometheusSettings",
+    "RateLimited": ".faults",
+    "SessionBusy": ".faults",
+    "SessionService": ".ports",
+    "Settings": "..settings.model",
+    "ShuttingDown": ".faults",
+    "Store": ".ports",
+    "default_config": "..settings.model",
+    "new_engine": ".building",
+    "new_with_prometheus_metrics": ".building",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from ..base.lazy import find_name  # noqa: PLC0415  # start-up time: most come for a module
+
+    return find_name(__name__, name, _HOMES)
+
 
 __all__ = [
     "AgentUnavailable",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..base.lazy import lazy_names
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..protocol.status import Lifecycle as Lifecycle
@@ -23,26 +21,30 @@ if TYPE_CHECKING:
     from .services import SessionOptions as SessionOptions
     from .surroundings import NoIsolation as NoIsolation
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "AttentionDesk": ".desk",
-        "ContainerManager": ".ports",
-        "Keepers": ".ports",
-        "Ledger": ".ledger",
-        "Lifecycle": "..protocol.status",
-        "LocalKeepers": ".keepers",
-        "NoIsolation": ".surroundings",
-        "Prepared": ".ports",
-        "Recorder": ".ports",
-        "Roster": ".roster",
-        "Services": ".services",
-        "SessionManager": ".manager",
-        "SessionOptions": ".services",
-        "SessionRecord": ".records",
-        "SessionStore": ".ports",
-    },
-)
+_HOMES = {
+    "AttentionDesk": ".desk",
+    "ContainerManager": ".ports",
+    "Keepers": ".ports",
+    "Ledger": ".ledger",
+    "Lifecycle": "..protocol.status",
+    "LocalKeepers": ".keepers",
+    "NoIsolation": ".surroundings",
+    "Prepared": ".ports",
+    "Recorder": ".ports",
+    "Roster": ".roster",
+    "Services": ".services",
+    "SessionManager": ".manager",
+    "SessionOptions": ".services",
+    "SessionRecord": ".records",
+    "SessionStore": ".ports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from ..base.lazy import find_name  # noqa: PLC0415  # start-up time: most come for a module
+
+    return find_name(__name__, name, _HOMES)
+
 
 __all__ = [
     "AttentionDesk",
