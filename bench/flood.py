@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -119,7 +118,6 @@ def _peer() -> dict[str, Any]:
         program = Path(scratch) / "node_modules" / ".bin" / "mprocs"
         if made.returncode or not program.exists():
             return row(f"{name}: left out, npm has it not", None, "ms")
-        os.chdir(scratch)
         times = idle_keys([str(program), *["sh"] * 5], ready=b"sh", settle=1.0)
     return row(name, median(times), "ms")
 
