@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.events import Key
 
-from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, SWALLOWED_BY_VSCODE, Context
 from quarterdeck.tui.keys.keymap import clashes, resolve
 from quarterdeck.tui.keys.names import is_key, name_of, parse_keys, plain_name, wire_name
