@@ -50,7 +50,7 @@ UNFINISHED = re.compile(rb"\x1b(?:\[[ -?]*|[P_^X\]][^\x07\x1b]*\x1b?)?$")
 HELD = 0.35
 """Seconds within which the same key again is taken for one that is held down, and a bit."""
 
-READ = 0.2
+READ = 0.3
 """Seconds after which a person has read a question; a key before them does not count, on purpose."""
 
 OTHER_SCREEN = {b"47", b"1047", b"1049"}

@@ -55,6 +55,7 @@ class Hand:
             await self.pilot._wait_for_screen()
             rounds = 0 if self.app.gate.held else rounds + 1
         self.screen._on_timer_update()
+        await self.pilot._wait_for_screen()  # what was to be done after that painting
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, unhurried."""

@@ -11,7 +11,6 @@ from tests.tui.hand import Hand, aboard
 from quarterdeck.core.base.errors import SystemFault
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.preferences import PREFERENCES
-from quarterdeck.core.protocol.views import NoticeView
 from quarterdeck.tui.dialogs.finder import Entry, narrow
 from quarterdeck.tui.dialogs.help import entries as help_entries
 from quarterdeck.tui.keys.actions import ACTIONS
@@ -386,30 +385,3 @@ async def test_without_a_link_nothing_is_promised(busy: Crew) -> None:
         await hand.until(lambda: busy.connects == 2)
         await hand.until(lambda: not hand.shows("The engine was shut down"))
         assert hand.sent(c.RestartAgent) == []
-
-
-# ---- notices
-
-
-async def test_what_was_mended_stays_until_it_is_dismissed_and_comes_once(busy: Crew) -> None:
-    busy.notices = (NoticeView(code="store_moved_aside", message="The database was damaged."),)
-    async with aboard(busy) as hand:
-        await hand.until(lambda: hand.shows("Something was mended", "The database was damaged."))
-        await hand.press("j", "y")
-        assert hand.shows("Something was mended")
-        await hand.press("escape")
-        assert hand.screen is hand.deck
-        busy.drop()
-        await hand.until(lambda: busy.connects == 1)
-        hand.app.perform("link.reconnect")
-        await hand.until(lambda: busy.connects == 2)
-        await hand.settle()
-        assert not hand.shows("Something was mended")
-
-
-async def test_what_no_retry_mends_ends_the_dashboard_with_its_message(crew: Crew) -> None:
-    crew.unreachable = SystemFault("It was written by a newer version.")
-    async with aboard(crew) as hand:
-        await hand.until(lambda: hand.app._exit)
-        assert hand.app.return_code == 1
-        assert hand.app.last_words == "internal: It was written by a newer version."

@@ -83,10 +83,11 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def ask(self) -> None:
         """The question that is shown is a new one: it has to be read before it is answered."""
-        self._asked = self.bridge.clock.monotonic()
+        self._asked = float("inf")
+        self.call_after_refresh(self._is_painted)
 
-    def _is_read(self) -> bool:
-        return self.bridge.clock.monotonic() - self._asked >= READ_IN
+    def _is_painted(self) -> None:
+        self._asked = self.bridge.clock.monotonic()
 
     def begin(self) -> None:
         """What a dialog does when it is opened; Textual calls every class's own ``on_mount``."""
@@ -129,7 +130,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         event.prevent_default()
         if held and not offer.repeatable:
             return
-        if offer.guarded and not self._is_read():
+        if offer.guarded and event.time - self._asked < READ_IN:
             self.bridge.host.tell(f"{key} came before this could be read; press it now.", "warning")
             return
         offer.run()

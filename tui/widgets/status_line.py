@@ -41,7 +41,7 @@ def _left(words: Sequence[tuple[str, str]], room: int) -> Row:
     whole = (Cell(f" {TITLE}", "head"), Cell("  "), *counts)
     if row_width(whole) <= room:
         return whole
-    while len(counts) > 1 and row_width(counts) + 1 > room:
+    while len(counts) > 1 and row_width(tuple(counts)) + 1 > room:
         del counts[-2:]
     return (Cell(" "), *counts)
 
