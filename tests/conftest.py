@@ -11,9 +11,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.leftovers import Watch
 
 WATCH = Watch()
+settings.register_profile("quarterdeck", deadline=None)  # machines may be busy
+settings.load_profile("quarterdeck")
 STAGE = "QUARTERDECK_TEST_STAGE"
 
 
