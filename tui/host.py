@@ -140,7 +140,7 @@ class HostApp(App[None], inherit_bindings=False):
         """All that goes into a session goes at once; of the rest, one to who has the focus."""
         self.app_focus = True
         screen, main = self.screen, self._main()
-        if screen is main and main.take_strokes(strokes):
+        if main is not None and screen is main and main.take_strokes(strokes):
             return
         meant = self._meaning(strokes.popleft())
         strokes.extendleft(Stroke("", event) for event in reversed(meant[1:]))

@@ -14,7 +14,7 @@ def _claude(home: Path, url: str) -> Mapping[str, str]:
     known = {"customApiKeyResponses": {"approved": ["test"], "rejected": []}}
     start = {"hasCompletedOnboarding": True, "theme": "dark", **known}
     (home / ".claude.json").write_text(json.dumps(start), encoding="utf-8")
-    quiet = dict.fromkeys(("DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER", "DO_NOT_TRACK"), "1")
+    quiet = {"DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1", "DO_NOT_TRACK": "1"}
     quiet["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
     return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "test", **quiet}
 

@@ -222,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/chat/completions"):
             self.wfile.write(b"data: [DONE]\n\n")
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the handler's own name
         """Nothing is logged."""
 
 

@@ -20,9 +20,11 @@ from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.screen import Cursor, Run
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
+from quarterdeck.core.protocol.views import NoticeView
 from quarterdeck.tui.dialogs.confirm import ConfirmDialog
 from quarterdeck.tui.dialogs.create import CreateDialog
 from quarterdeck.tui.dialogs.help import HelpDialog
+from quarterdeck.tui.dialogs.notice import NoticeDialog
 from quarterdeck.tui.dialogs.palette import PaletteDialog
 from quarterdeck.tui.dialogs.peek import PeekDialog
 from quarterdeck.tui.dialogs.prompt import PromptDialog
@@ -162,10 +164,24 @@ STORIES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
     "settings": ("comma", "down", "down"),
     "settings-edit": ("comma", "down", "down", "down", "enter"),
 }
+
+
+def mended() -> Crew:
+    """A store that was damaged."""
+    crew = scene()
+    text = (
+        "The database was damaged. It was moved aside to state.db.damaged-20260321T120000, with "
+        "nothing deleted; a new one was begun."
+    )
+    crew.notices = (NoticeView(code="store_moved_aside", message=text),)
+    return crew
+
+
 OTHERS: dict[str, Callable[[], Crew]] = {
     "welcome": first_start,
     "deck-empty": empty,
     "deck-no-link": out_of_reach,
+    "notice": mended,
 }
 KINDS = {
     AttentionKind.GATE: ("deploy", "Shall the build go out?"),
@@ -186,6 +202,7 @@ SHOWS: dict[str, type[Screen[Any]]] = {
     "palette": PaletteDialog,
     "settings": SettingsDialog,
     "welcome": WelcomeDialog,
+    "notice": NoticeDialog,
 }
 """What a picture shows, by the first word of its name."""
 
