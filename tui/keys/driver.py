@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 from codecs import getincrementaldecoder
 
 from textual.app import App
@@ -66,12 +67,17 @@ class StrokeDriver(LinuxDriver):
                     data = self._read()
                     if not data:
                         selector.unregister(self.fileno)
+                        self._loop.call_soon_threadsafe(self._hang_up)
                     self._pass_on(reader.feed(decode(data)))
                 elif not ready:
                     self._pass_on(reader.flush())
 
+    def _hang_up(self) -> None:
+        """The terminal is gone: nobody can look at the dashboard or end it any more."""
+        self._app.exit(return_code=128 + signal.SIGHUP)
+
     def _read(self) -> bytes:
-        """What was typed; nothing if the terminal is gone, of which a signal tells."""
+        """What was typed; nothing if the terminal is gone."""
         try:
             return os.read(self.fileno, READ)
         except OSError:
