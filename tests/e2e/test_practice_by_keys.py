@@ -40,7 +40,6 @@ def deal_with(deck: Terminal, kind: str) -> None:
             deck.wait_for(lambda text: "Question · " not in text)
     elif kind == "failure":
         deck.press("X")
-    # A finished turn counts as seen by being looked at.
 
 
 def state(text: str) -> tuple[str, dict[str, str], str]:
@@ -59,6 +58,10 @@ def step(deck: Terminal) -> str | None:
     kind = queue(text).get(shown(text))
     if kind is None:
         return None
+    name = shown(text)
+    if kind == "turn done":  # it counts as seen by being looked at, for two seconds
+        deck.wait_for(lambda now: name not in queue(now) or shown(now) != name)
+        return kind
     deal_with(deck, kind)
     deck.wait_for(lambda now: state(now) != state(text))
     return kind
