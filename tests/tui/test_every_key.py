@@ -101,7 +101,7 @@ def focused(name: str) -> Seen:
 
 
 def width_is_not_34(hand: Hand) -> bool:
-    return bool(hand.bridge.preferences["list_width"] != START_WIDTH)
+    return hand.bridge.preferences["list_width"] not in {0, START_WIDTH}
 
 
 START_WIDTH = 34

@@ -274,7 +274,7 @@ async def test_f_fits_the_session_to_its_panel(busy: Crew) -> None:
         assert "f fit" in hand.keys_line()
         await hand.press("f")
         assert busy.sizes() == [(142, 56)]
-        busy.draw(first(busy), ["$ "], cols=164, height=56)
+        busy.draw(first(busy), ["$ "], cols=142, height=56)
         await hand.settle()
         await hand.press("f")
         assert hand.toasts() == ["It has the size of its panel already."]
