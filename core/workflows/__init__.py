@@ -1,0 +1,1 @@
+"""Workflows: DAGs of tasks, durable, visible, controllable."""
