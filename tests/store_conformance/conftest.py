@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store_conformance.workflow_make import MakeFlow
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.ids import new_id
@@ -161,6 +162,11 @@ async def store(home: Home) -> Store:
 @pytest.fixture
 def make() -> Make:
     return Make()
+
+
+@pytest.fixture
+def flow() -> MakeFlow:
+    return MakeFlow()
 
 
 @pytest.fixture
