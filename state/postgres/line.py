@@ -81,6 +81,13 @@ class Line:
         if connection is not None and not connection.is_closed() and connection.is_in_transaction():
             await connection.execute("ROLLBACK")
 
+    def drop(self) -> None:
+        """Let the connection go at once; the next transaction gets another one."""
+        connection, self._connection = self._connection, None
+        self._in_doubt = False
+        if connection is not None:
+            connection.terminate()
+
     async def reconnect(self) -> bool:
         """Wait for the server and connect again; whether the transaction under way was kept.
 

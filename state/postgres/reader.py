@@ -18,6 +18,13 @@ T = TypeVar("T")
 CONNECTIONS = 4
 CLOSE_SECONDS = 5.0
 
+_FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+
 _READS: Mapping[str, Named] = {**load_named("reads"), **load_named("workflow_reads")}
 
 
@@ -102,7 +109,7 @@ class Reader:
             try:
                 async with self._pool.acquire() as connection:
                     return await read(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except _FAILURES as error:
                 raise translating.fault_of(error, self._terms.place) from error
 
         return await until_back(attempt, self._terms, self._clock, self._clock.monotonic())

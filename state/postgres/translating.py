@@ -17,6 +17,7 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # what the driver meets when a connection breaks within a call
     ConnectionError,
     TimeoutError,
     EOFError,
@@ -31,10 +32,8 @@ AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 def place_of(url: str) -> str:
     """``url`` for messages: without its password and its options."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    user = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{user}{host}{port}{parts.path}"
+    user, at, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}"
 
 
 def is_lost(error: BaseException) -> bool:

@@ -29,7 +29,13 @@ TRIES = 10
 
 Job = Callable[[Connection], Awaitable[Any]]
 
-_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError)
+_DRIVER = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    EOFError,
+)
 _FAILURES = (QuarterdeckError, *_DRIVER, ValueError, TypeError, OverflowError)
 
 
@@ -145,6 +151,8 @@ class Writer:
                 except BaseException as error:
                     self._sequence = sequence
                     _fail(group, _as_fault(error))
+                    if not isinstance(error, QuarterdeckError):
+                        self._line.drop()  # nobody knows what state it is in
                     if not isinstance(error, Exception):
                         raise
                 finally:
