@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,15 +51,28 @@ def open_database(terms: Terms, clock: Clock) -> Opened:
     path = terms.path
     stamp = for_file_name(clock.now())
     try:
-        notices = _prepare(path, stamp)
-        try:
-            return _open(terms, stamp, notices)
-        except f.StoreCorrupt as fault:
-            notices.append(_move_aside(path, stamp, fault))
-            _make_file(path)
-            return _open(terms, stamp, notices)
+        _make_directory(path.parent)
+        with _one_at_a_time(path.parent):
+            notices = _prepare(path, stamp)
+            try:
+                return _open(terms, stamp, notices)
+            except f.StoreCorrupt as fault:
+                notices.append(_move_aside(path, stamp, fault))
+                _make_file(path)
+                return _open(terms, stamp, notices)
     except OSError as error:
         raise translating.fault_of(error, path) from error
+
+
+@contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    """Whoever opens a database here meanwhile waits: making its schema is for one alone."""
+    with ExitStack() as held:
+        with suppress(OSError):  # a file system without locks; the engine has one of its own
+            handle = os.open(directory, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def doubt(path: Path) -> None:
@@ -69,8 +85,7 @@ def _mark_of(path: Path) -> Path:
 
 
 def _prepare(path: Path, stamp: str) -> list[StoreNotice]:
-    """Directory and file exist and may be written; no journal lies beside an empty file."""
-    _make_directory(path.parent)
+    """The file exists and may be written; no journal lies beside an empty one."""
     notices = []
     journal = journal_of(path)
     if size_of(journal) and not size_of(path):
@@ -174,6 +189,9 @@ def _recover(
     _, read, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     if expected is not None and read >= expected:
         return []
+    now = committed_frames(journal_of(path))
+    if now is not None and read >= now:
+        return []  # another process has it open, and began the journal anew meanwhile
     journal = journal_of(path)
     kept = _free_name(journal, stamp)
     shutil.copyfile(journal, kept)

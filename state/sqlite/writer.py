@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -21,7 +22,8 @@ from .pace import Mode, Pace
 from .rows import Statement, statements_of, weight_of
 
 INLINE_CHANGES = 256
-"""The most that one turn of the loop writes; the rest follows in the next turns."""
+"""The most that one turn of the loop writes; the rest follows in the next turns, and what is more
+in one piece goes to the thread."""
 
 THREAD_CHANGES = 4096
 """The most that one commit on the thread holds, so that its first waiter doesn't wait for ever."""
@@ -40,6 +42,36 @@ FOLD_PAGES = 4_000
 PAGES_PER_COMMIT = 4
 PAGES_PER_CHANGE = 0.25
 PAGE_BYTES = 4096
+
+
+class Switching:
+    """The interpreter's switch interval: short while any store's thread writes.
+
+    It is one for the whole process, so the first writer notes what it was, and the last restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writing = 0
+        self._usual = 0.0
+
+    def begin(self) -> None:
+        """A thread begins to write."""
+        with self._lock:
+            self._writing += 1
+            if self._writing == 1:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, SWITCH_SECONDS))
+
+    def end(self) -> None:
+        """A thread has written."""
+        with self._lock:
+            self._writing -= 1
+            if not self._writing:
+                sys.setswitchinterval(self._usual)
+
+
+SWITCHING = Switching()
 
 
 class Tally:
@@ -92,7 +124,6 @@ class Writer:
         self._room = asyncio.Event()
         self._room.set()
         self._header_unwritten = True
-        self._interval = sys.getswitchinterval()
         self.unfolded = 0.0
         self.tally = Tally()
 
@@ -196,8 +227,8 @@ class Writer:
     def _fits_loop(self, group: Sequence[Transaction]) -> bool:
         if self._pace.mode is Mode.THREAD or self._header_unwritten:
             return False
-        for one in group:  # noqa: SIM110  # a generator would cost more than the whole check
-            if one.weight >= HEAVY_BYTES or one.job is not None:
+        for one in group:  # a generator would cost more than the whole check
+            if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
                 return False
         return True
 
@@ -217,8 +248,7 @@ class Writer:
 
     def _send(self, group: Sequence[Transaction]) -> None:
         self._away = group
-        self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(min(self._interval, SWITCH_SECONDS))
+        SWITCHING.begin()
         self._thread.submit(self._work, group)
 
     def _work(self, group: Sequence[Transaction]) -> None:
@@ -232,7 +262,7 @@ class Writer:
     def _arrive(self) -> None:
         """Take back the group that the thread has written; nothing, if finish() did."""
         if self._away:
-            sys.setswitchinterval(self._interval)
+            SWITCHING.end()
             self._header_unwritten = False
             group, self._away = self._away, ()
             self._settle(group)

@@ -358,6 +358,18 @@ def test_a_loop_that_is_torn_down_while_closing_loses_nothing(
     assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
+async def test_several_stores_that_write_at_once_leave_the_interpreters_pace_as_it_was(
+    open_store: OpenStore, tmp_path: Path, plain: Plain
+) -> None:
+    usual = sys.getswitchinterval()
+    stores = [await open_store(tmp_path / f"{n}.db", durability="full") for n in range(3)]
+    futures = [store.commit([plain.event(number)]) for number in range(1, 30) for store in stores]
+    await asyncio.gather(*futures)
+    for store in stores:
+        await store.close()
+    assert sys.getswitchinterval() == pytest.approx(usual)
+
+
 async def test_mode_is_told_by_name(store: SqliteStore) -> None:
     assert store.statistics().mode == Mode.INLINE.value
     await store.close()
