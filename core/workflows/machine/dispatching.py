@@ -74,6 +74,16 @@ class Dispatching:
                 self.timers.add(now + timeout, Due.TIMEOUT, run, task, attempt)
         return run, task, attempt
 
+    @property
+    def pressing(self) -> bool:
+        """Whether stops or ends of runs wait to be drained."""
+        return bool(self._stops or self._ended)
+
+    @property
+    def noted(self) -> int:
+        """How many notes of changes wait to be drained."""
+        return len(self._touched)
+
     def waits(self) -> bool:
         """Whether ``take`` may have something to begin."""
         return bool(self._waiters) or (self.running < self.limit and len(self._queue) > 0)
