@@ -23,9 +23,19 @@ class InvalidChange(ValidationFault):
 
 
 class StaleVersion(BusinessFault):
-    """A session's version is not above the kept one: someone else changed it in the meantime."""
+    """A session's or workflow's version is not the next one: it was changed in the meantime."""
 
     code = "stale_version"
+
+    @classmethod
+    def of_workflow(cls, workflow_id: str, version: int) -> StaleVersion:
+        """The fault for a change of a workflow that was to be its ``version``."""
+        return cls(
+            f"The workflow {workflow_id} was changed by someone else, or removed: {version} is not "
+            "its next version. Read it again, then repeat the change.",
+            workflow_id=workflow_id,
+            version=version,
+        )
 
     @classmethod
     def of(cls, session_id: str, version: int) -> StaleVersion:
@@ -35,6 +45,37 @@ class StaleVersion(BusinessFault):
             "above the kept one. Read it again, then repeat the change.",
             session_id=session_id,
             version=version,
+        )
+
+
+class LeaseLost(BusinessFault):
+    """The engine that writes does not hold the workflow's lease any more."""
+
+    code = "lease_lost"
+
+    @classmethod
+    def of(cls, workflow_id: str, engine_id: str, epoch: int) -> LeaseLost:
+        """The fault for a write by ``engine_id`` under ``epoch``."""
+        return cls(
+            f"The workflow {workflow_id} is not driven by this engine any more (its lease of epoch "
+            f"{epoch} was given to another, or back). Nothing of the change was kept.",
+            workflow_id=workflow_id,
+            engine_id=engine_id,
+            epoch=epoch,
+        )
+
+
+class WorkflowGone(BusinessFault):
+    """A workflow that was to be updated is not kept."""
+
+    code = "workflow_gone"
+
+    @classmethod
+    def of(cls, workflow_id: str) -> WorkflowGone:
+        """The fault for an update of ``workflow_id``."""
+        return cls(
+            f"The workflow {workflow_id} is not kept: it was removed, or never created.",
+            workflow_id=workflow_id,
         )
 
 

@@ -26,6 +26,7 @@ from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, S
 from ..core.protocol.attention import AttentionItem, ItemState
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
 from . import faults as f
+from .memory_workflows import MemoryWorkflows
 from .settings import BOUND, REFUSED_AT, check_durability, rest_of_url
 from .tables import Tables, settled
 
@@ -41,7 +42,7 @@ def open_store(url: str, *, clock: Clock, durability: str = "normal") -> MemoryS
     return MemoryStore(clock=clock, durability=durability)
 
 
-class MemoryStore:
+class MemoryStore(MemoryWorkflows):
     """A ``Store`` in memory: what it holds lives as long as the object, through close and open.
 
     ``bound`` is the number of pending transactions above which ``ready`` waits.
