@@ -52,8 +52,8 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 }
 
 _LARGE = {
-    "add_event": 4, "save_snapshot": 4, "save_reply": 2, "save_definition": 1, "save_task": 14,
-    "save_task_guarded": 14, "add_history": 6, "save_handoff": 7,
+    "add_event": 4, "save_snapshot": 4, "save_reply": 2, "save_definition": 1, "save_task": 15,
+    "save_task_guarded": 15, "add_history": 6, "save_handoff": 7,
 }  # fmt: skip
 """The statements with a value that may be large, and its place."""
 

@@ -60,6 +60,7 @@ def task_row(record: TaskRecord) -> tuple[Any, ...]:
         to_text_or_none(record.next_attempt_at),
         record.child,
         record.log,
+        record.scheduling,
         record.result,
     )
 
@@ -190,7 +191,8 @@ def task_of(row: Row) -> TaskRecord:
         next_attempt_at=from_text_or_none(row[11]),
         child=row[12],
         log=row[13],
-        result=row[14],
+        scheduling=row[14],
+        result=row[15],
     )
 
 

@@ -58,6 +58,8 @@ class TaskRecord:
     ``attempt`` counts the attempts begun, ``losses`` those of them that were lost with their
     engine. ``result`` is JSON, ``None`` while there is none (a result of ``null`` is ``"null"``).
     ``child`` says where the running attempt is to be found again: the keeper's or session's place.
+    ``scheduling`` is JSON that only the scheduler reads: what it needs beyond the other fields to go
+    on, such as which attempts do not count, and the definition of a fan-out's child.
     """
 
     workflow_id: str
@@ -75,6 +77,7 @@ class TaskRecord:
     next_attempt_at: datetime | None = None
     child: str | None = None
     log: str | None = None
+    scheduling: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

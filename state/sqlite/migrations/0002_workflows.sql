@@ -43,6 +43,7 @@ CREATE TABLE task_states (
     next_attempt_at TEXT,
     child           TEXT,                 -- where the running attempt is to be found again
     log             TEXT,
+    scheduling      TEXT,                 -- JSON, for the scheduler alone
     result          TEXT,                 -- JSON; NULL: there is none
     UNIQUE (workflow_id, task_id)
 );

@@ -34,20 +34,21 @@ WHERE workflow_id = ? AND EXISTS (
 -- name: save_task
 INSERT INTO task_states (
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,
-    started_at, ended_at, next_attempt_at, child, log, result
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    started_at, ended_at, next_attempt_at, child, log, scheduling, result
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (workflow_id, task_id) DO UPDATE SET
     agent_id = excluded.agent_id, agent_type = excluded.agent_type, status = excluded.status,
     attempt = excluded.attempt, losses = excluded.losses, error = excluded.error,
     error_type = excluded.error_type, started_at = excluded.started_at,
     ended_at = excluded.ended_at, next_attempt_at = excluded.next_attempt_at,
-    child = excluded.child, log = excluded.log, result = excluded.result;
+    child = excluded.child, log = excluded.log,
+    scheduling = excluded.scheduling, result = excluded.result;
 
 -- name: save_task_guarded
 INSERT INTO task_states (
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,
-    started_at, ended_at, next_attempt_at, child, log, result
-) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (
+    started_at, ended_at, next_attempt_at, child, log, scheduling, result
+) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (
     SELECT 1 FROM leases WHERE workflow_id = ? AND engine_id = ? AND epoch = ?
 )
 ON CONFLICT (workflow_id, task_id) DO UPDATE SET
@@ -55,7 +56,8 @@ ON CONFLICT (workflow_id, task_id) DO UPDATE SET
     attempt = excluded.attempt, losses = excluded.losses, error = excluded.error,
     error_type = excluded.error_type, started_at = excluded.started_at,
     ended_at = excluded.ended_at, next_attempt_at = excluded.next_attempt_at,
-    child = excluded.child, log = excluded.log, result = excluded.result;
+    child = excluded.child, log = excluded.log,
+    scheduling = excluded.scheduling, result = excluded.result;
 
 -- name: check_lease
 -- Changes a row to what it is: so it is locked, and counted.

@@ -15,7 +15,7 @@ WHERE w.workflow_id = :workflow
 UNION ALL
 SELECT 1, place,
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,
-    started_at, ended_at, next_attempt_at, child, log, result, NULL, NULL
+    started_at, ended_at, next_attempt_at, child, log, scheduling, result, NULL
 FROM task_states WHERE workflow_id = :workflow
 ORDER BY 1, 2;
 
@@ -64,13 +64,13 @@ SELECT status, count(*) FROM workflow_states GROUP BY status;
 -- name: tasks
 SELECT
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,
-    started_at, ended_at, next_attempt_at, child, log, result
+    started_at, ended_at, next_attempt_at, child, log, scheduling, result
 FROM task_states WHERE workflow_id = :workflow ORDER BY place;
 
 -- name: task
 SELECT
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,
-    started_at, ended_at, next_attempt_at, child, log, result
+    started_at, ended_at, next_attempt_at, child, log, scheduling, result
 FROM task_states WHERE workflow_id = :workflow AND task_id = :task;
 
 -- name: task_counts
