@@ -14,7 +14,11 @@ from contextlib import suppress
 from math import inf
 from typing import Any, Protocol
 
+from .context import FanOut
 from .machine import Drained, Machine, Outcome, Run, Start, Stop, StopReason
+from .statuses import TaskStatus
+
+_RUNNING = TaskStatus.RUNNING
 
 TURN_SECONDS = 0.001
 STOP_GRACE = 10.0
@@ -45,6 +49,10 @@ class Work(Protocol):
 
     def stopped(self, run: Run, task: int, attempt: int, reason: StopReason | None) -> None:
         """Note that an attempt ended because it was asked to."""
+        ...
+
+    def expanded(self, run: Run, task: int, result: FanOut, children: Sequence[int]) -> None:
+        """The attempt has become these tasks."""
         ...
 
     def after(self, drained: Drained) -> None:
@@ -193,21 +201,37 @@ class Driver:
         if heap and heap[0][0] < self._armed:
             self._arm()
         work = self._work
+        fanned = False
         try:
             result = await work.begin(run, task, attempt)
-            if worker.at is start:
-                work.succeeded(run, task, attempt, result)
+            if worker.at is start and run.tasks[task] is _RUNNING and run.attempts[task] == attempt:
+                if type(result) is FanOut:
+                    fanned = self._fan_out(start, result)
+                else:
+                    work.succeeded(run, task, attempt, result)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its end
             await self._broke(worker, start, error)
             return self._monotonic()
         now = self._monotonic()
         if worker.at is start:
             worker.at = None
-            self.machine.succeeded(run, task, attempt, now)
+            if not fanned:
+                self.machine.succeeded(run, task, attempt, now)
             self._after(now)
         if worker.stopping:
             await self._absorb(worker)
         return now
+
+    def _fan_out(self, start: Start, result: FanOut) -> bool:
+        """Append the children; ``False`` if the attempt was to end meanwhile."""
+        run, task, attempt = start
+        now = self._monotonic()
+        places = self.machine.expand(
+            run, task, attempt, result.children, now, groups=result.groups
+        )
+        if places is not None:
+            self._work.expanded(run, task, result, places)
+        return places is not None
 
     async def _broke(self, worker: Worker, start: Start, error: BaseException) -> None:
         """An attempt ended with an exception: its own, or because it was cancelled."""
@@ -225,6 +249,8 @@ class Driver:
 
     def _tell_end(self, start: Start, error: BaseException, *, stopped: bool) -> None:
         run, task, attempt = start
+        if not self.machine.is_current(run, task, attempt):
+            return
         now = self._monotonic()
         if stopped:
             self._work.stopped(run, task, attempt, run.stopping.get(task))
@@ -267,6 +293,8 @@ class Driver:
         for stop in stops:
             start = (stop.run, stop.task, stop.attempt)
             worker = at.get(start)
+            if stop.reason is StopReason.SIGNAL and worker is not None:
+                worker.at = None  # the task has ended: whatever comes of the attempt is late
             if worker is None:
                 self._end_unstarted(start)
             elif worker.task is not None:

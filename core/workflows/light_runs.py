@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from ..base.clock import Clock
+from ..base.errors import ValidationFault
 from .calling import Threads
+from .context import FanOut
 from .machine import Drained, Machine, Outcome, Run, StopReason
 from .statuses import TaskStatus
 from .workflow import Config, Task, Workflow, copier_of
@@ -103,6 +105,13 @@ class LightRuns:
         mine: Task = run.label.tasks[task]
         mine.error = "CancelledError: the run was cancelled"
         mine.status = TaskStatus.CANCELLED
+
+    def expanded(self, run: Run, task: int, result: FanOut, children: Sequence[int]) -> None:
+        """Refuse: the light engine's workflows are what they are.
+
+        :raises ValidationFault: always.
+        """
+        raise ValidationFault("The light engine has no fan-outs; use WorkflowOrchestrator.")
 
     def after(self, drained: Drained) -> None:
         """Show in the tasks what became of them, tell the listener, end the runs."""

@@ -33,9 +33,13 @@ class Control(Endings):
             WORKFLOW_MOVES.check(run.status, WorkflowStatus.PAUSED)
             self._move(run, WorkflowStatus.PAUSED)
         if interrupt:
-            for task, status in enumerate(run.tasks):
-                if status is _RUNNING and task not in run.expanded:
-                    self._stop(run, task, StopReason.INTERRUPT)
+            self.interrupt(run)
+
+    def interrupt(self, run: Run) -> None:
+        """End what runs; it is to be begun again, and does not count as tried."""
+        for task, status in enumerate(run.tasks):
+            if status is _RUNNING and task not in run.expanded:
+                self._stop(run, task, StopReason.INTERRUPT)
 
     def resume(self, run: Run, now: float) -> None:
         """Go on where a pause began."""
@@ -94,7 +98,7 @@ class Control(Endings):
 
         The task ends when they have; ``groups`` are bounds of theirs. ``None`` if it is not that attempt that runs.
         """
-        if not self._is_current(run, task, attempt) or task in run.stopping:
+        if not self.is_current(run, task, attempt) or task in run.stopping:
             return None
         places = run.plan.extend(task, children)
         run.plan.groups.update(groups or {})
@@ -264,7 +268,8 @@ class Control(Endings):
             else:
                 self._cancel_unbegun(run, child, ErrorType.CANCELLED, now)
 
-    def _is_current(self, run: Run, task: int, attempt: int) -> bool:
+    def is_current(self, run: Run, task: int, attempt: int) -> bool:
+        """Whether it is that attempt that runs; children of a fan-out run instead of it."""
         return (
             run.attempts[task] == attempt
             and run.tasks[task] is _RUNNING

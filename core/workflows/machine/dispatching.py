@@ -116,6 +116,10 @@ class Dispatching:
             run.moved = False
         self._touched.clear()
 
+    def note(self, run: Run, task: int) -> None:
+        """Count the task as changed: something that belongs to it is to be kept."""
+        self._note(run, task)
+
     def _note(self, run: Run, task: int) -> None:
         if not run.changed:
             self._touched.append(run)

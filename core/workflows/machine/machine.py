@@ -123,7 +123,7 @@ class Machine(Control):
         """
         if outcome is Outcome.SUCCEEDED:
             return self.succeeded(run, task, attempt, now)
-        if not self._is_current(run, task, attempt):
+        if not self.is_current(run, task, attempt):
             return False
         reason = run.stopping.pop(task, None)
         self._release(run, task, now)
