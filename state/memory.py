@@ -33,8 +33,16 @@ from .tables import Tables, settled
 Queued = tuple[Sequence[Change], QuarterdeckError | None, asyncio.Future[None]]
 
 
-def open_store(url: str, *, clock: Clock, durability: str = "normal") -> MemoryStore:
+def open_store(
+    url: str,
+    *,
+    clock: Clock,
+    durability: str = "normal",
+    home: str = "",  # noqa: ARG001  # every store is opened with it
+) -> MemoryStore:
     """The store at ``memory://``, not yet opened; every call gives another one.
+
+    It holds one engine's state, so ``home`` means nothing here.
 
     :raises BadStoreSetting: if the URL or the durability is none.
     """

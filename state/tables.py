@@ -83,7 +83,7 @@ class Tables:
         """Make one change; what undoes it."""
         undo: list[Undo] = []
         if type(change) in WORKFLOW_CHANGES:
-            return self.flows.make(cast(WorkflowChange, change))
+            return self.flows.make(cast("WorkflowChange", change))
         match change:
             case AddEvent(event):
                 undo = self._add_event(event)
@@ -104,7 +104,7 @@ class Tables:
             case SavePreference(name, value):
                 undo = [self._save_preference(name, value)]
             case _:
-                assert_never(cast(Never, change))
+                assert_never(cast("Never", change))
         return undo
 
     def _add_event(self, event: EventRecord) -> list[Undo]:
@@ -209,7 +209,7 @@ def _settled(change: Change) -> Change:
 
 def _stamps(change: Change) -> Sequence[datetime | None]:
     if type(change) in WORKFLOW_CHANGES:
-        return stamps_of(cast(WorkflowChange, change))
+        return stamps_of(cast("WorkflowChange", change))
     match change:
         case SaveSession(record):
             since = record.status.since

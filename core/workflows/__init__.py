@@ -10,46 +10,75 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..base.retry import RetryPolicy
+    from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
     from .definition import OnFailure, TaskDefinition, WorkflowDefinition
     from .faults import DependencyError, ExecutionError, OrchestrationError
     from .light_runs import EngineEvent
+    from .orchestrator import WorkflowOrchestrator
     from .result import WorkflowResult
+    from .state_faults import StateManagerError, StateNotFoundError
+    from .state_manager import StateManager
+    from .states import TaskState, WorkflowState, WorkflowSummary
     from .statuses import TaskStatus, WorkflowStatus
     from .workflow import Task, Workflow
     from .workflow_engine import WorkflowEngine
 
 _HOMES = {
+    "AttemptLost": "context",
+    "ConditionFalse": "context",
     "DependencyError": "faults",
     "EngineEvent": "light_runs",
     "ExecutionError": "faults",
+    "FanOut": "context",
     "OnFailure": "definition",
     "OrchestrationError": "faults",
+    "PermanentFailure": "context",
     "RetryPolicy": "definition",
+    "StateManager": "state_manager",
+    "StateManagerError": "state_faults",
+    "StateNotFoundError": "state_faults",
     "Task": "workflow",
     "TaskDefinition": "definition",
+    "TaskExecutionContext": "context",
+    "TaskState": "states",
     "TaskStatus": "statuses",
     "Workflow": "workflow",
     "WorkflowDefinition": "definition",
     "WorkflowEngine": "workflow_engine",
+    "WorkflowOrchestrator": "orchestrator",
     "WorkflowResult": "result",
+    "WorkflowState": "states",
     "WorkflowStatus": "statuses",
+    "WorkflowSummary": "states",
 }
 
 __all__ = [
+    "AttemptLost",
+    "ConditionFalse",
     "DependencyError",
     "EngineEvent",
     "ExecutionError",
+    "FanOut",
     "OnFailure",
     "OrchestrationError",
+    "PermanentFailure",
     "RetryPolicy",
+    "StateManager",
+    "StateManagerError",
+    "StateNotFoundError",
     "Task",
     "TaskDefinition",
+    "TaskExecutionContext",
+    "TaskState",
     "TaskStatus",
     "Workflow",
     "WorkflowDefinition",
     "WorkflowEngine",
+    "WorkflowOrchestrator",
     "WorkflowResult",
+    "WorkflowState",
     "WorkflowStatus",
+    "WorkflowSummary",
 ]
 
 

@@ -226,9 +226,7 @@ class Driver:
         """Append the children; ``False`` if the attempt was to end meanwhile."""
         run, task, attempt = start
         now = self._monotonic()
-        places = self.machine.expand(
-            run, task, attempt, result.children, now, groups=result.groups
-        )
+        places = self.machine.expand(run, task, attempt, result.children, now, groups=result.groups)
         if places is not None:
             self._work.expanded(run, task, result, places)
         return places is not None

@@ -216,7 +216,13 @@ class Instance:
 
 
 _ENDED = frozenset(
-    {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.CANCELLED, TaskStatus.RETRYING}
+    {
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.SKIPPED,
+        TaskStatus.CANCELLED,
+        TaskStatus.RETRYING,
+    }
 )
 _WITH_ERROR = _ENDED - {TaskStatus.COMPLETED}
 

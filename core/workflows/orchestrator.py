@@ -22,7 +22,7 @@ from .durable_runs import DurableRuns, registered
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError, WorkflowBusy
 from .instance import Ended, Instance
-from .journal import Journal, failure_of
+from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
 from .machine import Machine, Outcome, Run
 from .plan import compile_plan
@@ -200,7 +200,9 @@ class WorkflowOrchestrator:
 
     async def pause_workflow(self, workflow_id: str, *, interrupt: bool = False) -> WorkflowState:
         """Begin nothing more; running attempts end by themselves, or at once with ``interrupt``."""
-        await self._steer(workflow_id, lambda run, now: self._machine.pause(run, now, interrupt=interrupt))
+        await self._steer(
+            workflow_id, lambda run, now: self._machine.pause(run, now, interrupt=interrupt)
+        )
         return await self.get_workflow_status(workflow_id)
 
     async def resume_workflow(self, workflow_id: str) -> None:

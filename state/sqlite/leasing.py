@@ -23,6 +23,7 @@ def lease(
     engine_id: str,
     until: datetime,
     now: datetime,
+    *,
     statuses: Collection[WorkflowStatus],
     limit: int,
     former: Collection[str],

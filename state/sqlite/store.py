@@ -37,8 +37,16 @@ PATIENCE = 5.0
 """Seconds to wait for another process's lock, off the loop."""
 
 
-def open_store(url: str, *, clock: Clock, durability: str = "normal") -> SqliteStore:
+def open_store(
+    url: str,
+    *,
+    clock: Clock,
+    durability: str = "normal",
+    home: str = "",  # noqa: ARG001  # every store is opened with it
+) -> SqliteStore:
     """The store at ``sqlite://PATH``, not yet opened; the path is taken literally.
+
+    It holds one engine's state, so ``home`` means nothing here.
 
     :raises BadStoreSetting: if the URL or the durability is none.
     """
@@ -155,7 +163,7 @@ class SqliteStore(Reads):
     ) -> list[WorkflowRecord]:
         """Take instances in ``statuses`` that are free, oldest first."""
         taken: list[str] = await self._parts.writer.run(
-            leasing.lease(engine_id, until, now, statuses, limit, former)
+            leasing.lease(engine_id, until, now, statuses=statuses, limit=limit, former=former)
         )
         found = [await self.workflow(workflow_id) for workflow_id in taken]
         return [record for record in found if record is not None]

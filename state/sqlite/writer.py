@@ -197,7 +197,7 @@ class Writer:
     def _fits_loop(self, group: Sequence[Transaction]) -> bool:
         if self._pace.mode is Mode.THREAD or self._header_unwritten:
             return False
-        for one in group:  # noqa: SIM110  # a generator would cost more than the whole check
+        for one in group:  # a generator would cost more than the whole check
             if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
                 return False
         return True
