@@ -24,6 +24,7 @@ from .records import (
     AddHistory,
     AddSignal,
     HistoryRecord,
+    Lease,
     SaveAttempt,
     SaveTask,
     SignalRecord,
@@ -136,8 +137,9 @@ class Journal:
         changes: list[WorkflowChange] = [
             SaveAttempt(one) for one in instance.attempts_ended(self._engine_id, at)
         ]
-        guard = instance.lease
-        if batch.moved:
+        guard: Lease | None = instance.lease
+        over = instance.run.status in ENDED
+        if batch.moved and not over:
             changes += self._moved(instance, at)
         workflow_id, version = instance.id, instance.version
         for task in batch.tasks:
@@ -149,6 +151,8 @@ class Journal:
             changes.append(AddHistory(line))
             guard = None  # once is enough for the transaction
         instance.version = version
+        if batch.moved and over:
+            changes += self._moved(instance, at)
         changes += [AddSignal(signal) for signal in batch.signals]
         return changes
 

@@ -428,12 +428,12 @@ class WorkflowOrchestrator:
     def _deliver(self, instance: Instance, name: str) -> bool:
         run, waited = instance.run, False
         for task, given in enumerate(instance.tasks):
-            if run.tasks[task] is _RUNNING and given.metadata.get("signal") == name:
-                if self._machine.signal(run, task, self._now()):
-                    waited = True
-                    instance.texts[task] = instance.signals[name]
-                    done = Ended(task, run.attempts[task], TaskStatus.COMPLETED)
-                    instance.ended.append(done)
+            if given.metadata.get("signal") == name and self._machine.signal(
+                run, task, self._now()
+            ):
+                waited = True
+                instance.texts[task] = instance.signals[name]
+                instance.ended.append(Ended(task, run.attempts[task], TaskStatus.COMPLETED))
         self._changed()
         return waited
 
