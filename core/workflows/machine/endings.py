@@ -93,16 +93,13 @@ class Endings(Dispatching):
                 self._apply_policy(run, task, now)
 
     def _skip_dependents(self, run: Run, task: int, now: float) -> None:
-        for follower in run.plan.dependents[task]:
-            if run.tasks[follower] is _PENDING:
-                pending = [follower]
-                while pending:
-                    one = pending.pop()
-                    run.error_types[one] = ErrorType.DEPENDENCY
-                    self._settle(run, one, TaskStatus.SKIPPED, now)
-                    pending += [
-                        after for after in run.plan.dependents[one] if run.tasks[after] is _PENDING
-                    ]
+        pending = list(run.plan.dependents[task])
+        while pending:
+            one = pending.pop()
+            if run.tasks[one] is _PENDING:
+                run.error_types[one] = ErrorType.DEPENDENCY
+                self._settle(run, one, TaskStatus.SKIPPED, now)
+                pending += run.plan.dependents[one]
 
     def _apply_policy(self, run: Run, task: int, now: float) -> None:
         policy = run.plan.on_failure
