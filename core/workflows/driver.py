@@ -235,7 +235,7 @@ class Driver:
         """An attempt ended with an exception: its own, or because it was cancelled."""
         cut = isinstance(error, CancelledError)
         leaving = isinstance(error, GeneratorExit) or (
-            cut and not worker.stopping and _asked_to_end(worker)
+            cut and _cancellations(worker) > worker.stopping
         )
         if worker.at is start:
             worker.at = None
@@ -265,9 +265,8 @@ class Driver:
         worker.stopping = False
         with suppress(CancelledError):
             await asyncio.sleep(0)
-        task = worker.task
-        while task is not None and task.cancelling():
-            task.uncancel()
+        if worker.task is not None and worker.task.uncancel():
+            raise CancelledError  # somebody wants the worker itself to end
 
     # ---- what follows ----------------------------------------------------------------------
 
@@ -340,5 +339,5 @@ FORGOTTEN_AT = 1024
 """Runs with changes that nobody follows, after which they are dropped."""
 
 
-def _asked_to_end(worker: Worker) -> bool:
-    return worker.task is not None and worker.task.cancelling() > 0
+def _cancellations(worker: Worker) -> int:
+    return 0 if worker.task is None else worker.task.cancelling()

@@ -35,6 +35,7 @@ from .statuses import ENDED, TaskStatus, WorkflowStatus
 RECOVERED_AT_ONCE = 1000
 _RUNNING = TaskStatus.RUNNING
 _UNFINISHED = frozenset({WorkflowStatus.RUNNING})
+_WAITING = frozenset({WorkflowStatus.PENDING, WorkflowStatus.PAUSED})
 
 
 class WorkflowOrchestrator:
@@ -194,6 +195,8 @@ class WorkflowOrchestrator:
             signals = await self._store.signals(record.id)
             self._take_in(record, rows, record.lease, signals)
         self._changed()
+        if former:
+            await self._free_waiting(former)
         return [record.id for record in found]
 
     # ---- steering --------------------------------------------------------------------------
@@ -291,6 +294,18 @@ class WorkflowOrchestrator:
         self._driver = None
 
     # ---- inside ----------------------------------------------------------------------------
+
+    async def _free_waiting(self, former: Collection[str]) -> None:
+        """Give back what former engines held of those that wait for a person to go on."""
+        found = await self._store.lease(
+            self.engine_id,
+            until=self._leases.until(),
+            now=self._clock.now(),
+            statuses=_WAITING,
+            limit=RECOVERED_AT_ONCE,
+            former=former,
+        )
+        await self._store.release([(one.id, one.lease) for one in found if one.lease is not None])
 
     def _now(self) -> float:
         return self._clock.monotonic()

@@ -15,6 +15,7 @@ from .timers import Due
 
 _PENDING = TaskStatus.PENDING
 _RUNNING = TaskStatus.RUNNING
+_UNWELL = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 _NOT_BEGUN = frozenset({_PENDING, TaskStatus.READY, TaskStatus.RETRYING})
 
 
@@ -67,11 +68,14 @@ class Control(Endings):
         self._look_for_end(run, now)
 
     def retry(self, run: Run, now: float) -> list[int]:
-        """Begin anew from the failed and cancelled tasks of a run that has ended; those set back."""
+        """Begin anew from what failed or was cancelled in a run that has ended; those set back.
+
+        Failures that were allowed stay; final tasks run again.
+        """
         unwell = run.status in ENDED and [
             task
             for task, status in enumerate(run.tasks)
-            if status in {TaskStatus.FAILED, TaskStatus.CANCELLED} and not self._is_part(run, task)
+            if status in _UNWELL and not run.satisfied(task) and not self._is_part(run, task)
         ]
         if unwell == []:
             raise NothingFailed(

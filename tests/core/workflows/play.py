@@ -150,7 +150,7 @@ class Play:
         }
 
     def begin(self, start: Start) -> None:
-        """An attempt begins: may it?"""
+        """An attempt begins, if it may."""
         run, task, attempt = start
         assert (task, attempt) not in self.under_way
         assert run.status is not WorkflowStatus.PAUSED
