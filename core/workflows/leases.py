@@ -54,9 +54,12 @@ class Leases:
             self._task = asyncio.get_running_loop().create_task(self._renew())
 
     async def release(self, instance: Instance) -> None:
-        """Give the lease back, if it is held."""
+        """Give the lease back, if it is held; where the store fails, it expires by itself."""
         if self._drop(instance):
-            await self._store.release([(instance.id, instance.lease)])
+            try:
+                await self._store.release([(instance.id, instance.lease)])
+            except QuarterdeckError as fault:
+                _log.warning("The lease of %s could not be given back: %s", instance.id, fault)
 
     def lose(self, instance: Instance) -> None:
         """Renew it no more."""

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from quarterdeck.core.base.errors import ResourceFault
 from quarterdeck.core.workflows.records import WorkflowChange
 from quarterdeck.state.memory import MemoryStore
 
 Pending = tuple[Sequence[WorkflowChange], "Future[None]"]
 
 
-class Cut(Exception):
+class Cut(ResourceFault):
     """This life of the engine is over."""
+
+    code = "cut"
+
+    def __init__(self) -> None:
+        super().__init__("The power is off.")
 
 
 class Disk:
@@ -26,17 +32,17 @@ class Disk:
         self._random = random
         self._pending: list[Pending] = []
         self._writing = False
-        self._dead = False
+        self.dead = False
 
     def __getattr__(self, name: str) -> Any:
-        if self._dead and name in {"lease", "take", "renew", "release"}:
+        if self.dead and name in {"lease", "take", "renew", "release"}:
             return _cut
         return getattr(self._kept, name)
 
     def commit(self, changes: Sequence[WorkflowChange]) -> Future[None]:
         """Queue; what is queued is written together, after a while."""
         future: Future[None] = asyncio.get_running_loop().create_future()
-        if self._dead:
+        if self.dead:
             future.set_exception(Cut())
             future.exception()
             return future
@@ -48,7 +54,7 @@ class Disk:
 
     def crash(self) -> list[Sequence[WorkflowChange]]:
         """End this life: what of the unwritten tail is on disk all the same, in order."""
-        self._dead = True
+        self.dead = True
         pending, self._pending = self._pending, []
         for _, future in pending:
             if not future.done():
@@ -64,7 +70,7 @@ class Disk:
             loop.call_later(self._random.choice([0.0, 0.001, 0.05]), call)
 
     def _write(self) -> None:
-        if self._dead:
+        if self.dead:
             return
         batch, self._pending = self._pending, []
         self._writing = False

@@ -7,11 +7,12 @@ import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
 from tests.core.workflows.play import random_definition
-from tests.simulator.disk import Disk
+from tests.simulator.disk import Cut, Disk
 from tests.simulator.virtual import VirtualClock, VirtualLoop
 
 from quarterdeck.core.workflows.context import AttemptLost, ConditionFalse, TaskExecutionContext
@@ -73,6 +74,7 @@ class World:
 
     def _new_engine(self, states: StateManager) -> WorkflowOrchestrator:
         self.lives += 1
+        disk = self.disk
         engine = WorkflowOrchestrator(
             states,
             PARALLEL,
@@ -81,7 +83,7 @@ class World:
             random=self.random,
             lease_seconds=30.0,
         )
-        engine.register_executor("x", self._execute)
+        engine.register_executor("x", partial(self._execute, disk))
         return engine
 
     async def _life(self) -> bool:
@@ -130,8 +132,10 @@ class World:
             if getattr(fault, "code", "") != "illegal_transition":
                 raise
 
-    async def _execute(self, context: TaskExecutionContext) -> Any:
+    async def _execute(self, disk: Disk, context: TaskExecutionContext) -> Any:
         """One attempt, looked at closely."""
+        if disk.dead:
+            raise Cut
         try:
             await self._check(context)
         except AssertionError as fault:
