@@ -30,8 +30,11 @@ class Work(Protocol):
     """What attempts do, and what becomes of their ends. Called on the loop; quick, all but ``begin``.
 
     ``succeeded`` and ``failed`` are told before the machine is; ``failed`` answers what to tell it:
-    the outcome, the error's type, and whether a retry makes sense.
+    the outcome, the error's type, and whether a retry makes sense. ``fans_out`` says whether a
+    ``FanOut`` is more than a result.
     """
+
+    fans_out: bool
 
     def begin(self, run: Run, task: int, attempt: int) -> Awaitable[Any]:
         """The attempt itself, to be awaited."""
@@ -205,7 +208,7 @@ class Driver:
         try:
             result = await work.begin(run, task, attempt)
             if worker.at is start and run.tasks[task] is _RUNNING and run.attempts[task] == attempt:
-                if type(result) is FanOut:
+                if type(result) is FanOut and work.fans_out:
                     fanned = self._fan_out(start, result)
                 else:
                     work.succeeded(run, task, attempt, result)

@@ -66,6 +66,8 @@ class DurableRuns:
     ``child_kept`` makes it durable where an attempt's child is.
     """
 
+    fans_out = True
+
     def __init__(
         self,
         threads: Threads,

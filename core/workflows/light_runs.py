@@ -61,6 +61,8 @@ class Execution:
 class LightRuns:
     """What the driver asks about the runs of one engine."""
 
+    fans_out = False
+
     def __init__(self, machine: Machine, threads: Threads, listener: Listener | None) -> None:
         self._machine = machine
         self._threads = threads
@@ -71,6 +73,8 @@ class LightRuns:
         execution: Execution = run.label
         mine = execution.tasks[task]
         mine.status = TaskStatus.RUNNING
+        if self._listener is not None:
+            self.tell(run, "task.started", task)
         config = execution.copiers[task](mine.config)
         handler, asynchronous = execution.calls[task]
         if asynchronous:
@@ -79,7 +83,12 @@ class LightRuns:
         return self._threads.call(handler, config, execution.workflow)
 
     def succeeded(self, run: Run, task: int, attempt: int, result: Any) -> None:
-        """Let those that run later see the result."""
+        """Let those that run later see the result.
+
+        :raises ValidationFault: for a fan-out: a light workflow's tasks are what they are.
+        """
+        if type(result) is FanOut:
+            raise ValidationFault("The light engine has no fan-outs; use WorkflowOrchestrator.")
         mine = run.label.tasks[task]
         mine.result = result
         mine.status = TaskStatus.COMPLETED
@@ -107,11 +116,7 @@ class LightRuns:
         mine.status = TaskStatus.CANCELLED
 
     def expanded(self, run: Run, task: int, result: FanOut, children: Sequence[int]) -> None:
-        """Refuse: the light engine's workflows are what they are.
-
-        :raises ValidationFault: always.
-        """
-        raise ValidationFault("The light engine has no fan-outs; use WorkflowOrchestrator.")
+        """Nothing: there are no fan-outs here."""
 
     def after(self, drained: Drained) -> None:
         """Show in the tasks what became of them, tell the listener, end the runs."""
@@ -152,7 +157,6 @@ class LightRuns:
 
 
 _EVENTS = {
-    TaskStatus.RUNNING: "started",
     TaskStatus.COMPLETED: "completed",
     TaskStatus.FAILED: "failed",
     TaskStatus.SKIPPED: "skipped",

@@ -16,6 +16,7 @@ from .light_runs import Execution, Handler, LightRuns, Listener
 from .machine import Machine, Run
 from .plan import Plan, plan_of
 from .result import Metrics, WorkflowResult, metrics_of
+from .statuses import ENDED
 from .workflow import Workflow
 
 
@@ -140,7 +141,7 @@ class WorkflowEngine:
                 await asyncio.shield(execution.done)
             except CancelledError as error:
                 cut = error
-                if not execution.done.done():
+                if run.status not in ENDED:
                     self._machine.cancel(run, driver.now())
                     driver.changed()
         return cut
