@@ -87,6 +87,9 @@ class Instance:
                 self.errors[task] = row.error
             if row.child is not None:
                 self.children[task] = row.child
+        for parent, children in self.plan.children.items():
+            if self.texts[parent] is None:
+                self.texts[parent] = json.dumps([self.plan.ids[child] for child in children])
         return [self._state(record, due) for record in self.records]
 
     def grow(self) -> None:
