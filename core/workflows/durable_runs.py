@@ -15,6 +15,7 @@ from .encoding import value_text
 from .faults import ExecutorMissing
 from .instance import Ended, Instance
 from .light_runs import described
+from .logs import warn
 from .machine import Drained, Outcome, Run, StopReason
 from .state_faults import StateInvalid
 from .statuses import TaskStatus
@@ -131,8 +132,8 @@ class DurableRuns:
         text, kind = described(error), type(error).__name__
         if outcome is Outcome.FAILED:
             name = instance.plan.ids[task]
-            _log.warning(
-                "Attempt %d of %s in %s failed: %s", attempt, name, run.id, text, exc_info=error
+            warn(
+                _log, "Attempt %d of %s in %s failed: %s", attempt, name, run.id, text, error=error
             )
         instance.errors[task] = text
         instance.ended.append(Ended(task, attempt, _STATUSES[outcome], text, kind))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from ..base.clock import Clock
 from ..base.errors import BusinessFault, QuarterdeckError
 from .instance import Instance
+from .logs import warn
 from .ports import WorkflowStore
 
 LEASE_SECONDS = 30.0
@@ -59,7 +60,7 @@ class Leases:
             try:
                 await self._store.release([(instance.id, instance.lease)])
             except QuarterdeckError as fault:
-                _log.warning("The lease of %s could not be given back: %s", instance.id, fault)
+                warn(_log, "The lease of %s could not be given back: %s", instance.id, fault)
 
     def lose(self, instance: Instance) -> None:
         """Renew it no more."""
@@ -84,8 +85,8 @@ class Leases:
         held = list(self._held.values())
         try:
             kept = await self._store.renew([(one.id, one.lease) for one in held], self.until())
-        except QuarterdeckError:
-            _log.exception("Leases could not be renewed; they are tried again.")
+        except QuarterdeckError as fault:
+            warn(_log, "Leases could not be renewed, and are tried again: %s", fault)
             return
         for one in held:
             if one.id not in kept and self._held.get(one.id) is one:

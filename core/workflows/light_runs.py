@@ -14,6 +14,7 @@ from ..base.clock import Clock
 from ..base.errors import ValidationFault
 from .calling import Threads
 from .context import FanOut
+from .logs import warn
 from .machine import Drained, Machine, Outcome, Run, StopReason
 from .statuses import TaskStatus
 from .workflow import Config, Task, Workflow, copier_of
@@ -99,12 +100,13 @@ class LightRuns:
         """Keep the error's type and message."""
         mine: Task = run.label.tasks[task]
         mine.error = described(error)
-        _log.warning(
+        warn(
+            _log,
             "Task %s of workflow %s failed: %s",
             mine.task_id,
             run.label.workflow.workflow_id,
             mine.error,
-            exc_info=error,
+            error=error,
         )
         mine.status = TaskStatus.FAILED
         return Outcome.FAILED, type(error).__name__, True
@@ -152,8 +154,8 @@ class LightRuns:
             event = replace(event, task_id=mine.task_id, error=mine.error)
         try:
             self._listener(event)
-        except Exception:  # noqa: BLE001  # a listener's fault is not the run's
-            _log.exception("The listener failed on %s.", name)
+        except Exception as error:  # noqa: BLE001  # a listener's fault is not the run's
+            warn(_log, "The listener failed on %s.", name, error=error)
 
 
 _EVENTS = {
