@@ -177,6 +177,39 @@ class StoreCorrupt(StoreFault):
     recoverable = False
 
 
+class StoreUnreachable(StoreFault):
+    """The database server does not answer, or the connection to it was lost."""
+
+    code = "store_unreachable"
+
+
+class StoreInDoubt(StoreUnreachable):
+    """The connection was lost during a commit, so whether the change was kept is not known."""
+
+    code = "store_in_doubt"
+
+
+class StorePassword(StoreFault):
+    """The database server refused the user or the password."""
+
+    code = "store_password"
+    recoverable = False
+
+
+class StoreNoDatabase(StoreFault):
+    """The server has no database of this name."""
+
+    code = "store_no_database"
+    recoverable = False
+
+
+class StoreDriver(StoreFault):
+    """The driver for this kind of store is not installed."""
+
+    code = "store_driver"
+    recoverable = False
+
+
 def same_fault(fault: QuarterdeckError) -> QuarterdeckError:
     """A fault equal to ``fault``, for another future: one exception can't be raised in two."""
     return type(fault)(fault.message, **fault.details)

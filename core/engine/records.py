@@ -87,7 +87,8 @@ class StoreStatistics:
 
     ``commits`` and ``changes`` count transactions that were made durable, and what was in them;
     ``pending`` those whose futures have not ended. Milliseconds are those of the disk's commit
-    alone. ``mode`` says where commits run at present: ``inline`` (on the loop) or ``thread``.
+    alone. ``mode`` says where commits run at present: ``inline`` (on the loop), ``thread``, or
+    ``server``.
     """
 
     commits: int

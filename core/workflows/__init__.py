@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
     from .definition import OnFailure, TaskDefinition, WorkflowDefinition
     from .faults import DependencyError, ExecutionError, OrchestrationError
+    from .handoff import HandoffContext, HandoffProtocol, HandoffStatus, HandoffValidationError
     from .light_runs import EngineEvent
     from .orchestrator import WorkflowOrchestrator
     from .result import WorkflowResult
@@ -30,6 +31,10 @@ _HOMES = {
     "EngineEvent": "light_runs",
     "ExecutionError": "faults",
     "FanOut": "context",
+    "HandoffContext": "handoff",
+    "HandoffProtocol": "handoff",
+    "HandoffStatus": "handoff",
+    "HandoffValidationError": "handoff",
     "OnFailure": "definition",
     "OrchestrationError": "faults",
     "PermanentFailure": "context",
@@ -59,6 +64,10 @@ __all__ = [
     "EngineEvent",
     "ExecutionError",
     "FanOut",
+    "HandoffContext",
+    "HandoffProtocol",
+    "HandoffStatus",
+    "HandoffValidationError",
     "OnFailure",
     "OrchestrationError",
     "PermanentFailure",

@@ -8,6 +8,7 @@ from typing import Any
 
 from .definition import TaskDefinition
 from .faults import ExecutionError
+from .handoff import HandoffContext
 
 Keep = Callable[[str], Awaitable[None]]
 
@@ -28,7 +29,7 @@ class TaskExecutionContext:
 
     task_def: TaskDefinition
     workflow_id: str
-    workflow_context: Any = None
+    workflow_context: HandoffContext | None = None
     previous_results: list[dict[str, Any]] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     attempt: int = 1

@@ -12,10 +12,14 @@ from typing import Any
 
 from .definition import TaskDefinition, WorkflowDefinition
 from .encoding import definition_of, task_of
+from .handoff import HandoffContext
 from .machine import Run, TaskState
 from .plan import Plan, compile_plan
 from .records import AttemptRecord, Lease, TaskRecord, WorkflowRecord
 from .statuses import TaskStatus
+
+CONTEXT = "workflow_context"
+"""Where in an instance's metadata the context lies that its attempts are given."""
 
 Previous = dict[str, Any]
 Due = Callable[[datetime], float]
@@ -53,7 +57,7 @@ class Instance:
         self.adopted: set[int] = set()
         self.signals: dict[str, str] = {}
         self.ended: list[Ended] = []
-        self.context: Any = None
+        self.context = _context(record)
         self.done: Future[None] = asyncio.get_running_loop().create_future()
         self._run: Run | None = None
 
@@ -228,6 +232,11 @@ _ENDED = frozenset(
     }
 )
 _WITH_ERROR = _ENDED - {TaskStatus.COMPLETED}
+
+
+def _context(record: WorkflowRecord) -> HandoffContext | None:
+    found = json.loads(record.metadata).get(CONTEXT) if CONTEXT in record.metadata else None
+    return None if found is None else HandoffContext.from_dict(found)
 
 
 def _kept(row: TaskRecord) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from .durable_driver import DurableDriver
 from .durable_runs import DurableRuns, registered
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError, WorkflowBusy
-from .instance import Ended, Instance
+from .handoff import HandoffContext
+from .instance import CONTEXT, Ended, Instance
 from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
 from .machine import Machine, Outcome, Run
@@ -106,13 +107,19 @@ class WorkflowOrchestrator:
         variables: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         parent: str | None = None,
+        workflow_context: HandoffContext | None = None,
     ) -> str:
         """Keep a new instance, not yet begun; its id.
+
+        ``workflow_context`` is what every attempt is given as such; it lies in the metadata.
 
         :raises DependencyError: if the tasks are no graph that can be run.
         :raises ExecutorMissing: if a task's ``agent_type`` has no executor.
         :raises StateManagerError: if it can't be kept.
         """
+        told = dict(metadata or {})
+        if workflow_context is not None:
+            told[CONTEXT] = workflow_context.to_dict()
         definition = tasks
         if not isinstance(definition, WorkflowDefinition):
             definition = WorkflowDefinition(name, tuple(definition))
@@ -125,7 +132,7 @@ class WorkflowOrchestrator:
             workflow_id=workflow_id,
             inputs=inputs,
             variables=variables,
-            metadata=metadata,
+            metadata=told,
             parent=parent,
         )
         return state.workflow_id

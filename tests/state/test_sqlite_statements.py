@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.state.sqlite.statements import (
-    HERE,
-    load_migrations,
-    load_statements,
-    parse_statements,
-)
+from quarterdeck.state.sqlite.statements import HERE, load_migrations, load_statements
+from quarterdeck.state.statements import parse_statements
 
 
 def test_statements_are_found_by_their_names() -> None:
