@@ -128,8 +128,9 @@ class Driver:
     def _take(self, now: float) -> Start | None:
         return self.machine.take(now)
 
-    def _more(self) -> bool:
-        return self.machine.waits()
+    def _more(self) -> float:
+        """How many attempts may be there to be taken."""
+        return self.machine.waiting()
 
     def _needed(self) -> bool:
         """Whether workers without work should stay."""
@@ -137,7 +138,7 @@ class Driver:
 
     def _wake(self) -> None:
         """Let workers come for what is ready; each of them wakes others while there is more."""
-        while self._coming < WOKEN_AT_ONCE and self._more():
+        for _ in range(self._coming, int(min(self._more(), WOKEN_AT_ONCE))):
             self._coming += 1
             if self._parked:
                 self._rouse(self._parked.pop())
@@ -169,7 +170,7 @@ class Driver:
                 await self._park(worker)
                 now = self._monotonic()
                 continue
-            if self._coming < WOKEN_AT_ONCE and self._more():
+            if self._coming < WOKEN_AT_ONCE and self._more() > self._coming:
                 self._wake()
             now = await self._carry_out(worker, start)
             if now - self._yielded > TURN_SECONDS:

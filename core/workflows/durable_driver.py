@@ -104,8 +104,8 @@ class DurableDriver(Driver):
                 return start
         return None
 
-    def _more(self) -> bool:
-        return bool(self._starts)
+    def _more(self) -> float:
+        return len(self._starts)
 
     def _needed(self) -> bool:
         return bool(self.machine.runs) and not self.closing

@@ -84,9 +84,11 @@ class Dispatching:
         """How many notes of changes wait to be drained."""
         return len(self._touched)
 
-    def waits(self) -> bool:
-        """Whether ``take`` may have something to begin."""
-        return bool(self._waiters) or (self.running < self.limit and len(self._queue) > 0)
+    def waiting(self) -> float:
+        """How many attempts ``take`` may have to begin; never less than it has."""
+        if not (queued := len(self._queue)):
+            return len(self._waiters)
+        return len(self._waiters) + min(queued, self.limit - self.running)
 
     def next_wake(self) -> float | None:
         """When ``tick`` is next to be called, if nothing else happens before."""

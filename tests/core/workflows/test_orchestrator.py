@@ -61,7 +61,7 @@ class Gate:
         return "through"
 
 
-async def reached(states: StateManager, workflow_id: str, task_id: str, status: S) -> None:
+async def reached(states: StateManager, workflow_id: str, task_id: str, status: TaskStatus) -> None:
     """Wait until a task stands so on disk."""
     for _ in range(10_000):
         if (await states.get_workflow(workflow_id)).tasks[task_id].status is status:
@@ -147,7 +147,7 @@ async def test_failing_tasks_raise_with_their_names_after_independent_branches(
     ],
 )
 async def test_what_an_executor_raises_says_what_becomes_of_the_task(
-    engine: WorkflowOrchestrator, error: Exception, status: S, after: S, attempts: int
+    engine: WorkflowOrchestrator, error: Exception, status: TaskStatus, after: TaskStatus, attempts: int
 ) -> None:
     async def raising(context: Context) -> None:
         raise error
@@ -493,7 +493,7 @@ async def test_signals_complete_what_waits_and_what_will(
     engine: WorkflowOrchestrator, states: StateManager, store: MemoryStore
 ) -> None:
     engine.register_executor("x", echo)
-    waits = {"kind": "wait_for", "slotless": True}
+    waits: dict[str, Any] = {"kind": "wait_for", "slotless": True}
     workflow_id = await engine.create_workflow(
         [
             task("now", metadata={"signal": "go"}, **waits),
