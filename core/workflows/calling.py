@@ -38,7 +38,7 @@ class Threads:
             self._pool = ThreadPoolExecutor(self._limit, "quarterdeck-task")
         context = contextvars.copy_context()
         ended = await asyncio.get_running_loop().run_in_executor(
-            self._pool, context.run, _caught, called, given
+            self._pool, partial(context.run, _caught, called, given)
         )
         value, error = ended
         if error is not None:
