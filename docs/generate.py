@@ -29,6 +29,10 @@ from quarterdeck.core.protocol.commands import PAYLOADS
 from quarterdeck.core.protocol.events import EVENTS
 from quarterdeck.core.protocol.preferences import PREFERENCES
 from quarterdeck.core.protocol.validation import CODES as PROTOCOL_CODES
+from quarterdeck.core.workflows.handoff.lifecycle import HANDOFF_MOVES, HandoffStatus
+from quarterdeck.core.workflows.handoff.validation import SCHEMA_FILE
+from quarterdeck.state.postgres.statements import load_migrations as postgres_migrations
+from quarterdeck.state.sqlite.statements import load_migrations as sqlite_migrations
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS
 
 DOCS = Path(__file__).parent
@@ -163,9 +167,47 @@ def _call(command: Command, group: str = "") -> str:
     return f"`{' '.join(filter(None, words))}`"
 
 
+def schema_sqlite() -> str:
+    """SQLite's schema."""
+    return _schema(sqlite_migrations())
+
+
+def schema_postgres() -> str:
+    """PostgreSQL's schema."""
+    return _schema(postgres_migrations())
+
+
+def _schema(migrations: list[tuple[str, str]]) -> str:
+    return "\n".join(f"`{name}`\n\n```sql\n{sql.strip()}\n```\n" for name, sql in migrations)
+
+
+def handoff_moves() -> str:
+    """Where a handoff may go from each of its states."""
+    rows = (
+        (
+            f"`{status}`",
+            ", ".join(f"`{one}`" for one in sorted(HANDOFF_MOVES.targets(status))) or "—",
+        )
+        for status in HandoffStatus
+    )
+    return table(("state", "may become"), rows)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     maker.__name__: maker
-    for maker in (errors, keys, presets, commands, events, preferences, settings, command_line)
+    for maker in (
+        errors,
+        keys,
+        presets,
+        commands,
+        events,
+        preferences,
+        settings,
+        command_line,
+        schema_sqlite,
+        schema_postgres,
+        handoff_moves,
+    )
 }
 
 
@@ -174,22 +216,32 @@ def made(page: str) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}{MAKERS[found[2]]()}{found[3]}", page)
 
 
+PUBLISHED = (SCHEMA_FILE,)
+"""Shipped files that are published in the documentation as they are."""
+
+
+def wanted() -> dict[Path, str]:
+    """Every page and published file as it should be."""
+    pages = {path: made(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
+    return pages | {DOCS / path.name: path.read_text() for path in PUBLISHED}
+
+
 def stale() -> list[Path]:
     """Pages that are not up to date."""
     return [
-        path for path in sorted(DOCS.glob("*.md")) if made(path.read_text()) != path.read_text()
+        path for path, text in wanted().items() if not path.exists() or path.read_text() != text
     ]
 
 
 def main() -> int:
     """Write or check."""
-    old = stale()
+    old, texts = stale(), wanted()
     if "--check" in sys.argv:
         for path in old:
             print(f"{path.name} is not up to date: run python docs/generate.py")
         return int(bool(old))
     for path in old:
-        path.write_text(made(path.read_text()))
+        path.write_text(texts[path])
         print(path.name)
     return 0
 
