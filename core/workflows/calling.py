@@ -37,7 +37,10 @@ class Threads:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._limit, "quarterdeck-task")
         context = contextvars.copy_context()
-        job: Callable[[], Any] = partial(context.run, _caught, called, given)
+
+        def job() -> tuple[Any, BaseException | None]:
+            return context.run(_caught, called, given)
+
         ended = await asyncio.get_running_loop().run_in_executor(self._pool, job)
         value, error = ended
         if error is not None:
