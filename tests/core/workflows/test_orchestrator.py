@@ -1,0 +1,301 @@
+"""The durable orchestrator, over a store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.core.workflows.orchestrator_bench import Context, Gate, S, W, echo, reached, task
+
+from quarterdeck.core.base.machine import IllegalTransition
+from quarterdeck.core.workflows import (
+    AttemptLost,
+    ConditionFalse,
+    DependencyError,
+    OrchestrationError,
+    PermanentFailure,
+    RetryPolicy,
+    StateManager,
+    TaskStatus,
+    WorkflowOrchestrator,
+)
+from quarterdeck.core.workflows.faults import ExecutorMissing
+from quarterdeck.core.workflows.machine.control import NothingFailed
+from quarterdeck.core.workflows.state_faults import StateNotFoundError, TasksRunning
+
+
+async def test_results_of_direct_dependencies_are_handed_on(engine: WorkflowOrchestrator) -> None:
+    seen: dict[str, Any] = {}
+
+    async def look(context: Context) -> Any:
+        seen[context.task_def.task_id] = (
+            context.previous_results,
+            context.variables,
+            context.inputs,
+        )
+        return context.task_def.task_id
+
+    engine.register_executor("x", look)
+    workflow_id = await engine.create_workflow(
+        [task("a"), task("b", "a"), task("c", "b")], variables={"v": 1}, inputs={"i": [2]}
+    )
+    state = await engine.execute_workflow(workflow_id)
+    assert state.status is W.COMPLETED
+    assert seen["c"] == (
+        [{"task_id": "b", "agent_id": "agent-b", "result": {"data": "b"}}], {"v": 1}, {"i": [2]},
+    )  # fmt: skip
+    assert state.tasks["c"].result == "c"
+
+
+async def test_a_result_that_was_changed_by_a_reader_is_whole_for_the_next(
+    engine: WorkflowOrchestrator,
+) -> None:
+    async def grow(context: Context) -> Any:
+        found = [one["result"]["data"] for one in context.previous_results]
+        for one in found:
+            one.append(1)
+        return found[0] if found else []
+
+    engine.register_executor("x", grow)
+    state = await engine.execute_workflow(
+        await engine.create_workflow([task("a"), task("b", "a"), task("c", "a")])
+    )
+    assert [state.tasks[name].result for name in "abc"] == [[], [1], [1]]
+
+
+async def test_failing_tasks_raise_with_their_names_after_independent_branches(
+    engine: WorkflowOrchestrator,
+) -> None:
+    async def maybe(context: Context) -> str:
+        if context.task_def.task_id == "bad":
+            raise ValueError("no such file")
+        return "ok"
+
+    engine.register_executor("x", maybe)
+    workflow_id = await engine.create_workflow(
+        [task("bad"), task("after", "bad"), task("x"), task("y", "x")]
+    )
+    with pytest.raises(OrchestrationError, match=r"bad \(ValueError: no such file\)"):
+        await engine.execute_workflow(workflow_id)
+    state = await engine.get_workflow_status(workflow_id)
+    assert {name: str(one.status) for name, one in state.tasks.items()} == {
+        "bad": "failed", "after": "skipped", "x": "completed", "y": "completed",
+    }  # fmt: skip
+    assert state.tasks["bad"].error_type == "ValueError"
+    with pytest.raises(OrchestrationError, match="retry it"):
+        await engine.execute_workflow(workflow_id)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "after", "attempts"),
+    [
+        (ConditionFalse(), S.SKIPPED, S.COMPLETED, 1),
+        (PermanentFailure("never"), S.FAILED, S.SKIPPED, 1),
+        (ValueError("again"), S.FAILED, S.SKIPPED, 3),
+        (AttemptLost("gone"), S.FAILED, S.SKIPPED, 4),
+    ],
+)
+async def test_what_an_executor_raises_says_what_becomes_of_the_task(
+    engine: WorkflowOrchestrator,
+    error: Exception,
+    status: TaskStatus,
+    after: TaskStatus,
+    attempts: int,
+) -> None:
+    async def raising(context: Context) -> None:
+        raise error
+
+    engine.register_executor("x", raising)
+    engine.register_executor("y", echo)
+    workflow_id = await engine.create_workflow(
+        [task("a", retry_policy=RetryPolicy(3, 0.0)), task("b", "a", kind="y")]
+    )
+    await engine.start_workflow(workflow_id)
+    await engine.wait(workflow_id)
+    state = await engine.get_workflow_status(workflow_id)
+    found = state.tasks["a"]
+    assert (found.status, state.tasks["b"].status, found.attempt) == (status, after, attempts)
+
+
+async def test_a_result_that_is_no_json_is_a_failure_without_retry(
+    engine: WorkflowOrchestrator,
+) -> None:
+    engine.register_executor("x", lambda _: {1, 2})
+    workflow_id = await engine.create_workflow([task("a", retry_policy=RetryPolicy(3, 0.0))])
+    with pytest.raises(OrchestrationError, match="no JSON"):
+        await engine.execute_workflow(workflow_id)
+    assert (await engine.get_workflow_status(workflow_id)).tasks["a"].attempt == 1
+
+
+async def test_the_default_retry_policy_is_kept_with_the_workflow(states: StateManager) -> None:
+    tries = []
+
+    async def third_time(context: Context) -> int:
+        tries.append(context.attempt)
+        if len(tries) < 3:
+            raise ValueError
+        return len(tries)
+
+    async with WorkflowOrchestrator(states, default_retry_policy=RetryPolicy(3, 0.0)) as engine:
+        engine.register_executor("x", third_time)
+        state = await engine.execute_workflow(await engine.create_workflow([task("a")]))
+    assert tries == [1, 2, 3]
+    assert state.tasks["a"].retry_count == 2
+
+
+async def test_what_can_not_be_run_is_refused_at_creation(engine: WorkflowOrchestrator) -> None:
+    engine.register_executor("x", echo)
+    with pytest.raises(DependencyError, match="a -> b -> a"):
+        await engine.create_workflow([task("a", "b"), task("b", "a")])
+    with pytest.raises(DependencyError, match="'gone'"):
+        await engine.create_workflow([task("a", "gone")])
+    with pytest.raises(ExecutorMissing, match="'y'"):
+        await engine.create_workflow([task("a", kind="y")])
+    with pytest.raises(StateNotFoundError):
+        await engine.execute_workflow("none")
+    with pytest.raises(TypeError, match="no executor"):
+        engine.register_executor("z", 3)
+
+
+async def test_pause_and_resume_do_not_run_anything_twice(
+    engine: WorkflowOrchestrator, states: StateManager
+) -> None:
+    gate = Gate()
+    engine.register_executor("x", gate)
+    workflow_id = await engine.create_workflow([task("a"), task("b", "a")])
+    await engine.start_workflow(workflow_id)
+    await gate.arrived.wait()
+    assert (await engine.pause_workflow(workflow_id)).status is W.PAUSED
+    gate.open.set()
+    await reached(states, workflow_id, "a", S.COMPLETED)
+    assert gate.begun == ["a"]
+    await engine.resume_workflow(workflow_id)
+    await engine.wait(workflow_id)
+    assert gate.begun == ["a", "b"]
+    with pytest.raises(IllegalTransition):
+        await engine.resume_workflow(workflow_id)
+
+
+async def test_an_interrupting_pause_and_a_resume_in_another_engine(states: StateManager) -> None:
+    gate = Gate()
+    async with WorkflowOrchestrator(states) as first:
+        first.register_executor("x", gate)
+        workflow_id = await first.create_workflow([task("a")])
+        await first.start_workflow(workflow_id)
+        await gate.arrived.wait()
+        await first.pause_workflow(workflow_id, interrupt=True)
+        await reached(states, workflow_id, "a", S.READY)
+        assert gate.cancelled == ["a"]
+    async with WorkflowOrchestrator(states) as second:
+        second.register_executor("x", echo)
+        await second.resume_workflow(workflow_id)
+        await second.wait(workflow_id)
+    state = await states.get_workflow(workflow_id)
+    assert (state.status, state.tasks["a"].attempt) == (W.COMPLETED, 2)
+
+
+async def test_cancel_ends_a_foreground_run(engine: WorkflowOrchestrator) -> None:
+    gate = Gate()
+    engine.register_executor("x", gate)
+    workflow_id = await engine.create_workflow([task("a"), task("b", "a")])
+    call = asyncio.create_task(engine.execute_workflow(workflow_id))
+    await gate.arrived.wait()
+    assert (await engine.cancel_workflow(workflow_id)).status is W.CANCELLED
+    state = await call
+    assert {one.status for one in state.tasks.values()} == {S.CANCELLED}
+
+
+async def test_cancelling_the_call_cancels_the_workflow(engine: WorkflowOrchestrator) -> None:
+    gate = Gate()
+    engine.register_executor("x", gate)
+    workflow_id = await engine.create_workflow([task("a")])
+    call = asyncio.create_task(engine.execute_workflow(workflow_id))
+    await gate.arrived.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await engine.get_workflow_status(workflow_id)).status is W.CANCELLED
+
+
+async def test_an_attempt_that_does_not_end_is_given_up(engine: WorkflowOrchestrator) -> None:
+    begun, free = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(context: Context) -> None:
+        begun.set()
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+
+    engine.register_executor("x", stubborn)
+    workflow_id = await engine.create_workflow([task("a")])
+    await engine.start_workflow(workflow_id)
+    await begun.wait()
+    state = await engine.cancel_workflow(workflow_id)
+    assert state.tasks["a"].status is S.CANCELLED
+    free.set()
+
+
+async def test_a_timeout_is_told_as_one(engine: WorkflowOrchestrator) -> None:
+    engine.register_executor("x", Gate())
+    workflow_id = await engine.create_workflow([task("a", timeout=0.01)])
+    with pytest.raises(OrchestrationError, match=r"0\.01 s"):
+        await engine.execute_workflow(workflow_id)
+    assert (await engine.get_workflow_status(workflow_id)).tasks["a"].error_type == "timeout"
+
+
+async def test_retry_and_rerun_run_what_they_say(engine: WorkflowOrchestrator) -> None:
+    ran: list[str] = []
+    failing = {"b"}
+
+    async def maybe(context: Context) -> int:
+        ran.append(context.task_def.task_id)
+        if context.task_def.task_id in failing:
+            raise ValueError
+        return len(ran)
+
+    engine.register_executor("x", maybe)
+    workflow_id = await engine.create_workflow([task("a"), task("b", "a"), task("c", "b")])
+    with pytest.raises(OrchestrationError):
+        await engine.execute_workflow(workflow_id)
+    failing.clear()
+    await engine.retry_workflow(workflow_id)
+    await engine.wait(workflow_id)
+    assert ran == ["a", "b", "b", "c"]
+    await engine.rerun_workflow(workflow_id, "b")
+    await engine.wait(workflow_id)
+    assert ran[4:] == ["b", "c"]
+    state = await engine.get_workflow_status(workflow_id)
+    assert (state.status, state.tasks["b"].attempt) == (W.COMPLETED, 3)
+    with pytest.raises(OrchestrationError, match="'zz'"):
+        await engine.rerun_workflow(workflow_id, "zz")
+    with pytest.raises(NothingFailed):
+        await engine.retry_workflow(workflow_id)
+
+
+async def test_rollback_is_refused_while_tasks_run_and_resumed_from_after(
+    engine: WorkflowOrchestrator, states: StateManager
+) -> None:
+    gate = Gate()
+    engine.register_executor("x", gate)
+    engine.register_executor("y", echo)
+    workflow_id = await engine.create_workflow([task("a", kind="y"), task("b", "a")])
+    await engine.start_workflow(workflow_id)
+    await gate.arrived.wait()
+    with pytest.raises(TasksRunning):
+        await engine.rollback_workflow(workflow_id, 1)
+    gate.open.set()
+    await engine.wait(workflow_id)
+    history = await states.get_history(workflow_id)
+    before_b = next(one.version for one in history if one.task_id == "b")
+    state = await engine.rollback_workflow(workflow_id, before_b - 1)
+    assert (state.version, state.restored_from) == (history[-1].version + 1, before_b - 1)
+    await engine.resume_workflow(workflow_id)
+    await engine.wait(workflow_id)
+    state = await engine.get_workflow_status(workflow_id)
+    assert (state.status, state.tasks["b"].attempt) == (W.COMPLETED, 2)
+    assert gate.begun == ["b", "b"]
+    versions = [one.version for one in await states.get_history(workflow_id)]
+    assert versions == list(range(1, len(versions) + 1))
