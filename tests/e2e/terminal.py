@@ -291,6 +291,15 @@ class Terminal:
         cols, lines = size
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, cols, 0, 0))
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a closed window does."""
+        with self._changed:
+            self._closed = True
+        os.write(self.slave, b"\n")  # wakes the reader
+        self._reader.join(5)
+        os.close(self.slave)
+        os.close(self._master)
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the program."""
         self.process.send_signal(number)

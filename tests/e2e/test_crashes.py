@@ -57,3 +57,15 @@ def test_a_killed_dashboard_finds_its_sessions_again(machine: Machine) -> None:
     again.wait_for("all keys go to it")
     again.press("echo more-$((40+3))", "enter")
     again.wait_for("more-43")
+
+
+def test_a_closed_window_ends_the_dashboard_and_nothing_else(machine: Machine) -> None:
+    deck = machine.deck()
+    machine.create("sh", "shell")
+    deck.wait_for(PROMPT.strip())
+    pids = machine.pids()
+    deck.hang_up()
+    assert deck.process.wait(20) in {129, 120}  # 120: last words that nobody could be told
+    assert machine.run("session", "list").code == 3
+    machine.serve()
+    eventually(lambda: machine.pids() == pids, what="the same processes")

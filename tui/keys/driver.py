@@ -40,6 +40,11 @@ class StrokeDriver(LinuxDriver):
         self._wake = os.pipe()
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again if it was given up: a hang-up sends this signal, too, at the end."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+
     def disable_input(self) -> None:
         """Read no more; the reading thread has ended afterwards."""
         wake, self._wake = self._wake, None
