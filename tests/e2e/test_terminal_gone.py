@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from tests.e2e.machine import PROGRAM, Machine
 
-
 UNFLUSHED = 120
 """The interpreter's own exit code where nothing takes its last output."""
 
