@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from tests.core.workflows.play import random_definition
 from tests.simulator.disk import Cut, Disk
@@ -89,7 +89,7 @@ class World:
     async def _life(self) -> bool:
         self.disk = Disk(self.kept, self.random)
         self.at_work = 0
-        states = StateManager(store=self.disk, clock=self.clock)
+        states = StateManager(store=cast("Any", self.disk), clock=self.clock)
         engine = self.engine = self._new_engine(states)
         former = [f"life-{one}" for one in range(self.lives)]
         await engine.recover(former=former)
