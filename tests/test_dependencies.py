@@ -33,7 +33,8 @@ def _named(requirement: str) -> str:
 
 def test_everything_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = {_named(requirement) for requirement in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    asked = {_named(one) for one in [*project["dependencies"], *extras["postgres"]]}
     homes = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one is the other's half
     # Both terminal back ends are looked for by name, so that either may be missing.
     used = {"par-term-emu-core-rust", "pyte"}

@@ -120,7 +120,7 @@ def test_an_engine_that_gets_no_more_memory_loses_nothing(vessel: Vessel) -> Non
     with vessel.squeezed(resource.RLIMIT_AS, memory_of(vessel.engine.pid)):
         for number in range(12):
             _demand_much(vessel, number)
-    if not _lives(vessel):
+    if not _goes_on(vessel):
         vessel.engine.communicate(timeout=20)
         vessel.launch()
     assert vessel.pids() == pids
@@ -129,7 +129,13 @@ def test_an_engine_that_gets_no_more_memory_loses_nothing(vessel: Vessel) -> Non
     vessel.check()
 
 
-def _lives(vessel: Vessel) -> bool:
+def _goes_on(vessel: Vessel) -> bool:
+    """Whether the engine answers; an engine that ends is waited for."""
+
+    def decided() -> bool:
+        return vessel.engine.poll() is not None or vessel.run("health").code == 0
+
+    eventually(decided, what="the engine's answer or its end")
     return vessel.engine.poll() is None
 
 

@@ -53,6 +53,9 @@ HELD = 0.35
 READ = 0.3
 """Seconds after which a person has read a question; a key before them does not count, on purpose."""
 
+LAST_WORDS = 1.0
+"""Seconds that what a program wrote before its end may take to be read."""
+
 OTHER_SCREEN = {b"47", b"1047", b"1049"}
 
 
@@ -219,10 +222,10 @@ class Terminal:
         end = time.monotonic() + seconds
         while not self.shows(wanted):
             left = end - time.monotonic()
-            if left <= 0 or self.process.poll() is not None:
-                if self.shows(wanted):  # its last words
-                    break
+            if left <= 0:
                 raise AssertionError(self._complaint(wanted, seconds))
+            if self.process.poll() is not None:  # its last words may be on their way still
+                end = min(end, time.monotonic() + LAST_WORDS) if left > LAST_WORDS else end
             with self._changed:
                 self._changed.wait(min(left, 0.25))  # the program's end wakes nobody
         return self.text()

@@ -81,7 +81,7 @@ def test_a_state_directory_that_is_none(machine: Machine) -> None:
     assert "Traceback" not in ended.err
     terminal = machine.open(size=(160, 30))
     assert terminal.wait_end() == 1
-    text = terminal.wait_for("can't be made", 2)
+    text = terminal.wait_for("is no directory", 2)
     assert str(machine.state_dir) in text
     assert "Traceback" not in text
     assert terminal.modes() == terminal.before

@@ -11,7 +11,8 @@ from ..model.rows import DeckRow, FoldRow, GroupRow, SessionRow
 from .lines import Lines
 
 WIDE = 60
-SIGN, WORD, AGE = 2, 8, 6
+ROOMY = 44
+SIGN, WORD, AGE, AGENT = 2, 8, 6, 18
 
 
 class SessionList(Lines):
@@ -48,7 +49,8 @@ class SessionList(Lines):
 def _session(row: SessionRow, width: int) -> Row:
     if width >= WIDE:
         return _wide(row, width)
-    agent = min(9, max(4, (width - SIGN - WORD) // 3))
+    share = (width - SIGN - WORD) * 2 // 5 if width >= ROOMY else (width - SIGN - WORD) // 3
+    agent = min(AGENT, max(4, share))
     return arrange(
         (
             Column(row.sign, row.tone, SIGN),
@@ -66,7 +68,7 @@ def _wide(row: SessionRow, width: int) -> Row:
         (
             Column(row.sign, row.tone, SIGN),
             Column(row.name, "", name),
-            Column(f" {row.agent}", "muted", 12),
+            Column(f" {row.agent}", "muted", AGENT),
             Column(f" {row.word}", row.tone, WORD + 2),
             Column(f"{row.age} ", "muted", AGE, right=True),
             Column(f" {row.repo}", "muted", min(18, width // 6)),
