@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tests.leftovers import Watch
+from tests.leftovers import WATCH
 
-WATCH = Watch()
 settings.register_profile("quarterdeck", deadline=None)  # machines may be busy
 settings.load_profile("quarterdeck")
 STAGE = "QUARTERDECK_TEST_STAGE"

@@ -56,10 +56,12 @@ class Watch:
     """Notes every temporary directory; whoever lives in one of them later is ours.
 
     By the directory, as keepers are nobody's children, and other runs of these tests may be
-    under way on the same machine.
+    under way on the same machine. ``shared`` are directories of servers that several modules use;
+    those are stopped with the run.
     """
 
     places: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     begun: bool = False
 
     def begin(self) -> None:
@@ -76,12 +78,13 @@ class Watch:
         """The processes of ours that are there now, the dead that nobody fetched included."""
         if not PROC.is_dir():
             return []
-        marks = [os.fsencode(place) for place in self.places]
+        marks = [os.fsencode(place) for place in self.places - self.shared]
+        spared = [os.fsencode(place) for place in self.shared]
         own = os.getpid()
         found = []
         for pid in (int(path.name) for path in PROC.iterdir() if path.name.isdigit()):
             process = _process(pid)
-            if process is None or pid == own:
+            if process is None or pid == own or _mentions(pid, spared):
                 continue
             if process.parent == own or (process.state not in "ZX" and _mentions(pid, marks)):
                 found.append(process)
@@ -101,6 +104,10 @@ class Watch:
                 os.kill(process.pid, signal.SIGKILL)
             with suppress(ChildProcessError):
                 os.waitpid(process.pid, 0)
+
+
+WATCH = Watch()
+"""The one of this run."""
 
 
 def _mentions(pid: int, marks: list[bytes]) -> bool:

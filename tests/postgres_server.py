@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.leftovers import WATCH
 
 
 @cache
@@ -27,6 +28,7 @@ def _start() -> tuple[Any, str]:
         return None, f"no PostgreSQL server for this platform: {error}"
     try:
         directory = tempfile.mkdtemp(prefix="qd-pg-", dir="/tmp")
+        WATCH.shared.add(directory)
         return get_server(directory, cleanup_mode="delete"), ""
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         return None, f"the PostgreSQL server does not start: {error}"
