@@ -41,13 +41,21 @@ class View:
     def __init__(self) -> None:
         self.sequence = 0
         self.engine: EngineView | None = None
-        self.sessions: dict[str, SessionView] = {}
+        self._sessions: dict[str, SessionView] = {}
+        self._steps: dict[str, StatusProgress] = {}
         self.attention: dict[str, AttentionItem] = {}
         self.preferences: dict[str, Any] = with_defaults({})
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
         self.notices: tuple[NoticeView, ...] = ()
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+
+    @property
+    def sessions(self) -> dict[str, SessionView]:
+        """Every session by id; of the steps that came since it was last read the newest counts."""
+        if self._steps:
+            self._take_steps()
+        return self._sessions
 
     def apply(self, event: Event) -> None:
         """Take ``event`` in; one older than a snapshot already held changes nothing."""
@@ -65,7 +73,8 @@ class View:
     def _reset(self, state: StateView) -> None:
         self.sequence = state.sequence
         self.engine = state.engine
-        self.sessions = {session.id: session for session in state.sessions}
+        self._steps.clear()
+        self._sessions = {session.id: session for session in state.sessions}
         self.attention = {item.item_id: item for item in state.attention}
         self.preferences = with_defaults(state.preferences)
         self.agents = state.agents
@@ -74,14 +83,15 @@ class View:
 
     def _reduce(self, event: Event) -> None:
         match event.payload:
-            case SessionCreated(session=session) | SessionUpdated(session=session):
-                self.sessions[session.id] = session
-            case StatusChanged(session=session):
-                self.sessions[session.id] = session
             case StatusProgress() as progress:
-                self._progress(progress)
+                self._steps[progress.session_id] = progress
+            case SessionCreated(session=session) | SessionUpdated(session=session):
+                self._put(session)
+            case StatusChanged(session=session):
+                self._put(session)
             case SessionDeleted(session_id=session_id):
-                self.sessions.pop(session_id, None)
+                self._steps.pop(session_id, None)
+                self._sessions.pop(session_id, None)
             case AttentionClosed(item=item):
                 self.attention.pop(item.item_id, None)
             case AttentionRaised(item=item):  # and AttentionUpdated, which is one
@@ -93,11 +103,18 @@ class View:
             case _:
                 pass
 
-    def _progress(self, progress: StatusProgress) -> None:
-        session = self.sessions.get(progress.session_id)
-        if session is not None:
-            changed = session.changed(progress=progress.progress, title=progress.title)
-            self.sessions[session.id] = changed
+    def _put(self, session: SessionView) -> None:
+        """A whole view is newer than the steps before it."""
+        self._steps.pop(session.id, None)
+        self._sessions[session.id] = session
+
+    def _take_steps(self) -> None:
+        for session_id, step in self._steps.items():
+            session = self._sessions.get(session_id)
+            if session is not None:
+                changed = session.changed(progress=step.progress, title=step.title)
+                self._sessions[session_id] = changed
+        self._steps.clear()
 
     def open_items(self) -> list[AttentionItem]:
         """The open items, snoozed ones included, in the queue's order."""

@@ -33,7 +33,8 @@ def deck_on(crew: Crew) -> Deck:
 
 def bring(deck: Deck, crew: Crew) -> None:
     """Let the deck know what the crew has."""
-    deck.view.sessions = dict(crew.sessions)
+    deck.view.sessions.clear()
+    deck.view.sessions.update(crew.sessions)
     deck.view.attention = dict(crew.items)
     deck.reconcile()
 

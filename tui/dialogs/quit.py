@@ -36,7 +36,7 @@ async def leave(bridge: Bridge, *, stop: bool) -> None:
     connector = bridge.link.connector
     bridge.left_running = 0 if stop or connector.parting else living(bridge)
     if stop and not connector.hosting:
-        for session in bridge.view.sessions.values():
+        for session in list(bridge.view.sessions.values()):
             if session.living:
                 with suppress(QuarterdeckError):  # its own fault is the engine's to keep
                     await bridge.call(StopAgent(session_id=session.id))

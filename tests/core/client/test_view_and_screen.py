@@ -119,6 +119,24 @@ def test_a_status_replaces_the_whole_session() -> None:
     assert view.sessions[one.id] == busy
 
 
+def test_a_whole_view_is_newer_than_the_steps_before_it() -> None:
+    view = View()
+    one = session("one")
+    for number, payload in enumerate(
+        [
+            e.SessionCreated(session=one),
+            e.StatusProgress(session_id=one.id, progress=40),
+            e.SessionUpdated(session=one.changed(progress=50), changed=()),
+        ],
+        1,
+    ):
+        view.apply(event(payload, number))
+    assert view.sessions[one.id].progress == 50
+    view.apply(event(e.StatusProgress(session_id=one.id, progress=60), 4))
+    view.apply(event(e.SessionDeleted(session_id=one.id, name="one"), 5))
+    assert view.sessions == {}
+
+
 def test_progress_is_shown_on_its_session() -> None:
     one = session()
     view = fed(
