@@ -12,10 +12,19 @@ from typing import Any, Protocol
 
 from ..core.base.clock import Clock
 from ..core.protocol.attention import AttentionItem, is_snoozed
-from ..core.protocol.events import AttentionClosed, AttentionRaised, Event, StateSnapshot
+from ..core.protocol.events import (
+    AttentionClosed,
+    AttentionRaised,
+    AttentionUpdated,
+    Event,
+    StateSnapshot,
+)
 from .model.words import KIND_WORDS, clean, plural
 from .pace import Alarm
 
+HEARD = frozenset(
+    kind.type for kind in (AttentionClosed, AttentionRaised, AttentionUpdated, StateSnapshot)
+)
 TEXT_LIMIT = 200
 SEEN_KEPT = 1000
 DESKTOP_PATIENCE = 5.0
@@ -90,6 +99,8 @@ class Notifier:
 
     def event(self, event: Event) -> None:
         """Notify of ``event`` if it is due."""
+        if event.type not in HEARD:  # a flood of steps passes here
+            return
         match event.payload:
             case StateSnapshot(state=state):
                 for item in state.attention:
