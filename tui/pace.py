@@ -35,6 +35,10 @@ class Pacer:
         self._handle: asyncio.TimerHandle | None = None
         self.flushes = 0
 
+    def ease(self, interval: float) -> None:
+        """Let at least ``interval`` pass from now on between two flushes."""
+        self._interval = interval
+
     def mark(self) -> None:
         """Something changed; of many marks before a flush one counts."""
         if self._handle is None:

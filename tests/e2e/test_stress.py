@@ -9,7 +9,7 @@ from tests.e2e.machine import PROMPT, Machine
 from tests.e2e.terminal import Terminal
 
 STORM = 60
-USABLE_WITHIN = 2.0
+USABLE_WITHIN = 10.0
 
 
 def whole_deck(text: str) -> bool:

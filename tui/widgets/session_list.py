@@ -11,7 +11,7 @@ from ..model.rows import DeckRow, FoldRow, GroupRow, SessionRow
 from .lines import Lines
 
 WIDE = 60
-ROOMY = 44
+ROOMY, WIDEST = 44, 120
 SIGN, WORD, AGE, AGENT = 2, 8, 6, 18
 
 
@@ -68,7 +68,7 @@ def _wide(row: SessionRow, width: int) -> Row:
         (
             Column(row.sign, row.tone, SIGN),
             Column(row.name, "", name),
-            Column(f" {row.agent}", "muted", AGENT),
+            Column(f" {row.agent}", "muted", AGENT if width >= WIDEST else 12),
             Column(f" {row.word}", row.tone, WORD + 2),
             Column(f"{row.age} ", "muted", AGE, right=True),
             Column(f" {row.repo}", "muted", min(18, width // 6)),

@@ -34,6 +34,10 @@ PATIENCE = 3
 """Frames for which the last picture stays when another session's is on its way."""
 
 
+UNDER_A_DIALOG = 0.25
+"""Seconds between two repaints while a dialog lies over the session."""
+
+
 class TerminalView(Styled):
     """Shows a ``ScreenModel``; ``sink`` takes what is typed, pasted and clicked while entered.
 
@@ -81,6 +85,7 @@ class TerminalView(Styled):
         self._dirty: set[int] | None = set()
         self._strips: LRUCache[tuple[Row, int, int], Strip] = LRUCache(STRIPS_KEPT)
         self._pacer = Pacer(self._repaint, interval)
+        self._interval = interval
         self._patience = PATIENCE * interval
         self._blank = Alarm(self._repaint_all)
 
@@ -123,6 +128,8 @@ class TerminalView(Styled):
         self._pacer.mark()
 
     def _repaint(self) -> None:
+        # What lies under a dialog is dimmed: every line of it costs the whole screen.
+        self._pacer.ease(self._interval if self.screen.is_current else UNDER_A_DIALOG)
         model, dirty = self.model, self._dirty
         self._dirty = set()
         if model is None or self.viewport.scrolled:
