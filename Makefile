@@ -6,6 +6,9 @@ PYTHON ?=
 DIR ?= .
 COVERAGE ?= 90
 PYTEST_ARGS ?=
+ROUNDS ?= 30
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+JOBS ?= $(shell n=$(CORES); [ "$$n" -gt 4 ] && n=4; echo $$n)
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -27,6 +30,8 @@ help:
 	@echo "  PYTHON=name or path   the Python of the environment (default: the newest, 3.12 or later preferred)"
 	@echo "  VENV=folder           where the environment lies (default: .venv)"
 	@echo "  DIR=folder            what \`make run\` opens (default: this one)"
+	@echo "  JOBS=number           how many tests run at once (default: one for each core, at most 4)"
+	@echo "  ROUNDS=number         how long \`make soak\` goes on (default: 30)"
 	@echo "  PYTEST_ARGS=...       more for pytest, such as PYTEST_ARGS='-k keeper -x'"
 
 # ---- the environment -----------------------------------------------------------------------
@@ -118,7 +123,12 @@ sizes: $(VENV)/.dev
 ## unit: all tests, with branch coverage of at least COVERAGE percent
 .PHONY: unit
 unit: $(VENV)/.dev
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
+
+## soak: the chaos tests with ROUNDS random rounds each, every round with a seed of its own
+.PHONY: soak
+soak: $(VENV)/.dev
+	QD_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/pytest -n $(JOBS) --timeout=3600 tests/chaos $(PYTEST_ARGS)
 
 ## wheel-check: the built wheel works in a clean environment
 .PHONY: wheel-check
@@ -142,7 +152,7 @@ screenshots: $(VENV)/.dev
 ## clean: remove what checks and builds leave behind
 .PHONY: clean
 clean:
-	rm -rf $(WHEEL) dist build htmlcov snapshot_report.html .coverage .coverage.* \
+	rm -rf $(WHEEL) dist build htmlcov snapshot_report*.html .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -not -path './.git/*' -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 

@@ -37,12 +37,19 @@ class Headless:
         self.facts: dict[str, Any] = json.loads(self.process.stdout.readline())
         return self
 
+    def leave(self) -> None:
+        """End the engine, not its sessions: whoever comes next takes them over."""
+        self.call("shutdown")
+        self.process.wait(60)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.process.poll() is not None:
+            self.__enter__()
         self.call("shutdown", "--stop-sessions", check=False)
         self.process.wait(60)
         self._scratch.cleanup()

@@ -84,6 +84,12 @@ class Program:
                 return time.perf_counter() - self.started
         raise TimeoutError(f"{text!r} did not come; the last output was {seen[-300:]!r}")
 
+    def drain(self, seconds: float) -> None:
+        """Read whatever comes for so long."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self.read(left)
+
     def quiet(self, seconds: float) -> None:
         """Wait until it has written nothing for ``seconds``, 20 s at most."""
         end = time.perf_counter() + 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -11,7 +11,7 @@ from bench._engine import COMMAND, Headless
 from bench._pty import Program
 from bench._rows import row
 
-KEYS = 60
+KEYS = 30
 ROUNDS = 5
 SPINNERS = 10
 DOWN, UP = b"\x1b[B", b"\x1b[A"
@@ -43,7 +43,15 @@ class Table(App):
 Table().run()
 """
 
-REDRAW = "i=0; while :; do i=$((i+1)); printf '\\033[H\\033[2Kframe %d\\n\\033[Kof work' $i; sleep 0.01; done"
+REDRAW = (
+    "import sys,time\n"
+    "t=time.perf_counter()\n"
+    "for n in range(10**9):\n"
+    " sys.stdout.write('\\x1b[H'+''.join(f'\\x1b[{y};1H\\x1b[3{(n+y)%8}mframe {n} line {y}\\x1b[0m"
+    " of the work\\x1b[K' for y in range(1,24))); sys.stdout.flush()\n"
+    " t+=0.01; time.sleep(max(0,t-time.perf_counter()))\n"
+)
+"""Draws 23 coloured lines anew a hundred times a second, at little cost of its own."""
 
 
 def _keys(program: Program, count: int, pause: float) -> list[float]:
@@ -64,19 +72,48 @@ def _session(argv: list[str], *, ready: bytes, settle: float = 1.5) -> list[floa
         return _keys(program, KEYS, 0.03)
 
 
-def _loaded(argv: list[str]) -> list[float]:
-    """Under load output never pauses: a key counts as drawn when the cursor line has moved."""
-    with Program(argv) as program:
-        program.until(b"load9")
-        time.sleep(2)
-        program.read(0)
-        times = []
-        for number in range(KEYS):
-            name = b"load1" if number % 2 == 0 else b"load0"
-            times.append(program.press(DOWN if number % 2 == 0 else UP, wanted=name) * 1000)
-            time.sleep(0.05)
-            program.read(0)
-        return times
+def loaded_keys(program: Program, low: bytes, high: bytes, count: int = KEYS) -> list[float]:
+    """Under load output never pauses: a key counts as drawn when the cursor's line has moved."""
+    times = []
+    for number in range(count):
+        down = number % 2 == 0
+        times.append(program.press(DOWN if down else UP, wanted=high if down else low) * 1000)
+        program.drain(0.05)
+    return times
+
+
+def _spin(engine: Headless, script: Path) -> None:
+    """Ten sessions that repaint a hundred times a second."""
+    script.write_text(REDRAW)
+    for number in range(SPINNERS):
+        engine.call("session", "new", f"load{number}", "--agent", "shell")
+    for number in range(SPINNERS):
+        text = f"exec {sys.executable} {script}"
+        engine.call("session", "keys", f"load{number}", "enter", "--text", text)
+        engine.call("session", "keys", f"load{number}", "enter")
+
+
+def _hosting() -> list[float]:
+    """Keys in a dashboard with the engine, ten emulators included, in its own loop."""
+    with Headless() as engine:
+        engine.call("preferences", "set", "welcomed", "true")
+        _spin(engine, engine.state.parent / "redraw.py")
+        engine.leave()
+        with Program([COMMAND, "--state-dir", str(engine.state)], env=engine.env) as program:
+            program.until(b"load9")
+            program.drain(3)
+            return loaded_keys(program, b"load0", b"load1")
+
+
+def _attached() -> list[float]:
+    """Keys in a dashboard attached to an engine in another process."""
+    with Headless() as engine:
+        engine.call("preferences", "set", "welcomed", "true")
+        _spin(engine, engine.state.parent / "redraw.py")
+        with Program([COMMAND, "--state-dir", str(engine.state)]) as program:
+            program.until(b"load9")
+            program.drain(3)
+            return loaded_keys(program, b"load0", b"load1")
 
 
 def rows() -> list[dict[str, Any]]:
@@ -99,18 +136,13 @@ def rows() -> list[dict[str, Any]]:
         row("the same, p95", quantiles(ours, n=20)[-1], "ms", reference=quantiles(floors, n=20)[-1]),
         row("a DataTable of 50 rows, p50 (peer)", median(peers), "ms", reference=floor),
     ]  # fmt: skip
-    with Headless() as engine:
-        engine.call("preferences", "set", "welcomed", "true")
-        for number in range(SPINNERS):
-            engine.call("session", "new", f"load{number}", "--agent", "shell")
-        for number in range(SPINNERS):
-            engine.call("session", "keys", f"load{number}", "enter", "--text", REDRAW)
-            engine.call("session", "keys", f"load{number}", "enter")
-        loaded = _loaded([COMMAND, "--state-dir", str(engine.state)])
+    hosting, attached = _hosting(), _attached()
     found += [
         row("key to repaint while 10 sessions repaint at 100 Hz, p50, beside the same idle",
-            median(loaded), "ms", reference=median(ours), must=4, goal=2),
-        row("the same, p95", quantiles(loaded, n=20)[-1], "ms", must=40, goal=20),
+            median(hosting), "ms", reference=median(ours), must=4, goal=2),
+        row("the same, p95", quantiles(hosting, n=20)[-1], "ms", must=40, goal=20),
+        row("the same, attached to an engine in another process, p50", median(attached), "ms",
+            reference=median(ours)),
+        row("the same, p95", quantiles(attached, n=20)[-1], "ms"),
     ]  # fmt: skip
-    found[-1]["ratio"] = None
     return found

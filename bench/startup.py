@@ -1,4 +1,8 @@
-"""Commands that draw nothing, beside the import of asyncio; and the first paint."""
+"""Commands that draw nothing, beside the import of asyncio; and the first paint.
+
+The first paint is over when the whole frame can be read: its last word, at the end of the line of
+keys, has been written. "Sessions shown" is over when a session's name has been.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,9 @@ def _timed(argv: list[str], env: dict[str, str] | None = None) -> float:
     return time.perf_counter() - began
 
 
-def _paint(argv: list[str]) -> float:
+def _paint(argv: list[str], wanted: bytes) -> float:
     with Program(argv) as program:
-        return program.until(b"quarterdeck")
+        return program.until(wanted)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -49,12 +53,23 @@ def rows() -> list[dict[str, Any]]:
         counter = iter(range(1000))
 
         def paint() -> float:
-            return _paint([COMMAND, "--state-dir", str(Path(scratch) / str(next(counter)))])
+            argv = [COMMAND, "--state-dir", str(Path(scratch) / str(next(counter)))]
+            return _paint(argv, b"? help")
 
         paint()
         ours, floor, ratio = interleaved(
-            paint, lambda: _paint([sys.executable, "-c", MINIMAL]), rounds=7
+            paint, lambda: _paint([sys.executable, "-c", MINIMAL], b"quarterdeck"), rounds=7
         )
     found.append(row("first paint, beside a minimal Textual app", ours * 1000, "ms",
                      reference=floor * 1000, ratio=ratio, must=1.6, goal=1.2))  # fmt: skip
+    with Headless() as engine:
+        engine.call("preferences", "set", "welcomed", "true")
+        engine.call("session", "new", "first-of-all", "--agent", "shell")
+        attach = [COMMAND, "--state-dir", str(engine.state)]
+        shown, floor, ratio = interleaved(
+            lambda: _paint(attach, b"first-of-all"),
+            lambda: _paint([sys.executable, "-c", MINIMAL], b"quarterdeck"),
+        )
+    found.append(row("sessions shown, attached to an engine that runs", shown * 1000, "ms",
+                     reference=floor * 1000, ratio=ratio))  # fmt: skip
     return found

@@ -6,7 +6,7 @@ from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group,
 from .parsing import Catalogue
 
 NAME = Argument("NAME", "a session's name, its id, or the beginning of its id", complete="session")
-ITEM = Argument("ITEM", "an attention item's id or the beginning of it", complete="item")
+ITEM = Argument("ITEM", "an attention item's id, its beginning or its end", complete="item")
 
 ROOT = Command(
     "",
@@ -46,8 +46,12 @@ SESSION = Group(
                 Option("--no-start", "only create it", FLAG),
                 Option("--env", "an environment entry of its own", metavar="K=V", many=True),
                 Option("--arg", "an argument for the agent, after its own", metavar="X", many=True),
-                Option("--cols", "width of its terminal, in cells (120)", WHOLE, metavar="N"),
-                Option("--lines", "height of its terminal, in cells (40)", WHOLE, metavar="N"),
+                Option(
+                    "--cols", "width of its terminal, in cells (120)", WHOLE, metavar="N", least=2
+                ),
+                Option(
+                    "--lines", "height of its terminal, in cells (40)", WHOLE, metavar="N", least=1
+                ),
             ),
             (
                 "quarterdeck session new fix-login --agent claude",
@@ -60,7 +64,7 @@ SESSION = Group(
             "sessions:list_",
             options=(
                 Option("--agent", "only those of one agent", metavar="A", complete="agent"),
-                Option("--state", "only those in one lifecycle or activity", metavar="STATE"),
+                Option("--state", "only those in one of these states", metavar="STATE[,STATE]"),
                 Option("--needs", "only those that need a person", FLAG),
                 Option("--text", "only those whose name, agent or place holds it", metavar="TEXT"),
             ),
@@ -79,14 +83,22 @@ SESSION = Group(
             "Stop a session's process and all its children.",
             "sessions:stop",
             (NAME,),
-            (Option("--grace", "seconds from SIGTERM to SIGKILL", NUMBER, metavar="SECONDS"),),
+            (
+                Option(
+                    "--grace", "seconds from SIGTERM to SIGKILL", NUMBER, metavar="SECONDS", least=0
+                ),
+            ),
         ),
         Command(
             "restart",
             "Stop a session's process and start it anew.",
             "sessions:restart",
             (NAME,),
-            (Option("--grace", "seconds from SIGTERM to SIGKILL", NUMBER, metavar="SECONDS"),),
+            (
+                Option(
+                    "--grace", "seconds from SIGTERM to SIGKILL", NUMBER, metavar="SECONDS", least=0
+                ),
+            ),
         ),
         Command(
             "rename",
@@ -141,7 +153,7 @@ SESSION = Group(
             "screens:screen",
             (NAME,),
             (
-                Option("--history", "that many lines above it, too", WHOLE, metavar="N"),
+                Option("--history", "that many lines above it, too", WHOLE, metavar="N", least=0),
                 Option("--styled", "with colours and attributes", FLAG),
             ),
         ),
@@ -165,7 +177,9 @@ SESSION = Group(
             (
                 Option("--raw", "with escape sequences", FLAG),
                 Option("--follow", "go on with what comes", FLAG),
-                Option("--tail", "how much of the past, in bytes", WHOLE, 65_536, metavar="N"),
+                Option(
+                    "--tail", "how much of the past, in bytes", WHOLE, 65_536, metavar="N", least=1
+                ),
             ),
         ),
         Command(
@@ -186,13 +200,13 @@ SESSION = Group(
             "errored (error), unknown. needs is either of the two needs_, ended any of exited, "
             "crashed, lost. If the session ends otherwise, or is deleted, the exit code is 1.",
         ),
-        Command("explain", "What says a session's status.", "sessions:explain", (NAME,)),
+        Command("explain", "What says a session's status.", "explaining:explain", (NAME,)),
         Command(
             "history",
             "A session's former statuses, newest first.",
-            "sessions:history",
+            "explaining:history",
             (NAME,),
-            (Option("--limit", "at most so many", WHOLE, 100, metavar="N"),),
+            (Option("--limit", "at most so many", WHOLE, 100, metavar="N", least=1),),
         ),
         Command(
             "search",
@@ -253,8 +267,8 @@ AGENT = Group(
                 Option("--agent", "whose rules (every agent's)", metavar="NAME", complete="agent"),
                 Option("--stream", "it is a terminal's bytes, not a screen's text", FLAG),
                 Option("--title", "the terminal's title, beside a screen", metavar="TEXT"),
-                Option("--cols", "width of the terminal of a stream", WHOLE, 120),
-                Option("--lines", "height of the terminal of a stream", WHOLE, 40),
+                Option("--cols", "width of the terminal of a stream", WHOLE, 120, metavar="N", least=2),
+                Option("--lines", "height of the terminal of a stream", WHOLE, 40, metavar="N", least=1),
             ),
             ("quarterdeck session screen fix-login > seen.txt",
              "quarterdeck agent check seen.txt --agent claude"),
@@ -329,14 +343,22 @@ ENTRIES: dict[str, Command | Group] = {
             options=(
                 Option("--follow", "go on with what happens", FLAG),
                 Option("--topic", "only these types: session.*, status.changed", metavar="PATTERN"),
-                Option("--after", "only those after this sequence number", WHOLE, metavar="N"),
+                Option("--after", "only those after this sequence number", WHOLE, metavar="N", least=0),
                 Option("--session", "only those of one session", metavar="NAME", complete="session"),
-                Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N"),
+                Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N", least=1),
             ),
             examples=("quarterdeck events --follow --topic 'attention.*' --json",),
             notes="With --json each event is one line.",
         ),
-        Command("health", "How the engine is.", "system:health"),
+        Command(
+            "health",
+            "How the engine is.",
+            "system:health",
+            options=(
+                Option("--wait", "wait so long for one that is starting: 10s, 1m", metavar="TIME"),
+            ),
+            examples=("quarterdeck health --wait 10s",),
+        ),
         Command(
             "doctor",
             "Check this machine, this terminal and the engine, and say what to mend.",

@@ -93,7 +93,7 @@ def config(place: Place) -> Finding:
     except SettingsInvalid as error:
         first = str(error.faults[0])
         return fail("config", first, "See all of them with: quarterdeck config check")
-    faults = load_catalog(loaded.settings).faults
+    faults = load_catalog(loaded.settings, loaded.origins).faults
     if faults:
         return warn("config", faults[0].message, "See all of them with: quarterdeck config check")
     read = ", ".join(map(str, loaded.files)) or "no file; the defaults are in force"

@@ -11,6 +11,7 @@ import typer
 
 from .invocation import Invocation
 from .link import Link, Message
+from .printing import clean
 
 PATIENCE = 0.5
 """Seconds that a person waits for the tab key."""
@@ -74,7 +75,7 @@ COMPLETERS: dict[str, Callable[..., Offers]] = {
 
 
 def _beginning(offers: Offers, incomplete: str) -> Offers:
-    return [(word, told) for word, told in offers if word.startswith(incomplete)]
+    return [(word, clean(told)) for word, told in offers if word.startswith(incomplete)]
 
 
 def _ask(ctx: typer.Context, kind: str, key: str) -> list[Message]:

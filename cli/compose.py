@@ -155,6 +155,8 @@ def session_options(settings: Settings) -> SessionOptions:
     sessions, terminal = settings.sessions, settings.terminal
     return SessionOptions(
         max_sessions=settings.engine.max_concurrent_sessions,
+        cols=sessions.cols,
+        lines=sessions.lines,
         stop_grace=sessions.stop_grace,
         prompt_timeout=sessions.prompt_verify_timeout,
         answer_timeout=sessions.answer_timeout,

@@ -52,6 +52,11 @@ class EngineConnector:
         """Whether the engine runs in this process."""
         return self._own is not None and self._own.engine.phase == "running"
 
+    @property
+    def parting(self) -> bool:
+        """Whether the sessions end with the engine in this process, whatever is asked."""
+        return self._parting and self.hosting
+
     async def connect(self) -> Endpoint:
         """A link to the state directory's engine; one is started here if none runs.
 
@@ -89,6 +94,8 @@ class EngineConnector:
         compose = await asyncio.to_thread(import_module, f"{__package__}.compose")
         settings = await asyncio.to_thread(self._settings)
         own: Assembly = compose.Assembly(settings, headless=False)
+        if self._own is not None:  # it stopped by itself
+            self._own.close_log()
         await own.start()
         self._own = own
         return own.engine.local_endpoint()

@@ -1,88 +1,82 @@
-"""The dashboard in this terminal, with an engine of its own or attached to one."""
+"""The dashboard in this terminal, with an engine of its own or attached to one.
+
+Only what the first frame needs is loaded here; ``outfit`` has the rest.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
+import gc
+import shlex
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..core.base.errors import QuarterdeckError
-from ..core.client.client import Client
-from ..core.protocol.commands import CreateSession, SetPreference
-from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
-from .connector import EngineConnector
-from .exits import DONE
 from .invocation import Invocation
-from .place import load
+from .showing import run_app
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+if TYPE_CHECKING:
+    from ..tui.outfit import Outfit
+    from .connector import EngineConnector
+    from .place import Place
 
 
 def open_dashboard(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
-    """Open the dashboard on ``directory``; its exit code."""
-    settings = load(invocation.place).settings
-    return asyncio.run(_show(settings, directory, minimal=minimal))
+    """Open the dashboard on ``directory``; its exit code.
 
-
-async def _show(settings: Settings, directory: Path, *, minimal: bool) -> int:
-    connector = EngineConnector(settings.state_dir, lambda: settings)
-    app = QuarterdeckApp(
-        connector, directory=str(directory), minimal=minimal, keys=configured_keys(settings)
-    )
-    return await _run(app, connector)
-
-
-def open_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
-    """Open the dashboard on a practice crew, which ends with it; its exit code."""
-    return asyncio.run(_show_demo(settings, crew))
-
-
-async def _show_demo(settings: Settings, crew: Sequence[CreateSession]) -> int:
-    connector = EngineConnector(settings.state_dir, lambda: settings, parting=True)
-    app = QuarterdeckApp(connector, directory=str(Path.cwd()))
-    starting: asyncio.Task[None] | None = None
+    :raises SettingsInvalid: naming every fault of the settings; the terminal is as before then.
+    """
+    gc.disable()  # until all is loaded: nothing of it would be found to be garbage
     try:
-        client = Client(await connector.connect(), "demo")
-        await client.start()
-        await client.call(SetPreference(key="welcomed", value=True))
-        starting = asyncio.create_task(_start_crew(client, crew))
-        return await _run(app, connector)
+        return asyncio.run(_show(invocation, directory, minimal=minimal))
     finally:
-        if starting is not None:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-        await connector.release()
+        gc.enable()
 
 
-async def _start_crew(client: Client, crew: Sequence[CreateSession]) -> None:
-    """Create the crew's sessions; the dashboard shows what comes of each."""
-    for wish in crew:
-        with suppress(QuarterdeckError):  # the session stays and says why, or is there already
-            await client.call(wish)
-    await client.close()
+class Locker:
+    """Holds what the dashboard gets when it has painted its frame."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._connector: EngineConnector | None = None
+
+    def fit_out(self) -> Outfit:
+        """Read the settings; what they give the dashboard.
+
+        :raises SettingsInvalid: naming every fault.
+        """
+        # Start-up time: the settings and the protocol are loaded after the first paint.
+        from .outfit import fit_out  # noqa: PLC0415
+
+        self._connector, outfit = fit_out(self._place)
+        gc.freeze()
+        gc.enable()
+        return outfit
+
+    async def release(self) -> None:
+        """Let go of the engine."""
+        if self._connector is not None:
+            await self._connector.release()
 
 
-async def _run(app: QuarterdeckApp, connector: EngineConnector) -> int:
-    """Run ``app`` until its person leaves; the engine here hands over or ends with it."""
-    loop = asyncio.get_running_loop()
-    for number in ENDING:
-        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
-    try:
-        await app.run_async()
-    finally:
-        await connector.release()
-    return app.return_code or DONE
+async def _show(invocation: Invocation, directory: Path, *, minimal: bool) -> int:
+    locker = Locker(invocation.place)
+    app = QuarterdeckApp(directory=str(directory), minimal=minimal, fit_out=locker.fit_out)
+    code = await run_app(app, locker)
+    if app.fault is not None:
+        raise app.fault
+    _tell_the_rest(app, invocation)
+    return code
 
 
-def configured_keys(settings: Settings) -> dict[str, str]:
-    """The keys of ``[ui]``, by action; several keys for one are separated by commas."""
-    ui = settings.ui
-    keys = {
-        action: given if isinstance(given, str) else ",".join(given)
-        for action, given in ui.keys.items()
-    }
-    return {"session.leave": ui.leave_key, **keys}
+def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
+    """Why it ended, if by itself; what goes on, and how to come back to it."""
+    if app.last_words:
+        sys.stderr.write(f"quarterdeck: {app.last_words}\n")
+    count = app.left_running
+    if count:
+        given = invocation.values.get("state_dir")
+        back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
+        runs = "session runs" if count == 1 else "sessions run"
+        sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")

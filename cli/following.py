@@ -9,9 +9,8 @@ from .failing import has_code
 from .invocation import Invocation
 from .link import Message
 
-AGAIN = 8
-"""How often a new engine is looked for after one has left, with growing pauses."""
-
+AGAIN = 20
+"""How often a new engine is looked for after one has left: for about eight seconds."""
 
 RETURNED: Message = {"kind": "event", "type": "returned", "payload": {}}
 """Stands among the events where another engine took over: what is known may be out of date."""
@@ -67,7 +66,7 @@ def reconnect(invocation: Invocation) -> bool:
     # Start-up time: only a lost link needs it.
     from ..core.base.retry import RetryPolicy  # noqa: PLC0415
 
-    policy = RetryPolicy(max_attempts=AGAIN, initial_delay=0.05, max_delay=2.0)
+    policy = RetryPolicy(max_attempts=AGAIN, initial_delay=0.05, max_delay=0.5)
     invocation.close()
     for attempt in range(1, policy.max_attempts + 1):
         time.sleep(policy.delay(attempt))

@@ -32,7 +32,10 @@ class Argument(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A value by its name; with ``many`` it may be given again and again."""
+    """A value by its name; with ``many`` it may be given again and again.
+
+    A number is at least ``least``.
+    """
 
     name: str
     help: str
@@ -42,6 +45,7 @@ class Option(NamedTuple):
     many: bool = False
     hidden: bool = False
     complete: str = ""
+    least: float | None = None
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..core.base.errors import QuarterdeckError
 from .compose import LOG_NAME, Assembly
 from .exits import DONE, FAILED
 from .interruption import cancelled_by
@@ -39,6 +40,8 @@ async def _serve(invocation: Invocation) -> int:
         await engine.shutdown("its program ends")
         undo()
         assembly.close_log()
+    if isinstance(engine.failure, QuarterdeckError):
+        raise engine.failure
     return DONE if engine.failure is None else FAILED
 
 

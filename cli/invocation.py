@@ -44,6 +44,11 @@ class Invocation:
             self._link = Link.open(self.place.socket)
         return self._link
 
+    def adopt(self, link: Link) -> None:
+        """Go on with another link to an engine."""
+        self.close()
+        self._link = link
+
     def call(self, kind: str, patience: float = PATIENCE, **payload: Any) -> Message:
         """The result of a command; payload fields that are ``None`` are left out."""
         given = {key: value for key, value in payload.items() if value is not None}

@@ -77,27 +77,42 @@ class Link:
         :raises CliFault: ``no_engine`` if none answers there.
         """
         patience = GREETING if patience is None else patience
-        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        stream.settimeout(patience)
-        link = cls(stream, path)
+        link = cls.begin(path)
         try:
-            stream.connect(path)
-            link._greet(patience)
-        except OSError as error:
-            stream.close()
-            raise no_engine(f"No engine answers at {path}: {error.strerror or error}.") from error
+            link.greeted(link.receive(patience))
         except BaseException as error:
-            stream.close()
+            link.close()
             if has_code(error, "link_closed"):
                 raise no_engine(f"The engine at {path} has just left.") from error
             raise
         return link
 
-    def _greet(self, patience: float) -> None:
-        self.send(
-            {"kind": "hello", "protocol": PROTOCOL, "client": "command line", "pid": os.getpid()}
-        )
-        answer = self.receive(patience)
+    @classmethod
+    def begin(cls, path: str) -> Link:
+        """A link to the engine at ``path`` that has said hello; this waits for nothing.
+
+        :raises CliFault: ``no_engine`` if none listens there, ``link_closed`` if it leaves at once.
+        """
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.setblocking(False)
+        link = cls(stream, path)
+        hello = {"kind": "hello", "protocol": PROTOCOL, "client": "command line"}
+        try:
+            stream.connect(path)
+            link.send(hello | {"pid": os.getpid()})
+        except OSError as error:
+            stream.close()
+            raise no_engine(f"No engine answers at {path}: {error.strerror or error}.") from error
+        except BaseException:
+            stream.close()
+            raise
+        return link
+
+    def greeted(self, answer: Message | None) -> None:
+        """Take the engine's answer to the hello.
+
+        :raises CliFault: if it refuses the link; ``engine_silent`` if there is no answer.
+        """
         if answer is None:
             raise fault("engine_silent", f"The engine at {self.path} did not greet back.")
         if answer["kind"] == "reply":
@@ -143,10 +158,13 @@ class Link:
         except OSError as error:
             raise _closed(error.strerror or str(error)) from error
         except ValueError as error:
-            text = f"The engine at {self.path} can't be understood: {error}."
-            raise fault("link_broken", text) from error
+            raise self.broken(error) from error
         if not data:
             raise _closed("it closed the link")
+
+    def broken(self, error: ValueError) -> Exception:
+        """The fault that what came is no message."""
+        return fault("link_broken", f"The engine at {self.path} can't be understood: {error}.")
 
     def call(
         self,

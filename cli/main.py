@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,15 +12,17 @@ from typing import Any
 from .catalogue import CATALOGUE
 from .exits import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from .failing import fault
-from .grammar import JSON, PLACE
+from .grammar import JSON, PLACE, Option
 from .invocation import Invocation
 from .parsing import Call, parse
 from .place import PROGRAM
+from .printing import clean, to_json
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _take_any_text()
     try:
         return _carry_out(arguments)
     except KeyboardInterrupt:
@@ -31,6 +33,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001  # told apart below; unknown ones are raised again
         return _fail(error, as_json="--json" in arguments)
+
+
+def _take_any_text() -> None:
+    """Print what the terminal's encoding has no letters for as escapes, rather than fail at it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _carry_out(arguments: list[str]) -> int:
@@ -58,11 +66,22 @@ def execute(call: Call) -> int:
     own = [part.key for part in command.options if part not in (*PLACE, JSON)]
     keys = [*(argument.key for argument in command.arguments), *own]
     values = {key: call.values[key] for key in keys}
+    for option in command.options:
+        check_least(option, values.get(option.key))
     try:
         code = handler(call.command.run)(invocation, **values)
     finally:
         invocation.close()
     return DONE if code is None else int(code)
+
+
+def check_least(option: Option, value: Any) -> None:
+    """See that a number is not too small.
+
+    :raises CliFault: ``usage``, naming ``option``.
+    """
+    if option.least is not None and value is not None and not value >= option.least:
+        raise fault("usage", f"{option.name} is at least {option.least:g}, not {value:g}.")
 
 
 def handler(name: str) -> Callable[..., Any]:
@@ -85,8 +104,8 @@ def _fail(error: Exception, *, as_json: bool) -> int:
     if not isinstance(error, QuarterdeckError):
         raise error
     if as_json:
-        text = json.dumps({"error": error.info().model_dump(mode="json")}, ensure_ascii=False)
+        text = to_json({"error": error.info().model_dump(mode="json")}, sys.stderr)
     else:
-        text = f"quarterdeck: {error.code}: {' '.join(error.message.split())}"
+        text = f"quarterdeck: {error.code}: {clean(error.message)}"
     sys.stderr.write(f"{text}\n")
     return int(getattr(error, "exit_code", FAILED))

@@ -9,13 +9,16 @@ from .invocation import Invocation
 from .link import Message
 
 LEAST_PREFIX = 4
-"""Characters of an id that count as its beginning."""
+"""Characters of an id that count as its beginning or its end."""
+
+SHORT = 6
+"""Characters from the end of an id that are shown at least; they differ more than the first."""
 
 
 def find_session(invocation: Invocation, name: str) -> Message:
     """The session of that name, id or beginning of an id, as the engine's view of it.
 
-    :raises CliFault: ``unknown_session`` with near names, or ``ambiguous_session``.
+    :raises CliFault: ``session_unknown`` with near names, or ``ambiguous_session``.
     """
     sessions: list[Message] = invocation.call("session.list")["sessions"]
     named = [one for one in sessions if one["name"] == name]
@@ -24,22 +27,23 @@ def find_session(invocation: Invocation, name: str) -> Message:
         listed = ", ".join(f"{one['name']} ({one['id']})" for one in found)
         raise fault("ambiguous_session", f"{name} may be any of: {listed}. Give the id.")
     if not found:
-        raise fault("unknown_session", f"No session is called {name}.{_hint(name, sessions)}")
+        raise fault("session_unknown", f"No session is called {name}.{_hint(name, sessions)}")
     return found[0]
 
 
 def find_item(invocation: Invocation, name: str) -> Message:
-    """The open attention item of that id or beginning of an id.
+    """The open attention item of that id, or beginning or end of an id.
 
-    :raises CliFault: ``unknown_item`` or ``ambiguous_item``.
+    :raises CliFault: ``item_unknown`` or ``ambiguous_item``.
     """
-    found = _by_id(invocation.call("attention.list")["items"], "item_id", name)
+    items = invocation.call("attention.list")["items"]
+    found = _by_id(items, "item_id", name) or _by_end(items, name)
     if len(found) > 1:
         listed = ", ".join(one["item_id"] for one in found)
-        raise fault("ambiguous_item", f"{name} may be any of: {listed}. Give more of the id.")
+        raise fault("ambiguous_item", f"{name} may be any of: {listed}. Give the whole id.")
     if not found:
         raise fault(
-            "unknown_item", f"No open item is {name}. See them with: quarterdeck attention list"
+            "item_unknown", f"No open item is {name}. See them with: quarterdeck attention list"
         )
     return found[0]
 
@@ -50,6 +54,27 @@ def _by_id(things: Sequence[Message], key: str, text: str) -> list[Message]:
         return []
     exact = [one for one in things if one[key] == wanted]
     return exact or [one for one in things if one[key].startswith(wanted)]
+
+
+def _by_end(items: Sequence[Message], text: str) -> list[Message]:
+    wanted = text.upper()
+    if len(wanted) < LEAST_PREFIX:
+        return []
+    return [one for one in items if one["item_id"].endswith(wanted)]
+
+
+def short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """For each id the end by which ``find_item`` tells it from the others."""
+    for length in range(SHORT, max(map(len, ids), default=0)):
+        if len({one[-length:] for one in ids}) == len(set(ids)):
+            return {one: one[-length:] for one in ids}
+    return {one: one for one in ids}
+
+
+def session_names(invocation: Invocation) -> dict[str, str]:
+    """The names of the sessions by their ids."""
+    sessions = invocation.call("session.list")["sessions"]
+    return {one["id"]: one["name"] for one in sessions}
 
 
 def _hint(name: str, sessions: Sequence[Message]) -> str:

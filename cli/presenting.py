@@ -7,8 +7,10 @@ a person reads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .link import Message
-from .printing import age, clean
+from .printing import age, clean, homely
 
 _SHOWN = {"turn_done": "done", "errored": "error"}
 
@@ -37,10 +39,13 @@ def session_row(record: Message) -> tuple[object, ...]:
     if progress is not None and word == "working":
         word += f" {progress}%"
     about = request_text(record) or record["reason"] or record["title"]
-    return (record["name"], record["agent"], word, age(record["since"]), record["cwd"], about)
+    place = homely(record["cwd"])
+    return (record["name"], record["agent"], word, age(record["since"]), place, about)
 
 
 SESSION_HEADS = ("name", "agent", "state", "since", "in", "about")
+SESSION_SPARE = ("in", "agent", "since")
+"""Columns that give way on a narrow terminal."""
 
 
 def request_text(record: Message) -> str:
@@ -67,12 +72,17 @@ def choices_text(choices: list[Message]) -> str:
     )
 
 
-def item_row(item: Message) -> tuple[object, ...]:
+def item_record(item: Message, names: Mapping[str, str]) -> Message:
+    """An attention item's JSON: as the protocol has it, and its session's name as ``session``."""
+    return {**item, "session": names.get(item["session_id"], "")}
+
+
+def item_row(record: Message, short: str) -> tuple[object, ...]:
     """An attention item's line in a list; see ``ITEM_HEADS``."""
-    put_aside = "snoozed" if item.get("snoozed_until") else ""
-    kind = item["kind"].replace("_", " ")
-    return (item["item_id"], kind, put_aside, age(item["created_at"]), item["title"])
+    kind = record["kind"].replace("_", " ") + (" (snoozed)" if record.get("snoozed_until") else "")
+    return (record["session"], kind, age(record["created_at"]), short, record["title"])
 
 
-ITEM_HEADS = ("item", "kind", "", "age", "title")
-"""The column without a head says whether an item is put aside."""
+ITEM_HEADS = ("session", "kind", "age", "item", "asks")
+ITEM_SPARE = ("age", "item")
+"""An item is named by the end of its id, as ``naming.find_item`` takes it."""

@@ -12,6 +12,9 @@ from typing import Any, TextIO
 from ..core.sessions.terminal.untrusted import one_line
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(127, 160)}
+"""Controls that JSON lets stand as they are."""
+
 ONE_LINE = 2000
 
 
@@ -25,9 +28,28 @@ def clean_lines(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def to_json(data: Any, out: TextIO, **form: Any) -> str:
+    """``data`` as JSON that ``out`` can take: what its encoding lacks, and controls, as escapes."""
+    plain = "utf" not in (getattr(out, "encoding", None) or "utf-8").lower()
+    return json.dumps(data, ensure_ascii=plain, **form).translate(_ESCAPED)
+
+
+def homely(path: str) -> str:
+    """``path`` with ``~`` for the person's home."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    inside = bool(home) and (path == home or path.startswith(f"{home}/"))
+    return f"~{path[len(home) :]}" if inside else path
+
+
 def stamp(text: str | None) -> datetime | None:
     """The time in a protocol's field."""
     return datetime.fromisoformat(text) if text else None
+
+
+def local_time(text: str | None) -> str:
+    """A stamp by the person's clock, to the second."""
+    then = stamp(text)
+    return "" if then is None else f"{then.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def age(text: str | None, now: datetime | None = None) -> str:
@@ -62,20 +84,20 @@ class Printer:
     def show(self, data: Any, human: Callable[[], None]) -> None:
         """Print ``data`` as JSON if asked for, else what ``human`` prints."""
         if self.as_json:
-            self.line(json.dumps(data, indent=2, ensure_ascii=False))
+            self.raw(to_json(data, self.out, indent=2) + "\n")
         else:
             human()
 
     def record(self, data: Any) -> None:
         """Print ``data`` as one line of JSON."""
-        self.line(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
+        self.raw(to_json(data, self.out, separators=(",", ":")) + "\n")
 
     def line(self, text: str = "") -> None:
-        """Print a line and send it on its way."""
-        print(text, file=self.out, flush=True)
+        """Print a line, without control characters, and send it on its way."""
+        self.raw(clean_lines(text) + "\n")
 
-    def piece(self, text: str) -> None:
-        """Print ``text`` as it stands and send it on its way."""
+    def raw(self, text: str) -> None:
+        """Print ``text`` as it stands, escape sequences and all, and send it on its way."""
         print(text, file=self.out, end="", flush=True)
 
     def fields(self, pairs: Iterable[tuple[str, object]]) -> None:
@@ -85,8 +107,18 @@ class Printer:
         for name, value in kept:
             self.line(f"{name:<{width}}  {value}")
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-        """Print a table, or ``empty`` if there are no rows."""
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        empty: str,
+        spare: Sequence[str] = (),
+    ) -> None:
+        """Print a table, or ``empty`` if there are no rows.
+
+        On a terminal that is too narrow the columns in ``spare`` give way, one after the other, and
+        with them the last column is cut to one line; otherwise it is folded.
+        """
         cells = [[clean(str(cell)) for cell in row] for row in rows]
         if not cells:
             self.line(empty)
@@ -94,7 +126,7 @@ class Printer:
             # Start-up time: rich loads only where a terminal shows what it can do.
             from .drawing import draw_table  # noqa: PLC0415
 
-            draw_table(self.out, heads, cells)
+            draw_table(self.out, heads, cells, spare)
         else:
             self._plain(heads, cells)
 

@@ -39,6 +39,9 @@ RESET = (
 )
 """What takes back every mode that a program in a session may have set on this terminal."""
 
+CHUNK = 16_384
+"""Bytes that are offered to the terminal at once."""
+
 PUSH_TITLE, POP_TITLE = b"\x1b[22;2t", b"\x1b[23;2t"
 
 
@@ -67,6 +70,12 @@ class RealTerminal:
         self.fd_out = sys.stdout.fileno()
         self._before = termios.tcgetattr(self.fd_in)
         self._leaving = False
+        self._unwritten = bytearray()
+
+    @property
+    def unwritten(self) -> int:
+        """Bytes that the terminal has not taken yet: see ``go_on``."""
+        return len(self._unwritten)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,6 +89,10 @@ class RealTerminal:
 
         :raises Signalled: there, once, at a signal that ends programs.
         """
+        with self._unhurried():
+            yield from self._guarded()
+
+    def _guarded(self) -> Iterator[None]:
         handlers = {number: signal.getsignal(number) for number in LEAVING}
         try:
             with _blocked():
@@ -95,6 +108,25 @@ class RealTerminal:
                 self.leave()
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        """Write without waiting for the terminal while inside.
+
+        The terminal is opened anew for it, since not to wait is a property of what is shared with
+        the shell.
+        """
+        shared = self.fd_out
+        try:
+            own = os.open(os.ttyname(shared), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:  # its device is not to be seen from here, as in some containers
+            own = os.dup(shared)
+        self.fd_out = own
+        try:
+            yield
+        finally:
+            self.fd_out = shared
+            os.close(own)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if not self._leaving:
@@ -114,6 +146,7 @@ class RealTerminal:
 
     def leave(self) -> None:
         """Put everything back, even if the terminal takes no output any more."""
+        self._unwritten.clear()
         # The terminal may be gone: then there is nothing to put back.
         with suppress(termios.error, OSError):
             termios.tcsetattr(self.fd_in, termios.TCSANOW, self._before)
@@ -125,18 +158,24 @@ class RealTerminal:
 
         :raises OSError: if it is gone.
         """
+        waiting = os.get_blocking(self.fd_out)
         os.set_blocking(self.fd_out, False)
         try:
             while data and select.select([], [self.fd_out], [], 1.0)[1]:
                 data = data[os.write(self.fd_out, data) :]
         finally:
-            os.set_blocking(self.fd_out, True)
+            os.set_blocking(self.fd_out, waiting)
 
     def write(self, data: bytes) -> None:
-        """Write all of ``data``."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self.fd_out, view) :]
+        """Write ``data`` as far as the terminal takes it now, and keep the rest for ``go_on``."""
+        self._unwritten += data
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Write more of what waits."""
+        with suppress(BlockingIOError):
+            while self._unwritten:
+                del self._unwritten[: os.write(self.fd_out, self._unwritten[:CHUNK])]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def event_line(event: Message, names: Mapping[str, str]) -> str:
     metadata, payload = event["metadata"], event["payload"]
     at = stamp(metadata["timestamp"])
     clock = "" if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone()
-    session = session_name(event, names)
+    session = clean(session_name(event, names))
     text = clean(_TELLERS.get(event["type"], _other)(payload))
     number = metadata["sequence"] or ""
     return f"{number:>6} {clock:%H:%M:%S} {event['type']:<22} {session:<16} {text}".rstrip()

@@ -8,7 +8,7 @@ Between ``<!-- made: NAME -->`` and ``<!-- end -->`` a page holds what the funct
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -21,6 +21,7 @@ import quarterdeck.cli
 import quarterdeck.core
 import quarterdeck.state
 from quarterdeck.cli.catalogue import ENTRIES
+from quarterdeck.cli.exits import MEANINGS
 from quarterdeck.cli.faults import CODES as CLI_CODES
 from quarterdeck.cli.grammar import Command, Group
 from quarterdeck.cli.template import config_template
@@ -37,10 +38,15 @@ GROUPS = ("quarterdeck.core", "quarterdeck.state", "quarterdeck.cli")
 
 
 def load_everything() -> None:
-    """Import every module, so that every error class is known."""
+    """Import every module, so that every error class is known.
+
+    Those in Rust's company are left out where it is not installed: they have no error of their own.
+    """
+    has_rust = importlib.util.find_spec("par_term_emu_core_rust") is not None
     for package in (quarterdeck.core, quarterdeck.state, quarterdeck.cli):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if ".practice." not in found.name:
+            needs_rust = found.name.rpartition(".")[2].startswith("rust")
+            if ".practice." not in found.name and (has_rust or not needs_rust):
                 importlib.import_module(found.name)
 
 
@@ -147,6 +153,11 @@ def settings() -> str:
     return f"```toml\n{text.strip()}\n```\n"
 
 
+def exit_codes() -> str:
+    """The exit codes."""
+    return table(("code", "means"), ((f"`{code}`", meaning) for code, meaning in MEANINGS))
+
+
 def command_line() -> str:
     """Every command of the command line."""
     rows = []
@@ -165,7 +176,17 @@ def _call(command: Command, group: str = "") -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     maker.__name__: maker
-    for maker in (errors, keys, presets, commands, events, preferences, settings, command_line)
+    for maker in (
+        errors,
+        keys,
+        presets,
+        commands,
+        events,
+        preferences,
+        settings,
+        command_line,
+        exit_codes,
+    )
 }
 
 

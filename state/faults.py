@@ -65,12 +65,14 @@ class StoreClosed(StoreFault):
 
     code = "store_closed"
     recoverable = False
+    fatal = True
 
 
 class StoreBusy(StoreFault):
     """Far more transactions are pending than the store takes; the disk doesn't keep up."""
 
     code = "store_busy"
+    transient = True
 
     @classmethod
     def for_pending(cls, pending: int) -> StoreBusy:
@@ -92,6 +94,7 @@ class StoreLocked(StoreFault):
     """Another process holds the database."""
 
     code = "store_locked"
+    transient = True
 
 
 class StoreReadOnly(StoreFault):
@@ -134,6 +137,7 @@ class StoreCorrupt(StoreFault):
 
     code = "store_corrupt"
     recoverable = False
+    fatal = True
 
 
 def same_fault(fault: QuarterdeckError) -> QuarterdeckError:

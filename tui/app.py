@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import ClassVar
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
 
 from ..core.base.clock import SYSTEM_CLOCK, Clock
-from ..core.client.ports import Connector
-from .bridge import Bridge
-from .host import HostApp
+from .model.frame import is_small
+from .opening import OpeningApp
+from .outfit import Outfit
 from .pace import Pacing
-from .screens.deck import DeckScreen
-from .screens.log import LogScreen
-from .screens.small import SmallScreen, is_small
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from ..core.client.ports import Connector
 
 MOUSE_MODES = (1000, 1003, 1015, 1006)
 MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in MOUSE_MODES)
@@ -25,12 +27,12 @@ MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in MOUSE_MODES)
 """What Textual itself writes at its start and at its end."""
 
 
-class QuarterdeckApp(HostApp, inherit_bindings=False):
+class QuarterdeckApp(OpeningApp, inherit_bindings=False):
     """The dashboard over an engine that ``connector`` finds or starts.
 
-    ``directory`` is where new sessions are created first. ``keys`` gives actions other keys
-    (action name to comma-separated keys), ``preset`` the preset they lie over; ``None``: the
-    user's preference.
+    ``directory`` is where new sessions are created first; for ``keys``, ``preset`` and ``pacing``
+    see ``Outfit``. With ``fit_out`` in place of all these the empty frame is painted first.
+    ``laid_out`` is set once the panels have their sizes.
     """
 
     TITLE = "quarterdeck"
@@ -38,7 +40,7 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
 
     def __init__(
         self,
-        connector: Connector,
+        connector: Connector | None = None,
         *,
         directory: str,
         minimal: bool = False,
@@ -46,34 +48,66 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
         preset: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
         pacing: Pacing | None = None,
+        fit_out: Callable[[], Outfit] | None = None,
     ) -> None:
-        super().__init__()
-        self.bridge = Bridge(
-            self,
-            connector,
-            directory=directory,
-            keys=keys or {},
-            preset=preset,
-            clock=clock,
-            pacing=pacing,
-        )
-        self.bridge.deck.minimal = minimal
+        super().__init__(minimal=minimal, fit_out=fit_out)
+        self._directory, self._clock = directory, clock
+        self.laid_out = asyncio.Event()
         self._theme_kept = ""
         self._mouse = True
+        if connector is not None:
+            self.take(Outfit(connector, keys or {}, preset, pacing))
 
-    async def on_mount(self) -> None:
-        """Show the deck and reach for the engine."""
-        self.add_mode("deck", partial(DeckScreen, self.bridge))
-        self.add_mode("log", partial(LogScreen, self.bridge))
+    def take(self, outfit: Outfit) -> None:
+        """Build what the screens share."""
+        # Start-up time: the frame is painted before the protocol is loaded.
+        from .bridge import Bridge  # noqa: PLC0415
+
+        self.bridge = Bridge(
+            self,
+            outfit.connector,
+            directory=self._directory,
+            keys=outfit.keys,
+            preset=outfit.preset,
+            clock=self._clock,
+            pacing=outfit.pacing,
+        )
+        self.bridge.deck.minimal = self._minimal
+
+    async def board(self) -> None:
+        """Show the deck, and reach for the engine."""
+        self.add_mode("deck", self._deck_screen)
+        self.add_mode("log", self._log_screen)
         await self.switch_mode("deck")
         self._mind_size(self.size)
-        self.bridge.listeners.append(self._follow_preferences)
+        self.bridge.listeners += [self._follow_preferences, self.show_notices]
+        self.bridge.link.on_hopeless = self.give_up
         self.spawn(self.bridge.link.run())
+        self.call_after_refresh(self.laid_out.set)
+
+    def _deck_screen(self) -> Screen[None]:
+        # Start-up time: each screen is loaded when it is first shown.
+        from .screens.deck import DeckScreen  # noqa: PLC0415
+
+        return DeckScreen(self.bridge)
+
+    def _log_screen(self) -> Screen[None]:
+        # Start-up time: as above.
+        from .screens.log import LogScreen  # noqa: PLC0415
+
+        return LogScreen(self.bridge)
+
+    @property
+    def left_running(self) -> int:
+        """How many sessions run on when the dashboard ends."""
+        return self.bridge.left_running if self.opened else 0
 
     async def on_unmount(self) -> None:
         """Leave no timer and no task behind."""
-        self.bridge.close()
-        await self.bridge.link.leave()
+        self.gate.close()
+        if hasattr(self, "bridge"):
+            self.bridge.close()
+            await self.bridge.link.leave()
 
     def _follow_preferences(self) -> None:
         """Put theme and mouse in force; a theme that Textual no longer has is told of."""
@@ -103,6 +137,9 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
             self._mind_size(event.size)
 
     def _mind_size(self, size: Size) -> None:
+        # Start-up time: as above.
+        from .screens.small import SmallScreen  # noqa: PLC0415
+
         said = isinstance(self.screen, SmallScreen)
         if is_small(*size) and not said:
             self.push_screen(SmallScreen())
@@ -111,8 +148,10 @@ class QuarterdeckApp(HostApp, inherit_bindings=False):
 
     def on_app_blur(self) -> None:
         """Nobody looks."""
-        self.bridge.look(in_front=False)
+        if self.opened:
+            self.bridge.look(in_front=False)
 
     def on_app_focus(self) -> None:
         """The person is back."""
-        self.bridge.look(in_front=True)
+        if self.opened:
+            self.bridge.look(in_front=True)

@@ -58,8 +58,8 @@ class Host(Channels, Protocol):
         """The keymap's contexts that are active where the person is."""
         ...
 
-    def exit(self, *, message: str | None = None) -> None:
-        """End the dashboard; ``message`` is left on the terminal."""
+    def leave(self, text: str, code: int) -> None:
+        """End the dashboard with an exit code; ``text`` is left on the terminal."""
         ...
 
 
@@ -69,7 +69,8 @@ class Bridge:
     Whoever shows something adds a listener to ``listeners``: it is called, at most thirty times a
     second, after something changed. ``feed`` holds the newest events, ``fed`` counts all of them.
     ``drafts`` are prompts that were written and not sent, by session. ``room`` is the size, in
-    cells, of the panel in which one types into a session.
+    cells, of the panel in which one types into a session. ``left_running`` counts the sessions
+    that go on after the person has left.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Bridge:
         self.link = Link(connector, clock, back_off(self.pacing.retry))
         self.deck = Deck(clock, View())
         self.watching = Watching()
-        self.repeats = Repeats(clock)
+        self.repeats = Repeats()
         self.notifier = Notifier(clock, host, self.pacing.notify)
         self.notifier.session_name = self.session_name
         self.keymap = Keymap({})
@@ -99,6 +100,7 @@ class Bridge:
         self.fed = 0
         self.drafts: dict[str, str] = {}
         self.room: tuple[int, int] = (80, 20)
+        self.left_running = 0
         self.ready = False
         self._place = "deck"
         self._in_front = True
@@ -108,6 +110,7 @@ class Bridge:
         self._focus_wanted: str | None = None
         self._focus_alarm = Alarm(self._send_focus)
         self._age_alarm = Alarm(self.changed)
+        self._rest_alarm = Alarm(self.moved)
         self.pacer = Pacer(lambda: self.host.later(self.flush), self.pacing.frame)
         self.link.on_event = self._event
         self.link.on_state = self._link_changed
@@ -135,6 +138,7 @@ class Bridge:
 
     def flush(self) -> None:
         """Bring everything shown up to date."""
+        self._rest_alarm.set(None)
         self.deck.reconcile()
         self._focus_changed()
         for listener in tuple(self.listeners):
@@ -145,8 +149,26 @@ class Bridge:
         """The person went somewhere else: show it at once."""
         self.flush()
 
+    def stepped(self) -> None:
+        """The cursor made a step, which its list shows: the rest follows when it rests."""
+        if self.pacing.rest:
+            self._rest_alarm.set(self.pacing.rest)
+        else:
+            self.moved()
+
+    @property
+    def stepping(self) -> bool:
+        """Whether something shown has not yet followed the cursor."""
+        return self._rest_alarm.pending
+
+    def catch_up(self) -> None:
+        """Let all follow the cursor now: something is done to where it stands."""
+        if self.stepping:
+            self.moved()
+
     def close(self) -> None:
         """Stop every timer."""
+        self._rest_alarm.set(None)
         self.pacer.stop()
         self.notifier.close()
         self._age_alarm.set(None)

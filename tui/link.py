@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.base.clock import Clock
-from ..core.base.errors import QuarterdeckError
+from ..core.base.errors import Category, QuarterdeckError
 from ..core.base.retry import RetryPolicy
 from ..core.client.client import Client
 from ..core.client.ports import Connector
@@ -27,20 +27,26 @@ def back_off(first: float) -> RetryPolicy:
 
 
 class LinkState(NamedTuple):
-    """How the link is: up, or down with the reason and the seconds to the next attempt."""
+    """How the link is: up, or down with the reason and the seconds to the next attempt.
+
+    ``shut_down``: somebody had the engine stopped; it is started again when the person says so.
+    """
 
     up: bool
     reason: str = ""
     wait: float = 0.0
     attempt: int = 0
+    shut_down: bool = False
 
 
 class Link:
     """Keeps one client on an engine.
 
     ``on_event`` and ``on_frame`` are called as the client's; ``on_state`` after each change of
-    ``state``. An engine that says goodbye and asks to be taken over is followed at once, any other
-    loss after a back-off that grows until a link has held for ten seconds.
+    ``state``. An engine that says goodbye and asks to be taken over is followed at once, one that
+    was shut down by somebody only after ``reconnect_now``, any other loss after a back-off that
+    grows until a link has held for ten seconds. ``on_hopeless`` is called, and ``run`` returns, if
+    there never was a link and the error is one that no retry mends.
     """
 
     def __init__(self, connector: Connector, clock: Clock, retry: RetryPolicy) -> None:
@@ -51,12 +57,14 @@ class Link:
         self._ended = asyncio.Event()
         self._reason = ""
         self._takeover = False
+        self._shut_down = False
         self._leaving = False
         self.client: Client | None = None
         self.state = LinkState(up=False, reason="connecting")
         self.on_event: Callable[[Event], None] = _ignore
         self.on_frame: Callable[[ScreenFrame], None] = _ignore
         self.on_state: Callable[[LinkState], None] = _ignore
+        self.on_hopeless: Callable[[QuarterdeckError], None] = _ignore
 
     @property
     def view(self) -> View | None:
@@ -64,10 +72,14 @@ class Link:
         return self.client.view if self.client is not None else None
 
     async def run(self) -> None:
-        """Connect, and connect again, until told to ``leave``."""
+        """Connect, and connect again, until told to ``leave`` or there is no hope."""
         attempt = 0
         while True:
-            held = await self._hold()
+            try:
+                held = await self._hold()
+            except QuarterdeckError as error:
+                self.on_hopeless(error)
+                return
             if self._leaving:
                 return
             attempt = 1 if held >= STEADY_SECONDS else attempt + 1
@@ -87,12 +99,17 @@ class Link:
             await self.client.close()
 
     async def _hold(self) -> float:
-        """Connect and wait for the link's end; the seconds it held."""
-        self._takeover = False
+        """Connect and wait for the link's end; the seconds it held.
+
+        :raises QuarterdeckError: if no retry mends what is wrong, and there never was a link.
+        """
+        self._takeover = self._shut_down = False
         self._ended.clear()
         try:
             await self._open()
         except QuarterdeckError as error:
+            if self.client is None and _is_hopeless(error):
+                raise
             self._reason = error.message
             return 0.0
         since = self._clock.monotonic()
@@ -117,6 +134,7 @@ class Link:
 
     def _goodbye(self, goodbye: Goodbye) -> None:
         self._takeover = goodbye.takeover
+        self._shut_down = goodbye.asked and not goodbye.takeover
         self._reason = goodbye.reason
 
     def _closed(self, reason: str) -> None:
@@ -125,10 +143,10 @@ class Link:
 
     async def _pause(self, seconds: float, attempt: int) -> None:
         self._nudge.clear()
-        self._tell(LinkState(up=False, reason=self._reason, wait=seconds, attempt=attempt))
+        self._tell(LinkState(False, self._reason, seconds, attempt, self._shut_down))
         self._reason = ""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if self._shut_down else seconds):
                 await self._nudge.wait()
         except TimeoutError:
             return
@@ -136,6 +154,11 @@ class Link:
     def _tell(self, state: LinkState) -> None:
         self.state = state
         self.on_state(state)
+
+
+def _is_hopeless(error: QuarterdeckError) -> bool:
+    """Whether no retry can mend it: a person has to."""
+    return not error.recoverable or error.category is Category.VALIDATION
 
 
 def _ignore(_: object) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 class Pacing:
     """How long things wait, in seconds.
 
-    ``frame`` is the least time between two repaints, ``focus`` how long the cursor must rest
-    before the engine hears of it, ``size`` the same for a panel's size, ``notify`` the quiet time
-    between two notifications, ``retry`` the time before the second attempt at a lost link.
+    ``frame`` is the least time between two repaints, ``rest`` how long the cursor must rest
+    before all but its list follows, ``focus`` the same before the engine hears of it, ``size`` the
+    same for a panel's size, ``notify`` the quiet time between two notifications, ``retry`` the time
+    before the second attempt at a lost link.
     """
 
     frame: float = 1 / 30
@@ -21,6 +22,7 @@ class Pacing:
     size: float = 0.15
     notify: float = 5.0
     retry: float = 0.5
+    rest: float = 0.04
 
 
 class Pacer:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import base64
 import os
-import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
-from ..failing import fault
-from ..following import reconnect
+from ..failing import fault, has_code, refusal
 from ..invocation import Invocation
 from ..leaving import LeaveKey
-from ..link import CHUNK, Message, to_line
+from ..link import CHUNK, Link, Message, to_line
 from ..naming import find_session
 from ..passing import Passage
 from ..place import setting
 from ..presenting import ENDED, ending
 from ..printing import clean
 from ..realterm import RealTerminal, Signalled
+from ..rejoining import Rejoining
 
 LEAVE_KEY = "ctrl+]"
 HINT_SECONDS = 3.0
@@ -31,6 +31,10 @@ HOLD_SECONDS = 0.05
 
 UNSENT_LIMIT = 1024 * 1024
 """Bytes of input that may wait for the engine before more is read from the terminal."""
+
+UNDRAWN_LIMIT = 256 * 1024
+"""Bytes of output that may wait for the terminal before no more is taken from the engine, which
+has a fresh screen in their place then."""
 
 NOTICED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 
@@ -70,11 +74,21 @@ def _farewell(invocation: Invocation, session: Message, outcome: Outcome) -> Non
     if outcome is Outcome.LEFT:
         invocation.printer.line(f"Left {session['name']}; it goes on.")
         return
-    sessions = invocation.call("session.list")["sessions"]
-    view = next((one for one in sessions if one["id"] == session["id"]), session)
+    view = _as_it_is_now(invocation, session)
     how = ending(view)
     state = view["lifecycle"] if view["lifecycle"] in ENDED else "ended"
     invocation.printer.line(f"{session['name']} {state}" + (f": {how}." if how else "."))
+
+
+def _as_it_is_now(invocation: Invocation, session: Message) -> Message:
+    """The session as the engine has it; as it was, if either is gone."""
+    try:
+        sessions = invocation.call("session.list")["sessions"]
+    except Exception as error:
+        if not has_code(error, "no_engine", "link_closed"):
+            raise
+        return session
+    return next((one for one in sessions if one["id"] == session["id"]), session)
 
 
 @contextmanager
@@ -110,23 +124,26 @@ class Attachment:
         self._hint_due = True
         self._hint_until: float | None = None
         self._outcome: Outcome | None = None
-        self._selector = selectors.DefaultSelector()
+        self._goodbye = "it closed the link"
+        self._lost = ""
+        self._way_back: Rejoining | None = None
+        self._selector = DefaultSelector()
 
     def run(self, notices: socket.socket) -> Outcome:
         """Go on until something ends it."""
         with self._selector:
-            self._selector.register(self._terminal.fd_in, selectors.EVENT_READ, self._from_terminal)
-            self._selector.register(
-                notices, selectors.EVENT_READ, lambda _: self._notice(notices.recv(64))
-            )
+            self._watch(self._terminal.fd_in, EVENT_READ, self._from_terminal)
+            self._watch(notices, EVENT_READ, lambda _: self._notice(notices.recv(64)))
             self._open()
             while self._outcome is None:
                 self._turn()
+        if self._way_back is not None:
+            self._way_back.close()
         self._send_rest()
         return self._outcome
 
     def _turn(self) -> None:
-        self._watch_link()
+        self._balance()
         ready = self._selector.select(self._patience())
         if not ready:
             self._type(self._key.flush())
@@ -134,78 +151,119 @@ class Attachment:
             key.data(mask)
         if self._hint_until is not None and time.monotonic() >= self._hint_until:
             self._repaint()
+        way = self._way_back
+        if way is not None and time.monotonic() >= way.due:
+            self._step(way, way.look)
 
     def _patience(self) -> float | None:
-        """How long nothing may come: until a held key goes on, or the hint goes."""
+        """How long nothing may come: until a held key goes on, the hint goes, or a look is due."""
         if self._key.waiting:
             return HOLD_SECONDS
-        return self._hint_until and max(self._hint_until - time.monotonic(), 0)
+        due = self._hint_until if self._way_back is None else self._way_back.due
+        return None if due is None else max(due - time.monotonic(), 0)
+
+    def _watch(self, what: int | socket.socket, events: int, react: Callable[[int], None]) -> None:
+        """Have ``react`` called at ``events`` of ``what``; none: not any more."""
+        known = self._selector.get_map().get(what)
+        if not events:
+            if known is not None:
+                self._selector.unregister(what)
+        elif known is None:
+            self._selector.register(what, events, react)
+        else:
+            self._selector.modify(what, events, react)
+
+    def _balance(self) -> None:
+        """Read from either side what the other has room for, and write what waits."""
+        typed, drawn = len(self._unsent), self._terminal.unwritten
+        reading = EVENT_READ if typed <= UNSENT_LIMIT else 0
+        self._watch(self._terminal.fd_in, reading, self._from_terminal)
+        self._watch(self._terminal.fd_out, EVENT_WRITE if drawn else 0, self._to_terminal)
+        if self._way_back is None:
+            events = (EVENT_READ if drawn <= UNDRAWN_LIMIT else 0) | (EVENT_WRITE if typed else 0)
+            self._watch(self._invocation.link.stream, events, self._from_engine)
 
     # ---- the engine ------------------------------------------------------------------------
 
     def _open(self) -> None:
         """Begin with the engine that the invocation is linked to."""
-        stream = self._invocation.link.stream
-        stream.setblocking(False)
+        self._invocation.link.stream.setblocking(False)
         self._unsent.clear()
         self._passage = Passage()
-        self._selector.register(stream, selectors.EVENT_READ, self._from_engine)
         self._resize()
         self._repaint()
-
-    def _watch_link(self) -> None:
-        """Wait for what the link is needed for: always to read, to write when input waits."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
-        self._selector.modify(self._invocation.link.stream, events, self._from_engine)
-        reading = self._terminal.fd_in in self._selector.get_map()
-        if reading and len(self._unsent) > UNSENT_LIMIT:
-            self._selector.unregister(self._terminal.fd_in)
-        elif not reading and len(self._unsent) <= UNSENT_LIMIT:
-            self._selector.register(self._terminal.fd_in, selectors.EVENT_READ, self._from_terminal)
 
     def _from_engine(self, mask: int) -> None:
         try:
             data = self._exchange(mask)
+            messages = self._invocation.link.lines.feed(data or b"")
         except OSError as error:
             self._link_lost(error.strerror or str(error))
             return
-        if data == b"":
-            self._link_lost("it closed the link")
-        for message in self._invocation.link.lines.feed(data or b""):
+        except ValueError as error:
+            raise self._invocation.link.broken(error) from error
+        for message in messages:
             self._take(message)
+        if data == b"" and self._outcome is None:
+            self._link_lost(self._goodbye)
 
     def _exchange(self, mask: int) -> bytes | None:
         """Send what waits and what fits; what came, empty at the end, ``None`` if nothing did."""
         stream = self._invocation.link.stream
-        if mask & selectors.EVENT_WRITE:
+        if mask & EVENT_WRITE:
             del self._unsent[: stream.send(self._unsent)]
-        return stream.recv(CHUNK) if mask & selectors.EVENT_READ else None
+        return stream.recv(CHUNK) if mask & EVENT_READ else None
 
     def _send_rest(self) -> None:
-        """Send what was typed before the leave key."""
-        stream = self._invocation.link.stream
-        stream.settimeout(1.0)
-        with suppress(OSError):
-            stream.sendall(self._unsent)
+        """Send what was typed before the leave key, as far as the engine takes it at once."""
+        if self._unsent:
+            with suppress(OSError):
+                self._invocation.link.stream.send(self._unsent)
 
     def _take(self, message: Message) -> None:
-        if message["kind"] == "output" and message["session_id"] == self._session["id"]:
+        """React to a message; an engine that refuses has the session no more.
+
+        :raises CliFault: what it refused with.
+        """
+        if message["kind"] == "goodbye":
+            self._goodbye = str(message["reason"])
+        elif message["kind"] == "reply" and not message["ok"]:
+            raise refusal(message["error"])
+        elif message["kind"] == "output" and message["session_id"] == self._session["id"]:
             self._draw(base64.b64decode(message["data"]))
             if message["ended"]:
                 self._outcome = self._outcome or Outcome.ENDED
 
     def _link_lost(self, why: str) -> None:
-        """Go on with the engine that took over.
+        """Look for the engine that takes over, and say so; what is typed meanwhile is dropped."""
+        self._watch(self._invocation.link.stream, 0, self._from_engine)
+        self._invocation.close()
+        self._unsent.clear()
+        self._hint_until = None
+        self._way_back = Rejoining(lambda: self._invocation.place.socket)
+        self._lost = why
+        self._say_lost()
 
-        :raises CliFault: ``link_closed`` if none did.
-        """
-        self._selector.unregister(self._invocation.link.stream)
-        if not reconnect(self._invocation):
-            raise fault("link_closed", f"The engine left ({why}); the session goes on without it.")
-        self._open()
+    def _say_lost(self) -> None:
+        key = self._key.name
+        told = f"no engine, waiting for one; the session goes on; {key} leaves"
+        self._say(f"{told} ({self._lost})")
+
+    def _step(self, way: Rejoining, act: Callable[[], Link | None]) -> None:
+        """One step on the way back; nothing here waits."""
+        if way.stream is not None:
+            self._watch(way.stream, 0, self._from_engine)
+        link = act()
+        if link is not None:
+            self._way_back = None
+            self._invocation.adopt(link)
+            self._open()
+        elif way.stream is not None:
+            self._watch(way.stream, EVENT_READ, lambda _: self._step(way, way.hear))
 
     def _send(self, message: Message) -> None:
-        self._unsent += to_line(message | {"session_id": self._session["id"]})
+        if self._way_back is None:
+            self._unsent += to_line(message | {"session_id": self._session["id"]})
 
     # ---- the terminal ----------------------------------------------------------------------
 
@@ -225,23 +283,35 @@ class Attachment:
             if self._hint_until is not None:
                 self._repaint()
 
-    def _draw(self, data: bytes) -> None:
+    def _to_terminal(self, _mask: int) -> None:
+        self._write(b"")
+
+    def _write(self, data: bytes) -> None:
         try:
-            self._terminal.write(self._passage.feed(data))
-            if self._hint_due:
-                self._show_hint()
+            self._terminal.write(data)
         except OSError:
             self._outcome = Outcome.GONE
+
+    def _draw(self, data: bytes) -> None:
+        self._write(self._passage.feed(data))
+        if self._hint_due:
+            self._show_hint()
 
     def _show_hint(self) -> None:
         """Say on the last line which key leaves; the next key or some seconds take it away."""
         self._hint_due = False
         self._hint_until = time.monotonic() + HINT_SECONDS
+        text = self._say(f"{self._key.name} leaves it")
+        self._write(b"\x1b]2;" + text.encode() + b"\x1b\\")
+
+    def _say(self, what: str) -> str:
+        """Write on the last line, over what the session has there; what was written."""
         cols, lines = self._terminal.size
-        text = clean(f"{self._session['name']}: {self._key.name} leaves it")[: cols - 2]
-        title = b"\x1b]2;" + text.encode() + b"\x1b\\"
-        line = f"\x1b7\x1b[{lines};1H\x1b[0;7m {text} \x1b[0m\x1b8".encode()
-        self._terminal.write(title + line)
+        text = clean(f"{self._session['name']}: {what}")[: cols - 2]
+        # What the session holds back of its drawing must not hold this back, too.
+        line = f"\x1b[?2026l\x1b7\x1b[{lines};1H\x1b[0;7m {text} \x1b[0m\x1b8"
+        self._write(line.encode())
+        return text
 
     def _repaint(self) -> None:
         """Have the engine draw everything again, over the hint, too."""
@@ -263,3 +333,5 @@ class Attachment:
         if {signal.SIGTSTP, signal.SIGCONT} & set(numbers):
             self._repaint()
         self._resize()
+        if self._way_back is not None:
+            self._say_lost()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..durations import seconds
 from ..invocation import Invocation
 from ..link import Message
-from ..naming import find_item
-from ..presenting import ITEM_HEADS, choices_text, item_row
-from ..printing import age
+from ..naming import find_item, session_names, short_ids
+from ..presenting import ITEM_HEADS, ITEM_SPARE, choices_text, item_record, item_row
+from ..printing import age, clean
 from .speaking import require_answer
 
 NOTHING = "Nothing needs you."
@@ -16,13 +16,19 @@ NOTHING = "Nothing needs you."
 def list_(invocation: Invocation, *, no_snoozed: bool) -> None:
     """``attention list``."""
     items = invocation.call("attention.list", snoozed=not no_snoozed)["items"]
+    names = session_names(invocation) if items else {}
+    records = [item_record(item, names) for item in items]
+    short = short_ids([item["item_id"] for item in items])
+    rows = (item_row(record, short[record["item_id"]]) for record in records)
     printer = invocation.printer
-    printer.show({"items": items}, lambda: printer.table(ITEM_HEADS, map(item_row, items), NOTHING))
+    printer.show({"items": records}, lambda: printer.table(ITEM_HEADS, rows, NOTHING, ITEM_SPARE))
 
 
 def next_(invocation: Invocation) -> None:
     """``next``."""
     item = invocation.call("nav.next_actionable").get("item")
+    if item is not None:
+        item = item_record(item, session_names(invocation))
     invocation.printer.show({"item": item}, lambda: _describe(invocation, item))
 
 
@@ -32,13 +38,13 @@ def _describe(invocation: Invocation, item: Message | None) -> None:
         return
     invocation.printer.fields(
         (
-            ("item", item["item_id"]),
+            ("session", item["session"]),
             ("kind", item["kind"].replace("_", " ")),
-            ("title", item["title"]),
-            ("text", item["text"]),
+            ("asks", item["title"]),
+            ("text", "" if item["text"] == item["title"] else item["text"]),
             ("choices", choices_text(item["choices"])),
-            ("session", item["session_id"]),
             ("age", age(item["created_at"])),
+            ("item", item["item_id"]),
         )
     )
 
@@ -48,8 +54,8 @@ def answer(invocation: Invocation, *, item: str, choice: str | None, text: str |
     require_answer(choice, text)
     found = find_item(invocation, item)
     result = invocation.call("attention.answer", item_id=found["item_id"], choice=choice, text=text)
-    told = f"Answered: {found['title']}"
-    invocation.printer.show(result, lambda: invocation.printer.fields((("", told),)))
+    told = clean(f"Answered: {found['title']}")
+    invocation.printer.show(result, lambda: invocation.printer.line(told))
 
 
 def snooze(invocation: Invocation, *, item: str, for_: str) -> None:

@@ -60,7 +60,7 @@ def _definitions(invocation: Invocation, agent: str | None) -> dict[str, AgentDe
     if agent is None:
         return {name: one for name, one in known.items() if one.has_rules}
     if agent not in known:
-        raise fault("unknown_agent", f"There is no agent {agent}.{near(agent, known)}")
+        raise fault("agent_unknown", f"There is no agent {agent}.{near(agent, known)}")
     return {agent: known[agent]}
 
 

@@ -62,7 +62,7 @@ def _later_faults(place: Place) -> list[Message]:
         loaded: Loaded = load(place)
     except SettingsInvalid as error:
         return [_as_json(one) for one in error.faults]
-    faults = load_catalog(loaded.settings).faults
+    faults = load_catalog(loaded.settings, loaded.origins).faults
     return [_as_json(Fault("", None, "", one.message)) for one in faults]
 
 

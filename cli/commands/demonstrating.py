@@ -43,7 +43,7 @@ def demo(invocation: Invocation, *, headless: bool, seed: int, pace: str | None)
             return asyncio.run(_play(invocation, settings, crew))
         require_terminal()
         # Start-up time: Textual, where it is wanted.
-        from ..dashboard import open_demo  # noqa: PLC0415
+        from ..demo_deck import open_demo  # noqa: PLC0415
 
         return open_demo(settings, crew)
 

@@ -13,6 +13,7 @@ from ..invocation import Invocation
 from ..link import Message
 from ..naming import find_session
 from ..passing import Passage
+from ..printing import clean_lines
 from ..styling import styled_line
 
 MOST_LINES = 10_000
@@ -33,11 +34,10 @@ def screen(invocation: Invocation, *, name: str, history: int | None, styled: bo
 
 def _print_rows(invocation: Invocation, found: Message) -> None:
     text, rows = found.get("text"), found.get("rows") or []
-    lines = list(map(styled_line, rows)) if text is None else list(text)
+    lines = list(map(styled_line, rows)) if text is None else list(map(clean_lines, text))
     while lines and not lines[-1]:
         lines.pop()
-    for line in lines:
-        invocation.printer.line(line)
+    invocation.printer.raw("".join(f"{line}\n" for line in lines))
 
 
 def search(invocation: Invocation, *, name: str, text: str, case: bool) -> None:
@@ -61,7 +61,7 @@ def logs(invocation: Invocation, *, name: str, raw: bool, follow: bool, tail: in
     found = invocation.link.call("session.logs", wish, forget=True)  # that is in the log
     printer = invocation.printer
     if not follow:
-        printer.show(found, lambda: printer.piece(_showable(invocation, found["text"], raw)))
+        printer.show(found, lambda: printer.raw(_showable(invocation, found["text"], raw)))
         return
     tell = _teller(invocation)
     tell(_showable(invocation, found["text"], raw))
@@ -71,7 +71,7 @@ def logs(invocation: Invocation, *, name: str, raw: bool, follow: bool, tail: in
 def _teller(invocation: Invocation) -> Callable[[str], None]:
     if invocation.printer.as_json:
         return lambda text: invocation.printer.record({"text": text})
-    return invocation.printer.piece
+    return invocation.printer.raw
 
 
 def _passing(invocation: Invocation) -> Callable[[bytes], bytes]:
@@ -80,8 +80,10 @@ def _passing(invocation: Invocation) -> Callable[[bytes], bytes]:
 
 
 def _showable(invocation: Invocation, text: str, raw: bool) -> str:
-    if not raw or invocation.printer.as_json:
+    if invocation.printer.as_json:
         return text
+    if not raw:
+        return clean_lines(text)
     return _passing(invocation)(text.encode()).decode("utf-8", "replace")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..failing import fault
+from ..failing import fault, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Message
 from ..naming import find_session
 from ..presenting import (
     SESSION_HEADS,
+    SESSION_SPARE,
     choices_text,
     ending,
     request_text,
@@ -17,9 +18,9 @@ from ..presenting import (
     session_row,
 )
 from ..printing import age
+from ..states import reached, wanted_states
 from .speaking import given_text
 
-LIFECYCLES = ("created", "starting", "running", "stopping", "exited", "crashed", "lost")
 GRACE = 30.0
 
 
@@ -39,11 +40,14 @@ def new(
     """``session new``."""
     if agent is None:
         raise fault("usage", "Say which agent: --agent NAME. See them with: quarterdeck agent list")
+    place = Path(cwd or ".").expanduser().resolve()
+    if not place.is_dir():
+        raise fault("directory_missing", f"{place} is no directory; create it, or give another.")
     result = invocation.call(
         "session.create",
         name=name,
         agent=agent,
-        cwd=str(Path(cwd or ".").expanduser().resolve()),
+        cwd=str(place),
         prompt=None if prompt is None else given_text(prompt),
         start=not no_start,
         env=_pairs(env),
@@ -74,24 +78,30 @@ def list_(
     invocation: Invocation, *, agent: str | None, state: str | None, needs: bool, text: str | None
 ) -> None:
     """``session list``."""
-    wanted = state and state.replace("-", "_").replace(" ", "_")
-    wanted = {"done": "turn_done", "error": "errored"}.get(wanted or "", wanted)
-    field = "lifecycle" if wanted in LIFECYCLES else "activity"
-    filters: Message = {
-        "agent": agent,
-        "text": text,
-        field: wanted,
-        "needs_attention": needs or None,
-    }
+    wanted = wanted_states(state)
+    filters: Message = {"agent": agent, "text": text, "needs_attention": needs or None}
     sessions = invocation.call("session.list", **filters)["sessions"]
-    records = [session_record(view) for view in sessions]
-    given = any(value is not None for value in filters.values())
+    if agent is not None and not sessions:
+        _check_agent(invocation, agent)
+    records = [session_record(view) for view in sessions if not wanted or reached(view, wanted)]
+    given = any((wanted, agent, text, needs))
     empty = "No session is like that." if given else "There are no sessions yet."
+    rows = map(session_row, records)
     printer = invocation.printer
     printer.show(
-        {"sessions": records},
-        lambda: printer.table(SESSION_HEADS, map(session_row, records), empty),
+        {"sessions": records}, lambda: printer.table(SESSION_HEADS, rows, empty, SESSION_SPARE)
     )
+
+
+def _check_agent(invocation: Invocation, agent: str) -> None:
+    """See that there is such an agent.
+
+    :raises CliFault: ``agent_unknown``, with near names.
+    """
+    known = [one["name"] for one in invocation.call("agent.list")["agents"]]
+    if agent not in known:
+        hint = near(agent, known) or " See them with: quarterdeck agent list"
+        raise fault("agent_unknown", f"There is no agent {agent}.{hint}")
 
 
 def show(invocation: Invocation, *, name: str) -> None:
@@ -169,41 +179,3 @@ def delete(invocation: Invocation, *, name: str, force: bool) -> None:
     invocation.call("session.delete", PATIENCE + GRACE, session_id=session["id"], force=force)
     gone = {"deleted": {"id": session["id"], "name": session["name"]}}
     invocation.printer.show(gone, lambda: invocation.printer.line(f"{session['name']} is gone."))
-
-
-def explain(invocation: Invocation, *, name: str) -> None:
-    """``session explain``."""
-    session = find_session(invocation, name)
-    result = invocation.call("session.explain", session_id=session["id"])
-    printer = invocation.printer
-    printer.show(result, lambda: printer.fields(_flat(result)))
-
-
-def _flat(value: Message, prefix: str = "") -> list[tuple[str, object]]:
-    """Nested data as names and values for a person."""
-    pairs: list[tuple[str, object]] = []
-    for key, part in value.items():
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(part, dict):
-            pairs.extend(_flat(part, f"{name} "))
-        elif isinstance(part, list) and part and isinstance(part[0], dict):
-            for number, one in enumerate(part, 1):
-                pairs.extend(_flat(one, f"{name} {number} "))
-        elif isinstance(part, list):
-            pairs.append((name, ", ".join(map(str, part))))
-        else:
-            pairs.append((name, part))
-    return pairs
-
-
-def history(invocation: Invocation, *, name: str, limit: int) -> None:
-    """``session history``."""
-    session = find_session(invocation, name)
-    result = invocation.call("session.history", session_id=session["id"], limit=limit)
-    rows = (
-        (entry["at"], entry["lifecycle"], entry["activity"], entry["source"], entry["evidence"])
-        for entry in result["entries"]
-    )
-    heads = ("at", "lifecycle", "activity", "source", "evidence")
-    printer = invocation.printer
-    printer.show(result, lambda: printer.table(heads, rows, "Nothing is kept yet."))

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
+from ..durations import seconds
 from ..exits import FAILED
-from ..failing import fault, has_code
+from ..failing import fault, has_code, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Link, Message
+from ..printing import clean
+
+PAUSE = 0.05
 
 
-def health(invocation: Invocation) -> int | None:
+def health(invocation: Invocation, *, wait: str | None) -> int | None:
     """``health``; exit code 1 if the engine is unhealthy."""
+    if wait is not None:
+        await_engine(invocation, seconds(wait, "--wait"))
     found = invocation.call("system.health")["health"]
     engine = invocation.link.engine
     invocation.printer.show(
         {"health": found, "engine": engine}, lambda: _describe(invocation, found, engine)
     )
     return FAILED if found["status"] == "unhealthy" else None
+
+
+def await_engine(invocation: Invocation, patience: float) -> None:
+    """Wait until an engine greets.
+
+    :raises CliFault: ``no_engine`` if none did within ``patience`` seconds.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            if invocation.link.engine:
+                return
+        except Exception as error:
+            if not has_code(error, "no_engine") or time.monotonic() >= until:
+                raise
+        time.sleep(PAUSE)
 
 
 def _describe(invocation: Invocation, found: Message, engine: Message) -> None:
@@ -59,9 +82,12 @@ def preferences(invocation: Invocation) -> None:
 def prefer(invocation: Invocation, *, key: str, value: str | None) -> None:
     """``preferences set``."""
     known = invocation.call("ui.preferences")["preferences"]
+    if key not in known:
+        hint = near(key, known) or " See them with: quarterdeck preferences list"
+        raise fault("unknown_preference", f"There is no preference {key}.{hint}")
     wish = {"key": key, "value": _typed(value, known.get(key))}
     found = invocation.link.call("ui.set_preference", wish)
-    told = f"{key} is {json.dumps(found['value'], ensure_ascii=False)}."
+    told = clean(f"{key} is {json.dumps(found['value'], ensure_ascii=False)}.")
     invocation.printer.show(found, lambda: invocation.printer.line(told))
 
 

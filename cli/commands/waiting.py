@@ -11,30 +11,16 @@ from ..invocation import Invocation
 from ..link import Message
 from ..naming import find_session
 from ..presenting import ENDED, ending, session_record
+from ..states import reached, wanted_states
 
-LIFECYCLES = ("created", "starting", "running", "stopping", *ENDED)
-ACTIVITIES = (
-    "working",
-    "needs_approval",
-    "needs_answer",
-    "turn_done",
-    "idle",
-    "limited",
-    "errored",
-    "unknown",
-)
-SHORT = {
-    "done": ("turn_done",),
-    "error": ("errored",),
-    "needs": ("needs_approval", "needs_answer"),
-    "ended": ENDED,
-}
 TOPICS = ("status.changed", "session.updated", "session.deleted")
 
 
 def wait(invocation: Invocation, *, name: str, until: str | None, timeout: str | None) -> None:
     """``session wait``."""
     wanted = wanted_states(until)
+    if not wanted:
+        raise fault("usage", "Say what to wait for: --until STATE[,STATE]")
     end = None if timeout is None else time.monotonic() + seconds(timeout, "--timeout")
     events = Events(invocation, TOPICS)
     view = find_session(invocation, name)
@@ -44,32 +30,8 @@ def wait(invocation: Invocation, *, name: str, until: str | None, timeout: str |
         again = event is RETURNED
         view = find_session(invocation, view["id"]) if again else _after(event, view)
     record = session_record(view)
-    told = f"{record['name']} is {record['shown']}."
+    told = f"{record['name']}: {record['shown']}."
     invocation.printer.show({"session": record}, lambda: invocation.printer.line(told))
-
-
-def wanted_states(text: str | None) -> frozenset[str]:
-    """The lifecycles and activities that ``text`` names.
-
-    :raises CliFault: ``usage`` for an unknown one.
-    """
-    found: set[str] = set()
-    for word in filter(None, (part.strip() for part in (text or "").split(","))):
-        state = word.lower().replace("-", "_").replace(" ", "_")
-        if state not in (*LIFECYCLES, *ACTIVITIES, *SHORT):
-            known = ", ".join((*LIFECYCLES, *ACTIVITIES, *SHORT))
-            raise fault("usage", f"There is no state {word}. States are: {known}.")
-        found.update(SHORT.get(state, (state,)))
-    if not found:
-        raise fault("usage", "Say what to wait for: --until STATE[,STATE]")
-    return frozenset(found)
-
-
-def reached(view: Message, wanted: frozenset[str]) -> bool:
-    """Whether a session is in one of the ``wanted`` states; activities count while it runs."""
-    if view["lifecycle"] in wanted:
-        return True
-    return view["lifecycle"] == "running" and view["status"]["activity"] in wanted
 
 
 def _check_alive(view: Message, wanted: frozenset[str]) -> None:

@@ -34,13 +34,15 @@ class QuarterdeckError(Exception):
 
     A subclass fixes ``category``, ``recoverable`` and, where it has one cause only, ``code``;
     ``message`` says what is wrong, where, and what to do about it. ``transient`` marks causes
-    that pass by themselves, so that the same call is worth another try at once.
+    that pass by themselves, so that the same call is worth another try at once; ``fatal`` those
+    after which an engine can keep nothing any more, and had better stop.
     """
 
     code: ClassVar[str] = "internal"
     category: ClassVar[Category] = Category.SYSTEM
     recoverable: ClassVar[bool] = True
     transient: ClassVar[bool] = False
+    fatal: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)

@@ -18,6 +18,7 @@ class PlaceUnsafe(ResourceFault):
     """A directory that must be the user's own belongs to another, or can't be made."""
 
     code = "place_unsafe"
+    recoverable = False
 
 
 def private_directory(path: Path) -> Path:

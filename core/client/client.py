@@ -32,6 +32,8 @@ from .ports import Endpoint, LinkClosed
 from .view import View
 
 OUTGOING_LIMIT = 1000
+TURN = 0.002
+"""Seconds for which news are taken in before others have their turn: keys above all."""
 UNEXPLAINED = ErrorInfo(
     code="internal", category=Category.SYSTEM, message="The engine refused and did not say why."
 )
@@ -190,9 +192,14 @@ class Client:
             self._end(error.message)
 
     async def _receive(self) -> None:
+        now = asyncio.get_running_loop().time
+        turn_ends = now() + TURN
         try:
             while True:
                 self._dispatch(await self._endpoint.receive())
+                if now() >= turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = now() + TURN
         except QuarterdeckError as error:
             self._end(error.message)
 

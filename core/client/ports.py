@@ -44,6 +44,11 @@ class Connector(Protocol):
         """Whether the engine runs in this process."""
         ...
 
+    @property
+    def parting(self) -> bool:
+        """Whether the sessions end with the engine in this process, whatever is asked."""
+        ...
+
     async def connect(self) -> Endpoint:
         """A link to the state directory's engine; one is started here if none runs.
 

@@ -20,7 +20,14 @@ from ..protocol.events import (
     StatusProgress,
 )
 from ..protocol.preferences import with_defaults
-from ..protocol.views import AgentView, EngineView, HealthView, SessionView, StateView
+from ..protocol.views import (
+    AgentView,
+    EngineView,
+    HealthView,
+    NoticeView,
+    SessionView,
+    StateView,
+)
 
 EVENTS_KEPT = 5000
 
@@ -39,6 +46,7 @@ class View:
         self.preferences: dict[str, Any] = with_defaults({})
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
+        self.notices: tuple[NoticeView, ...] = ()
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     def apply(self, event: Event) -> None:
@@ -62,6 +70,7 @@ class View:
         self.preferences = with_defaults(state.preferences)
         self.agents = state.agents
         self.health = state.health or self.health
+        self.notices = state.notices
 
     def _reduce(self, event: Event) -> None:
         match event.payload:
@@ -87,8 +96,8 @@ class View:
     def _progress(self, progress: StatusProgress) -> None:
         session = self.sessions.get(progress.session_id)
         if session is not None:
-            update = {"progress": progress.progress, "title": progress.title}
-            self.sessions[session.id] = session.model_copy(update=update)
+            changed = session.changed(progress=progress.progress, title=progress.title)
+            self.sessions[session.id] = changed
 
     def open_items(self) -> list[AttentionItem]:
         """The open items, snoozed ones included, in the queue's order."""

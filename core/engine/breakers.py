@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import Category, QuarterdeckError
+from ..base.retry import RetryPolicy
 from ..protocol.status import Lifecycle
 from ..protocol.views import SessionView
 from ..safety.breaker import BreakerOpen, BreakerState, BreakerStatistics, CircuitBreaker
@@ -16,6 +17,9 @@ from .retrying import Sleep, retried
 
 START_FAILURES = 5
 PAUSE = 30.0
+
+START_RETRIES = RetryPolicy(max_attempts=3, initial_delay=0.1, max_delay=1.0, jitter=0.5)
+"""Few: each attempt may itself take ``start_timeout``, and a person waits."""
 
 
 class AgentBreakers:
@@ -37,14 +41,8 @@ class AgentBreakers:
         self._sleep = sleep
         self._breakers: dict[str, CircuitBreaker] = {}
 
-    async def start(
-        self,
-        agent: str,
-        start: Callable[[], Awaitable[SessionView]],
-        *,
-        repeatable: bool = True,
-    ) -> SessionView:
-        """The session that ``start`` gives; tried again after transient failures if ``repeatable``.
+    async def start(self, agent: str, start: Callable[[], Awaitable[SessionView]]) -> SessionView:
+        """The session that ``start`` gives; tried again after transient failures.
 
         A session that comes back crashed counts as a failure of its agent.
 
@@ -53,7 +51,9 @@ class AgentBreakers:
         breaker = self._breakers.get(agent) or self._breaker(agent)
         try:
             with breaker.guard(counts=_is_agents_fault) as permit:
-                view = await self._attempt(start, repeatable=repeatable)
+                view = await retried(
+                    start, "start", self._metrics, policy=START_RETRIES, sleep=self._sleep
+                )
                 if view.lifecycle is Lifecycle.CRASHED:
                     permit.failure()
                 return view
@@ -61,13 +61,6 @@ class AgentBreakers:
             raise self._unavailable(agent, error) from error
         finally:
             self._remember(agent, breaker)
-
-    async def _attempt(
-        self, start: Callable[[], Awaitable[SessionView]], *, repeatable: bool
-    ) -> SessionView:
-        if not repeatable:
-            return await start()
-        return await retried(start, "start", self._metrics, sleep=self._sleep)
 
     def statistics(self) -> dict[str, BreakerStatistics]:
         """The breakers that have something to remember, by agent."""

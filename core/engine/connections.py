@@ -277,6 +277,9 @@ class Connection:
 
     async def _news(self, seconds: float | None) -> None:
         """Wait for something to send, for ``seconds`` at most."""
+        if seconds is None:  # the way of every lone command: a deadline that never comes costs, too
+            await self._wake.wait()
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

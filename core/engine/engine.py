@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
-from ..protocol.views import EngineView, HealthView, StateView
+from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
 from ..safety.breaker import BreakerStatistics
 from ..safety.limiter import CacheStatistics
@@ -133,9 +134,11 @@ class Engine:
             stop=lambda stop_sessions: self.request_stop(
                 "a client asked for it", stop_sessions=stop_sessions
             ),
+            fail=self.fail,
             running=lambda: self.phase is Phase.RUNNING,
             lock_held=lambda: self._launch.lock.held,
             serving=lambda: self._launch.serving,
+            mend_socket=lambda: self._launch.mend_socket(),  # noqa: PLW0108  # made further down
         )
 
     # Looking
@@ -170,6 +173,10 @@ class Engine:
             preferences=dict(self._parts.preferences),
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
+            notices=tuple(
+                NoticeView(code=notice.code, message=notice.message)
+                for notice in self._given.store.notices
+            ),
         )
 
     async def health(self) -> HealthView:
@@ -216,10 +223,16 @@ class Engine:
             await self._launch.up()
             self.phase = Phase.RUNNING
             await self._announce_start()
+            self._check_failure()
         except BaseException:
             self._begin_stop(Stop("it did not start"))
             await self.shutdown()
             raise
+
+    def _check_failure(self) -> None:
+        """Let a fatal fault of the start be the start's."""
+        if self.failure is not None:
+            raise self.failure
 
     async def _announce_start(self) -> None:
         """Tell what the store mended, that the engine runs, and how everything stands."""
@@ -232,6 +245,8 @@ class Engine:
         text = f"The engine runs (process {os.getpid()})."
         details = {"engine_id": self.engine_id, "pid": os.getpid()}
         started = SystemInfo(code="engine_started", message=text, details=details)
+        for notice in notices:
+            _log.warning("the store was mended", code=notice.code, what=notice.message)
         await journal.record([], [*notices, started])
         await self._parts.upkeep.health()
         journal.announce(StateSnapshot(state=self.state()))
@@ -272,13 +287,20 @@ class Engine:
         await self._stopped.wait()
 
     def fail(self, error: BaseException) -> None:
-        """Stop because of a fault that nothing can go on after; everything is saved first."""
-        if self.failure is None:
-            self.failure = error
-            _log.error("the engine stops after a fatal error", error)
-            text = self._given.redactor.text(f"The engine stops: {type(error).__name__}: {error}")
-            self._given.journal.announce(SystemError_(error=Internal(text).info()))
-        self.request_stop("a fatal error")
+        """Stop because of a fault that nothing can go on after; everything is saved first.
+
+        While it starts, the start fails with it; once it stops, it stops anyway.
+        """
+        if self.failure is not None or self.phase not in {Phase.STARTING, Phase.RUNNING}:
+            return
+        self.failure = error
+        _log.error("the engine stops after a fatal error", error)
+        told = error if isinstance(error, QuarterdeckError) else _unforeseen(error)
+        self._begin_stop(Stop(f"a fatal error ({told.code})", asked=False))
+        try:
+            self._given.journal.announce(SystemError_(error=told.info()))
+        except Exception as fault:  # noqa: BLE001  # the journal may be what broke
+            _log.error("the fatal error could not be told", fault)
 
     def handle_signals(self) -> Callable[[], None]:
         """Let SIGINT and SIGTERM stop the engine, and a second one force it; undone by the result."""
@@ -327,6 +349,10 @@ class Engine:
             self.phase = Phase.STOPPED
             self._stopped.set()
             _log.info("engine stopped", id=self.engine_id)
+
+
+def _unforeseen(error: BaseException) -> Internal:
+    return Internal(f"The engine stops: {type(error).__name__}: {error}")
 
 
 def program_version() -> str:

@@ -45,6 +45,7 @@ class StateDirUnusable(ResourceFault):
     """The state directory can't be made, entered or written to."""
 
     code = "state_dir_unusable"
+    recoverable = False
 
 
 class SocketUnusable(ResourceFault):

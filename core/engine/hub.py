@@ -71,10 +71,10 @@ class Hub:
         hosts = (link for link in self if link.client.host and not link.client.local)
         return next(hosts, None)
 
-    def farewell(self, reason: str, heir: Connection | None = None) -> None:
-        """Say goodbye to all; ``heir`` is asked to take over."""
+    def farewell(self, reason: str, heir: Connection | None = None, *, asked: bool = False) -> None:
+        """Say goodbye to all; ``heir`` is asked to take over, nobody is if the stop was ``asked``."""
         for link in self:
-            link.farewell(Goodbye(reason=reason, takeover=link is heir))
+            link.farewell(Goodbye(reason=reason, takeover=link is heir, asked=asked))
 
     def statistics(self) -> HubStatistics:
         """The figures of the moment."""

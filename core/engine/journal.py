@@ -81,6 +81,7 @@ class Journal:
         self._delivering = False
         self._heard: list[Listener] = []
         self._recorded: list[Listener] = []
+        self._guards: list[Callable[[BaseException], None]] = []
         self._assigned = 0
         self._delivered = 0
         self._committed = 0
@@ -110,6 +111,11 @@ class Journal:
         """Tell ``listener`` every event as it is recorded, before anybody else can know of it."""
         self._recorded.append(listener)
         return lambda: self._recorded.remove(listener)
+
+    def guard(self, fatal: Callable[[BaseException], None]) -> Callable[[], None]:
+        """Tell ``fatal`` what nothing can be kept after, until the returned function is called."""
+        self._guards.append(fatal)
+        return lambda: self._guards.remove(fatal)
 
     def record(
         self,
@@ -241,6 +247,9 @@ class Journal:
         if fault.code != self._failing:
             self._failing = fault.code
             self.announce(SystemError_(error=fault.info()))
+        if fault.fatal:
+            for fatal in list(self._guards):
+                fatal(fault)
 
     def _recovered(self) -> None:
         self._failing = ""

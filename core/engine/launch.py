@@ -26,11 +26,15 @@ _log = logger("engine.launch")
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How an engine is to stop; with ``handover`` a client is asked to take over."""
+    """How an engine is to stop; with ``handover`` a client is asked to take over.
+
+    ``asked``: somebody wanted it to stop, it did not fail.
+    """
 
     reason: str
     stop_sessions: bool = False
     handover: bool = False
+    asked: bool = True
 
 
 class Launch:
@@ -50,7 +54,9 @@ class Launch:
         self._server: SocketServer | None = None
         self._stop = Stop("it ends")
         self._budget: Budget | None = None
+        self._given_socket = socket
         self.socket = socket
+        self._started_at = given.clock.now()
         self.lock = StateLock(given.state_dir)
 
     @property
@@ -89,6 +95,11 @@ class Launch:
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             mine = place.stat().st_uid == os.geteuid()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StateDirUnusable(
+                f"The state directory {place} is no directory, or lies below a file. {advice}",
+                path=str(place),
+            ) from error
         except OSError as error:
             raise StateDirUnusable(
                 f"The state directory {place} can't be made: {error.strerror}. {advice}",
@@ -100,10 +111,10 @@ class Launch:
             )
 
     def _holder(self) -> Holder:
-        if self._listen and self.socket is None:
-            self.socket = engine_socket(self._given.state_dir)
+        if self._listen:
+            self.socket = self._given_socket or engine_socket(self._given.state_dir)
         socket = str(self.socket) if self._listen else ""
-        return Holder(os.getpid(), self._engine_id, socket, self._given.clock.now())
+        return Holder(os.getpid(), self._engine_id, socket, self._started_at)
 
     async def _open_store(self) -> None:
         given = self._given
@@ -147,6 +158,19 @@ class Launch:
         await self._server.start()
         self._stack.callback(self._server.stop_listening)
 
+    async def mend_socket(self) -> bool:
+        """Listen anew if the socket was removed, as with the user's last login; whether it was.
+
+        :raises QuarterdeckError: if that can't be done; the next time tries again.
+        """
+        if self._server is None or self._server.serving or not self.lock.held:
+            return False
+        holder = self._holder()
+        await self._server.move(Path(holder.socket))
+        self.lock.rewrite(holder)
+        _log.warning("the socket was gone and is made anew", socket=holder.socket)
+        return True
+
     # Down
 
     async def down(self, stop: Stop) -> None:
@@ -181,6 +205,7 @@ class Launch:
         """The last step: the state directory is free, so that whoever takes over finds it so."""
         hub = self._parts.hub
         heir = hub.heir() if self._stop.handover else None
-        hub.farewell(f"The engine has stopped: {self._stop.reason}.", heir)
+        asked = self._stop.asked and not self._stop.handover
+        hub.farewell(f"The engine has stopped: {self._stop.reason}.", heir, asked=asked)
         if self._server is not None:
             await self._server.close(FAREWELL_SECONDS)

@@ -58,15 +58,31 @@ class StateLock:
         """
         try:
             self._file = self._locked()
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps(holder.dump()).encode(), 0)
+            self._write(holder)
         except OSError as error:
             self._close()
-            raise StateDirUnusable(
-                f"The state directory {self._state_dir} can't be written to: {error.strerror}. "
-                "Choose another one with --state-dir.",
-                path=str(self._state_dir),
-            ) from error
+            raise self._unusable(error) from error
+
+    def rewrite(self, holder: Holder) -> None:
+        """Write down another entry; the lock is held.
+
+        :raises StateDirUnusable: if the directory can't be written to.
+        """
+        try:
+            self._write(holder)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _write(self, holder: Holder) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(holder.dump()).encode(), 0)
+
+    def _unusable(self, error: OSError) -> StateDirUnusable:
+        return StateDirUnusable(
+            f"The state directory {self._state_dir} can't be written to: {error.strerror}. "
+            "Choose another one with --state-dir.",
+            path=str(self._state_dir),
+        )
 
     def _locked(self) -> int:
         """The lock file, locked; opened anew if it was removed while this waited for nothing."""

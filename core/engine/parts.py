@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.clock import Clock
-from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted
+from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
@@ -17,11 +17,12 @@ from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
-from .faults import ShuttingDown
+from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
 from .journal import Journal
 from .limits import CommandLimits
+from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
 from .ports import SessionService, Store
@@ -58,9 +59,11 @@ class Answers:
     state: Callable[[], StateView]
     health: Callable[[], Awaitable[HealthView]]
     stop: Callable[[bool], None]
+    fail: Callable[[BaseException], None]
     running: Callable[[], bool]
     lock_held: Callable[[], bool]
     serving: Callable[[], bool | None]
+    mend_socket: Callable[[], Awaitable[bool]]
 
 
 class Parts:
@@ -71,6 +74,7 @@ class Parts:
         self._given = given
         self._answers = answers
         self.preferences: dict[str, Any] = {}
+        self._stray = ""
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
@@ -149,6 +153,7 @@ class Parts:
             limits=self.limits,
             health=self.health,
             metrics=given.metrics,
+            mend_socket=self._answers.mend_socket,
         )
 
     def _fill_background(self) -> None:
@@ -181,13 +186,31 @@ class Parts:
         return Connection(board, local=local)
 
     def listen(self) -> list[Callable[[], None]]:
-        """Hear the journal from now on; each of the returned functions ends a part of that."""
+        """Hear the journal and the loop from now on; each of the returned functions ends a part."""
         journal = self._given.journal
         return [
+            journal.guard(self._answers.fail),
+            self._loop_guard().watch(),
             journal.preview(self._on_recorded),
             journal.listen(self.hub.deliver),
             journal.listen(self._on_kept),
         ]
+
+    def _loop_guard(self) -> LoopGuard:
+        given = self._given
+        return LoopGuard(
+            vital=(type(given.store).__module__.rpartition(".")[0], type(given.journal).__module__),
+            fatal=self._answers.fail,
+            stray=self._on_stray,
+            metrics=given.metrics,
+        )
+
+    def _on_stray(self, error: BaseException) -> None:
+        """Tell of an error nobody caught, once while it repeats itself."""
+        text = f"An error went uncaught: {type(error).__name__}: {error}"
+        if text != self._stray:
+            self._stray = text
+            self._given.journal.announce(SystemError_(error=Internal(text).info()))
 
     def _on_recorded(self, event: Event) -> None:
         """A created session's later commands go behind the one that creates it."""

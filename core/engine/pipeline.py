@@ -129,7 +129,13 @@ class Pipeline:
         """
         session_id = self._session_of(work.wish)
         if session_id is None:
-            session_id = await self._context.sessions.owner(work.wish)
+            try:
+                session_id = await self._context.sessions.owner(work.wish)
+            except QuarterdeckError:
+                # Its item is gone: closed, perhaps, by this very command in an earlier engine.
+                if not await self._repeated(work):
+                    raise
+                return
         known = session_id if session_id and self._exists(session_id) else None
         self._limits.check(known, work.job.client.client_id, work.command.type)
         if work.route.place is Place.WORKER:
@@ -159,9 +165,7 @@ class Pipeline:
         """Run a command's handler and answer it; raises nothing but a cancellation."""
         context, kept = self._context, work.route.kept
         try:
-            earlier = await self._recall(work) if kept is Kept.STORE else None
-            if earlier is not None:
-                self._replies.finish(work.command.id, earlier)
+            if await self._repeated(work):
                 return
             waited = context.clock.monotonic() - work.job.received
             context.metrics.observe("dispatch_latency_seconds", waited)
@@ -173,10 +177,16 @@ class Pipeline:
         else:
             self._end(work, reply, remember=kept is not Kept.NOT)
 
-    async def _recall(self, work: CommandWork) -> Reply | None:
-        """The reply kept by an earlier engine; waits while the store is behind."""
+    async def _repeated(self, work: CommandWork) -> bool:
+        """Give the reply that an earlier engine kept, if it did; waits while the store is behind."""
+        if work.route.kept is not Kept.STORE:
+            return False
         await self._context.store.ready()
-        return await self._replies.recall(work.command.id)
+        earlier = await self._replies.recall(work.command.id)
+        if earlier is None:
+            return False
+        self._replies.finish(work.command.id, earlier)
+        return True
 
     async def _outcome(self, work: CommandWork) -> Reply:
         """The reply that the handler's result or error makes."""

@@ -8,17 +8,18 @@ import errno
 import os
 import socket
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from ..client.ports import LinkClosed
 from ..protocol.validation import CommandFault
 from ..protocol.wire import LINE_LIMIT, Goodbye, Reply, ServerMessage, decode_client, encode
+from ..sessions.keeper.frames import peer_uid
 from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector
 from .connections import Connection
 from .faults import Internal, SocketUnusable
-from .peers import peer_uid
 
 PATH_LIMIT = 103
 """Bytes of a socket's path that every platform takes."""
@@ -85,6 +86,15 @@ class SocketServer:
         self._server.close()
         self._server = None
 
+    async def move(self, path: Path) -> None:
+        """Listen at ``path`` from now on; links go on.
+
+        :raises SocketUnusable: if that can't be done; then nobody can come.
+        """
+        self.stop_listening()
+        self.path = path
+        await self.start()
+
     async def close(self, patience: float = 1.0) -> None:
         """Stop listening and end every link; what waits for clients is sent for so many seconds."""
         self.stop_listening()
@@ -113,7 +123,7 @@ class SocketServer:
 
     def _refusal(self, writer: asyncio.StreamWriter) -> str:
         """Why this client is not served; empty if it is."""
-        uid = peer_uid(writer.get_extra_info("socket"))
+        uid = _uid_of(writer)
         reason, text = "", ""
         if uid != os.geteuid():
             reason, text = "user", "This engine serves its own user only."
@@ -123,6 +133,14 @@ class SocketServer:
             self._metrics.increment_counter("links_refused", {"reason": reason})
             _log.warning("a link was refused", why=reason, uid=uid)
         return text
+
+
+def _uid_of(writer: asyncio.StreamWriter) -> int | None:
+    """The user at the other end; ``None`` where the system does not say."""
+    try:
+        return peer_uid(writer.get_extra_info("socket"))
+    except (OSError, AttributeError, struct.error):  # the constants are the platform's
+        return None
 
 
 class _Link:

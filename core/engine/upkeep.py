@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..protocol.events import HealthReport
+from collections.abc import Awaitable, Callable
+
+from ..protocol.events import HealthReport, SystemInfo
 from ..protocol.views import HealthView
 from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector
@@ -28,6 +30,7 @@ class Upkeep:
         limits: CommandLimits,
         health: HealthMonitor,
         metrics: MetricsCollector,
+        mend_socket: Callable[[], Awaitable[bool]] | None = None,
         retention: Retention | None = None,
     ) -> None:
         self._store = store
@@ -36,6 +39,7 @@ class Upkeep:
         self._limits = limits
         self._health = health
         self._metrics = metrics
+        self._mend_socket = mend_socket
         self._retention = retention or Retention()
         self._folded = -1
         self._tidied = -1
@@ -54,7 +58,10 @@ class Upkeep:
         return True
 
     async def health(self) -> bool:
-        """Look at everything, and tell if the finding is another one than before."""
+        """Mend the socket, look at everything, and tell if the finding is another one than before."""
+        if self._mend_socket is not None and await self._mend_socket():
+            text = "The engine's socket was removed; it listens again."
+            self._journal.announce(SystemInfo(code="socket_remade", message=text))
         view = await self._health.look()
         before, self._told = self._told, view
         if before is not None and _finding(before) == _finding(view):

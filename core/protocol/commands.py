@@ -35,7 +35,7 @@ class OnSession(Payload):
 
 
 class CreateSession(Payload):
-    """Create a session, and start it unless told not to."""
+    """Create a session, and start it unless told not to; its size is the configured one unless given."""
 
     type: ClassVar[str] = "session.create"
     name: SessionName
@@ -46,8 +46,8 @@ class CreateSession(Payload):
     prompt: Text | None = None
     start: bool = True
     priority: Priority = Priority.NORMAL
-    cols: Cols = 120
-    lines: Lines = 40
+    cols: Cols | None = None
+    lines: Lines | None = None
 
 
 class DeleteSession(OnSession):

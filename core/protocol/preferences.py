@@ -43,7 +43,9 @@ PREFERENCES: dict[str, Preference] = {
         Preference("keymap", "default", "the preset of keys", ("default", "vim", "vscode")),
         Preference("minimal", False, "start in minimal mode"),
         Preference("welcomed", False, "the welcome was seen"),
-        Preference("list_width", 34, "width of the left column, in cells", (), 20, 120),
+        Preference(
+            "list_width", 0, "width of the left column, in cells; 0: its share", (), 20, 120
+        ),
         Preference("group_by_repo", True, "group sessions by repository"),
         Preference("last_agent", "", "the agent offered first when a session is created"),
         Preference("mouse", True, "react to the mouse"),
@@ -76,7 +78,7 @@ def check_preference(name: str, value: JsonValue) -> bool | int | str:
         raise InvalidPreference(f"{name} is {kind}, not {quoted(value)}.", name=name)
     if known.choices and value not in known.choices:
         raise InvalidPreference(f"{name} is one of {', '.join(known.choices)}.", name=name)
-    if known.high and not known.low <= int(value) <= known.high:
+    if known.high and value != known.default and not known.low <= int(value) <= known.high:
         raise InvalidPreference(f"{name} lies from {known.low} to {known.high}.", name=name)
     return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,20 @@ class View(BaseModel):
     """Base of all views: frozen values."""
 
     model_config = ConfigDict(frozen=True)
+
+    def changed(self, **changes: Any) -> Self:
+        """A copy with fields changed, unchecked as in ``model_copy``, at a sixth of its cost.
+
+        A program may report its progress thousands of times a second.
+        """
+        new = type(self).__new__(type(self))
+        object.__setattr__(new, "__dict__", {**self.__dict__, **changes})
+        object.__setattr__(
+            new, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *changes}
+        )
+        object.__setattr__(new, "__pydantic_extra__", None)
+        object.__setattr__(new, "__pydantic_private__", None)
+        return new
 
 
 class SessionView(View):
@@ -118,6 +132,13 @@ class EngineView(View):
     started_at: datetime
 
 
+class NoticeView(View):
+    """Something that was found and mended as the engine started, for a person to read."""
+
+    code: str
+    message: str
+
+
 class StateView(View):
     """Everything a front end shows, as of ``sequence``."""
 
@@ -128,3 +149,4 @@ class StateView(View):
     preferences: dict[str, Any] = Field(default_factory=dict)
     agents: tuple[AgentView, ...] = ()
     health: HealthView | None = None
+    notices: tuple[NoticeView, ...] = ()

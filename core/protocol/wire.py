@@ -186,11 +186,16 @@ class Output(Message):
 
 
 class Goodbye(Message):
-    """The engine leaves; ``takeover``: this front end is asked to start one in its place."""
+    """The engine leaves.
+
+    ``takeover``: this front end is asked to start one in its place. ``asked``: a person had it
+    stopped, so that no front end should start another one unasked.
+    """
 
     kind: Literal["goodbye"] = "goodbye"
     reason: str
     takeover: bool = False
+    asked: bool = False
 
 
 Input = KeyInput | PasteInput | RawInput | MouseInput | SizeInput
@@ -257,13 +262,13 @@ def _validated(adapter: TypeAdapter[Any], raw: dict[str, Any]) -> Any:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CommandFault(
-            "malformed", f"A message can't be read: {where}: {first['msg']}"
+            "malformed", f"A message can't be read: {where or 'kind'}: {first['msg']}"
         ) from error
 
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        raw = json.loads(line)
+        raw = json.loads(line.decode())  # given bytes, it would guess at UTF-16 and UTF-32
     except (ValueError, RecursionError) as error:
         raise CommandFault("malformed", f"The line is no JSON: {error}") from error
     if not isinstance(raw, dict):

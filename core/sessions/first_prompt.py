@@ -10,13 +10,16 @@ from ..protocol.status import Activity
 from .errands import Errands
 from .prompting import deliver_prompt
 from .session import Session
-from .status.guard import NeedsAnswer, NeedsApproval, StatusUnknown
+from .status.guard import MenuOpen, NeedsAnswer, NeedsApproval, StatusUnknown
 
 PATIENCE = 7 * 86400.0
 """Seconds to wait for an agent to become ready: a person may leave its first dialog open."""
 
 BLIND_PATIENCE = 5.0
 """The same for one whose status nothing reads; it gets the prompt all the same then."""
+
+RETRY = 5.0
+"""Seconds after which a prompt is tried again that something on the screen was in the way of."""
 
 _READY = frozenset({Activity.IDLE, Activity.TURN_DONE})
 
@@ -76,9 +79,11 @@ async def _deliver(session: Session) -> None:
             await session.change(prompt=None)
             await deliver_prompt(session, text)
         except QuarterdeckError as error:
-            came_between = isinstance(error, NeedsApproval | NeedsAnswer | StatusUnknown)
+            came_between = isinstance(error, NeedsApproval | NeedsAnswer | StatusUnknown | MenuOpen)
             if came_between and not error.details.get("typed"):
                 await session.change(prompt=text)  # it is ready again later
+                # What is in the way may not be in its status yet, or never be: a menu.
+                await session.until(lambda current: not _ready(current), RETRY)
                 continue
             told = SystemWarning(
                 code="first_prompt_failed",

@@ -24,7 +24,7 @@ from .keeper.recording import PostMortem, post_mortem
 from .keeper.spawn import ChildSpec, spawn_keeper
 from .ports import Link
 
-FIRST_LOOK = 0.005
+FIRST_LOOK, LONGEST_PAUSE = 0.005, 0.2
 """Seconds until the first look whether a keeper has ended; the next ones come later and later."""
 
 
@@ -47,7 +47,7 @@ class LocalKeepers:
             if asyncio.get_running_loop().time() >= over:
                 return False
             await asyncio.sleep(pause)  # nobody tells the end of a process that is not our child
-            pause *= 2
+            pause = min(pause * 2, LONGEST_PAUSE)
         return True
 
     async def post_mortem(self, places: KeeperPlaces) -> PostMortem | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ..protocol.status import Lifecycle, Status
 from ..protocol.views import AgentView, Check, HealthStatus, SessionView
 from ..protocol.wire import Input
 from ..telemetry.logs import logger
+from .adoption import FIRST, epoch_above, strays
 from .agents.definition import AgentDefinition
 from .errands import Errands
 from .faults import ItemNotAnswerable, SessionLiving
@@ -52,6 +54,15 @@ async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
             _log.error("a session could not be closed as wished", failure)
 
 
+def _check_dead(session: Session, *, force: bool) -> None:
+    if session.living and not force:
+        raise SessionLiving(
+            f"{session.record.name} is {session.view().shown}; stop it first, "
+            "or delete it with force.",
+            lifecycle=str(session.record.lifecycle),
+        )
+
+
 class SessionManager:
     """Owns the sessions; implements the engine's ``SessionService``."""
 
@@ -68,19 +79,32 @@ class SessionManager:
 
     async def load(self, epoch: int) -> None:
         """Take up the kept sessions: reconnect keepers, call the others lost."""
-        self._services.epoch = epoch
+        found = await self._services.keepers.found(self._services.state_dir)
         records = await self._services.store.sessions()
+        self._services.epoch = epoch_above(epoch, found, records)
         self._services.desk.load(await self._services.store.open_items(), records)
         for record in records:
             definition = self._roster.get(record.agent) or stranger(record.agent)
             self._register.add(self._starter.session(record, definition))
+        if epoch == FIRST:
+            await self._adopt(strays(found, self._services.clock))
         await self._restorer.reconnect(list(self._register))
         for session in self._register:
             if session.record.lifecycle is Lifecycle.STOPPING:
                 self._errands.run(self._stop(session), "session-stop")
             elif session.living:
                 self._first_prompts.deliver(session)
+        await self._restorer.meet_strangers(self._register.by_id)
         self._errands.run(self._restorer.sweep(self._register.by_id), "keeper-sweep")
+
+    async def _adopt(self, records: Iterable[SessionRecord]) -> None:
+        """Enter sessions of which only their keepers tell; none is ended for a store that is lost."""
+        for record in records:
+            definition = self._roster.get(record.agent) or stranger(record.agent)
+            session = self._starter.session(record, definition)
+            self._register.add(session)
+            with contextlib.suppress(QuarterdeckError):  # owed; it can be commanded all the same
+                await session.change(Cause(), tell=[SessionCreated(session=session.view())])
 
     async def close(self, *, stop_sessions: bool) -> None:
         """Let go of every keeper, or stop every session; a last checkpoint either way."""
@@ -112,6 +136,8 @@ class SessionManager:
         self._services.recorder.settle()
         self._services.desk.look()
         for session in self._register:
+            if not self._winding_up.is_due(session):
+                continue
             # One by one: a snapshot is some milliseconds' work, and others want their turn.
             await _each([self._winding_up.keep_screen(session)])
             await asyncio.sleep(0)
@@ -220,7 +246,7 @@ class SessionManager:
             raise
 
     def _enter(self, wish: c.CreateSession, definition: AgentDefinition) -> Session:
-        now = self._services.clock.now()
+        now, options = self._services.clock.now(), self._services.options
         record = SessionRecord(
             id=new_id(),
             name=wish.name,
@@ -232,8 +258,8 @@ class SessionManager:
             env=dict(wish.env),
             prompt=wish.prompt,
             priority=wish.priority,
-            cols=wish.cols,
-            lines=wish.lines,
+            cols=wish.cols or options.cols,
+            lines=wish.lines or options.lines,
             version=0,
         )
         session = self._starter.session(record, definition)
@@ -248,22 +274,13 @@ class SessionManager:
         :raises SessionLiving: if it lives, and force was not given.
         """
         session = self._register.get(wish.session_id)
-        self._check_dead(session, force=wish.force)
+        _check_dead(session, force=wish.force)
         async with session.busy:
             self._register.get(wish.session_id)
-            self._check_dead(session, force=wish.force)
+            _check_dead(session, force=wish.force)
             await self._starter.stop(session, cause)
             await self._remove(session, cause)
             await self._winding_up.erase(session)
-
-    @staticmethod
-    def _check_dead(session: Session, *, force: bool) -> None:
-        if session.living and not force:
-            raise SessionLiving(
-                f"{session.record.name} is {session.view().shown}; stop it first, "
-                "or delete it with force.",
-                lifecycle=str(session.record.lifecycle),
-            )
 
     async def _remove(self, session: Session, cause: Cause) -> None:
         """Journal that a session is gone; until that is on disk it is still there."""
@@ -287,9 +304,15 @@ class SessionManager:
         given = {name: getattr(wish.updates, name) for name in wish.updates.model_fields_set}
         if given.get("name") not in {None, session.record.name}:
             self._register.check_name(given["name"])
-        await session.change(
-            cause, **{key: value for key, value in given.items() if value is not None}
-        )
+        fields = {key: value for key, value in given.items() if value is not None}
+        before = {key: getattr(session.record, key) for key in fields}
+        try:
+            await session.change(cause, **fields)
+        except QuarterdeckError:
+            # What is refused must not be in force, nor be kept later as a debt.
+            if all(getattr(session.record, key) == value for key, value in fields.items()):
+                session.change(cause, **before)
+            raise
         return session.view()
 
     async def start(self, wish: c.StartAgent, cause: Cause) -> SessionView:

@@ -8,18 +8,31 @@ from typing import Any
 
 from ..base.errors import QuarterdeckError
 from ..protocol.events import Cause
-from ..protocol.status import Lifecycle, Status
+from ..protocol.status import DialogKind, Lifecycle, Status
 from .faults import AnswerStalled, NotRunning, PromptStalled, RequestGone, ScreenBehind
 from .run import Run
 from .session import Session
 from .status.answers import answer_keys, prompt_steps
 from .status.delivery import PromptOutcome, PromptWatch
 from .status.dialog import Dialog
-from .status.guard import Delivery, NeedsAnswer, NeedsApproval, guard_answer, guard_prompt
-from .status.keys import KeyStep, Send
+from .status.guard import (
+    Delivery,
+    MenuOpen,
+    NeedsAnswer,
+    NeedsApproval,
+    guard_answer,
+    guard_prompt,
+    guard_screen,
+)
+from .status.matching import ScreenMatch
+from .status.steps import KeyStep, Send
 
 DIALOG_PATIENCE = 1.0
 """Seconds that a dialog may come later than the word of it."""
+
+
+ECHO_PATIENCE = 5.0
+"""Seconds within which an agent shows what is typed."""
 
 
 def running(session: Session) -> Run:
@@ -41,6 +54,7 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
 
     :raises NotRunning: if there is no process.
     :raises NeedsApproval, NeedsAnswer, StatusUnknown: if the prompt might be taken for an answer.
+    :raises MenuOpen: if a menu or a viewer would take its keys.
     :raises ScreenBehind: if what it asks can't be seen in time.
     :raises InputStalled: if the program does not read what is typed.
     :raises PromptStalled: if the agent does not react in time.
@@ -49,15 +63,44 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
     async with run.typist.exclusive():
         await _look(session, run)
         expected = guard_prompt(session.definition, session.record.lifecycle, session.status)
+        guard_screen(_in_the_way(session))
         before = session.status
         *steps, submit = prompt_steps(session.definition, text, session.screen.emulator.modes)
-        await _type(run, steps)
+        await _type_draft(session, run, steps)
         await _check_draft(session, run)
         await _type(run, [submit])
         session.reader.submitted()
     if not verify or expected is Delivery.UNVERIFIED:
         return {"delivery": "unverified"}
     return {"delivery": "verified", "outcome": await _watched(session, before)}
+
+
+async def _type_draft(session: Session, run: Run, steps: Iterable[KeyStep]) -> None:
+    """Type a prompt, and go on once it shows: its Enter must not run ahead into what is drawn next.
+
+    :raises PromptStalled: if the screen of an agent that can be read stays as it is.
+    """
+    text, *rest = steps
+    before = session.screen.emulator.lines()
+    changed = asyncio.Event()
+    release = session.screen.watch(changed.set)
+    try:
+        await _type(run, [text])
+        if session.definition.readable:
+            async with asyncio.timeout(ECHO_PATIENCE):
+                while session.living and session.screen.emulator.lines() == before:
+                    changed.clear()
+                    await changed.wait()
+    except TimeoutError as error:
+        raise PromptStalled(
+            f"The prompt was typed into {session.record.name}, and its screen stays as it is; it was "
+            "not submitted. Look at its screen.",
+            activity=str(session.status.activity),
+            typed=True,
+        ) from error
+    finally:
+        release()
+    await _type(run, rest)
 
 
 async def _check_draft(session: Session, run: Run) -> None:
@@ -67,7 +110,8 @@ async def _check_draft(session: Session, run: Run) -> None:
     await _look(session, run)
     try:
         guard_prompt(session.definition, session.record.lifecycle, session.status)
-    except (NeedsApproval, NeedsAnswer) as fault:
+        guard_screen(_in_the_way(session))
+    except (NeedsApproval, NeedsAnswer, MenuOpen) as fault:
         told = f"{fault.message} The prompt was typed, and not submitted."
         raise type(fault)(told, **{**fault.details, "typed": True}) from fault
 
@@ -110,7 +154,7 @@ async def answer_request(
         dialog = await _find(session, run, request_id)
         modes = session.screen.emulator.modes
         steps = answer_keys(session.definition, dialog, choice=choice, text=text, modes=modes)
-        desk.answering(session.id, request_id, choice or text or "", cause)
+        desk.answering(session.id, request_id, choice or _told(dialog, text or ""), cause)
         try:
             if text is None:
                 await _type_choice(session, run, request_id, steps)
@@ -131,6 +175,11 @@ async def answer_request(
         )
     await session.settled()
     return {"delivery": "verified", "request_id": request_id}
+
+
+def _told(dialog: Dialog, text: str) -> str:
+    """An answer in words as it is kept: a key or a password is not."""
+    return "(not kept)" if dialog.kind is DialogKind.AUTH else text
 
 
 def _request_id(session: Session) -> str | None:
@@ -158,6 +207,14 @@ async def _find(session: Session, run: Run, request_id: str) -> Dialog:
     )
     assert dialog is not None  # noqa: S101  # the guard has just refused the other case
     return dialog
+
+
+def _in_the_way(session: Session) -> ScreenMatch | None:
+    emulator = session.screen.emulator
+    cursor = emulator.cursor
+    return session.reader.detector.in_the_way(
+        emulator.lines(), cursor.y if cursor.visible else None
+    )
 
 
 def _still_open(session: Session, request_id: str) -> Dialog | None:

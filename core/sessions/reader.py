@@ -145,12 +145,14 @@ class Reader:
 
     def recall(self) -> None:
         """A process ended before this engine: what it left behind still stands."""
+        self._session.screen.emulator.status.process_exited()
         ended = ProcessExited(self._now(), self._session.record.reason)
         self._silent = self._fed(*self._reports(), ended)
 
     def finish(self, how: str) -> Status:
         """The process is over; ``how`` says it in words."""
         self.close()
+        self._session.screen.emulator.status.process_exited()
         return self._fed(ProcessExited(self._now(), how))
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from ..base.errors import QuarterdeckError
+from ..protocol.events import SystemWarning
 from ..protocol.status import Lifecycle
 from ..telemetry.logs import logger
 from .errands import Errands
@@ -43,6 +44,7 @@ class Restorer:
         self._services = services
         self._errands = errands
         self._inquiries: dict[str, asyncio.Task[None]] = {}
+        self._strangers: set[str] = set()
 
     async def reconnect(self, sessions: Iterable[Session]) -> None:
         """Take every session up: running ones with their screens, ended ones with their last."""
@@ -229,6 +231,22 @@ class Restorer:
 
     # Keepers without a session
 
+    async def meet_strangers(self, sessions: Mapping[str, Session]) -> None:
+        """Leave alone, and tell of, living keepers that this store can't have known.
+
+        Epochs only grow within one store: a keeper held under the present one or a later, before
+        any session was started, belongs to a database that was moved aside or put back.
+        """
+        known = {session.place_key for session in sessions.values()}
+        pids = []
+        for found in await self._services.keepers.found(self._services.state_dir):
+            facts, key = found.facts, found.places.key
+            if found.lives and facts and facts.epoch >= self._services.epoch and key not in known:
+                self._strangers.add(key)
+                pids.append(facts.child_pid)
+        if pids:
+            self._services.recorder.record([], [_unknown_agents(pids)])
+
     async def sweep(self, sessions: Mapping[str, Session]) -> None:
         """End keepers that no session stands behind; take up sessions that were lost too early."""
         for found in await self._services.keepers.found(self._services.state_dir):
@@ -236,6 +254,9 @@ class Restorer:
             key = found.places.key
             session = next((one for one in sessions.values() if one.place_key == key), None)
             if not found.lives or (session is not None and session.living):
+                self._strangers.discard(key)
+                continue
+            if key in self._strangers:
                 continue
             if session is not None and session.record.lifecycle is Lifecycle.LOST:
                 await self._take_back(session)
@@ -271,3 +292,12 @@ class Restorer:
         await self.sweep(sessions)
         keep = frozenset(session.place_key for session in sessions.values())
         await self._services.keepers.clean(self._services.state_dir, keep)
+
+
+def _unknown_agents(pids: list[int]) -> SystemWarning:
+    return SystemWarning(
+        code="agents_unknown",
+        message=f"{len(pids)} agents run that the database does not know, as after one was moved "
+        f"aside. They go on and are left alone; their processes are {', '.join(map(str, pids))}.",
+        details={"pids": pids},
+    )

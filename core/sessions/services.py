@@ -12,7 +12,7 @@ from .keepers import LocalKeepers
 from .ledger import Ledger
 from .ports import ContainerManager, Keepers, SessionStore
 from .status.inputs import Moment
-from .terminal.factory import open_emulator
+from .terminal.factory import DEFAULT_SCROLLBACK, open_emulator
 from .terminal.port import Emulator
 
 
@@ -21,6 +21,8 @@ class SessionOptions:
     """Settings of the sessions room; times in seconds, sizes in bytes or lines."""
 
     max_sessions: int = 10
+    cols: int = 120
+    lines: int = 40
     stop_grace: float = 5.0
     prompt_timeout: float = 5.0
     answer_timeout: float = 5.0
@@ -28,7 +30,7 @@ class SessionOptions:
     settle_limit: float = 0.3
     seen_after: float = 2.0
     start_timeout: float = 10.0
-    scrollback: int = 2_000
+    scrollback: int = DEFAULT_SCROLLBACK
     backend: str = "auto"
     ring_bytes: int = 4 * 1024 * 1024
     lag_rate: float = 4 * 1024 * 1024

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ..base.errors import QuarterdeckError
 from ..protocol.events import Cause, EnvError, EnvReady
 from ..protocol.status import Lifecycle
+from .adoption import about
 from .agents.definition import AgentDefinition
 from .faults import NotResumable, StopFailed
 from .first_prompt import FirstPrompts
@@ -164,6 +165,7 @@ class Starter:
             lag_rate=options.lag_rate,
             away_rate=options.away_rate,
             grace=options.stop_grace,
+            about=about(session.record),
         )
 
     async def _prepare(self, session: Session, cause: Cause) -> Prepared:

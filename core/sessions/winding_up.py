@@ -17,7 +17,10 @@ from .services import Services
 from .session import Session
 
 DISMISSAL = 2.0
-"""Seconds that a keeper may take to end."""
+"""Seconds that a dismissed keeper may take to end before its session can be swept."""
+
+ERASURE = 10.0
+"""Seconds that a removed session's keeper may take to end, on a machine that is overloaded, too."""
 
 _log = logger("sessions.winding_up")
 
@@ -56,6 +59,12 @@ class WindingUp:
     async def _erase_former(self, session: Session, places: KeeperPlaces) -> None:
         if session.dismissal is not None:
             await asyncio.wait([session.dismissal])
+        await self._erase(places)
+
+    async def _erase(self, places: KeeperPlaces) -> None:
+        """Remove what a keeper left, once it has ended: its files are its own until then."""
+        if not await self._services.keepers.ended(places, ERASURE):
+            _log.warning("a keeper does not end; its files stay until it does", key=places.key)
         await self._services.keepers.erase(places)
 
     async def _dismiss(self, run: Run, places: KeeperPlaces) -> None:
@@ -71,14 +80,21 @@ class WindingUp:
         if kept is not None:
             await kept
 
-    def _keep(self, session: Session) -> Coroutine[Any, Any, None] | None:
-        """Take and record a snapshot; what is left is to wait for the store."""
-        record, screen = session.record, session.screen
-        generation = screen.generation
+    def is_due(self, session: Session) -> bool:
+        """Whether the screen is another one than the one kept."""
+        record = session.record
         # While a process starts, the screen is still the one before's.
         starting = record.lifecycle is Lifecycle.STARTING or not record.generation
-        if session.kept_generation == generation or session.removed or starting:
+        if session.removed or starting:
+            return False
+        return session.kept_generation != session.screen.generation
+
+    def _keep(self, session: Session) -> Coroutine[Any, Any, None] | None:
+        """Take and record a snapshot; what is left is to wait for the store."""
+        if not self.is_due(session):
             return None
+        record, screen = session.record, session.screen
+        generation = screen.generation
         snapshot = ScreenSnapshot(
             session_id=session.id,
             generation=record.generation,
@@ -105,7 +121,7 @@ class WindingUp:
             keepers, places = self._services.keepers, session.places
             if session.record.generation:
                 await keepers.end_leftovers(places, self._services.options.stop_grace)
-                await keepers.erase(places)
+                await self._erase(places)
             await self._services.containers.destroy(session.id)
         except (QuarterdeckError, OSError) as error:
             _log.error("what a removed session left could not be removed", error, id=session.id)

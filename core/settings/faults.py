@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..base.errors import ValidationFault
+from ..base.toml_lines import KeyPath, line_of
 from ..protocol.rules import quoted
-from ..sessions.agents.locate import KeyPath, line_of
 
 SHOWN = 20
 

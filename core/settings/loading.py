@@ -14,7 +14,7 @@ from typing import Any
 from platformdirs import user_config_path
 from pydantic import ValidationError
 
-from ..sessions.agents.locate import KeyPath, line_map, line_of
+from ..base.toml_lines import KeyPath, line_map, line_of
 from .faults import Fault, SettingsInvalid, faults_of
 from .model import PROGRAM, ProfiledSettings, Settings
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..sessions.terminal.factory import DEFAULT_SCROLLBACK
+
 PROGRAM = "quarterdeck"
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -59,19 +61,23 @@ class StateSettings(Section):
 class TerminalSettings(Section):
     """``[terminal]``: emulation and the record of each session's output.
 
-    ``ring_bytes`` of output are kept for each session. A keeper reads at ``lag_rate`` bytes a
+    ``scrollback`` lines are kept for each session: 500 full ones take 3 MB at 120 columns, 2 000 take
+    10. ``ring_bytes`` of output are kept for each session. A keeper reads at ``lag_rate`` bytes a
     second at most while the engine lags, at ``away_rate`` while it is away.
     """
 
     backend: Literal["auto", "rust", "pyte"] = "auto"
-    scrollback: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
+    scrollback: Annotated[int, Field(ge=0, le=1_000_000)] = DEFAULT_SCROLLBACK
     ring_bytes: Bytes = 4 * 1024 * 1024
     lag_rate: Bytes = 4 * 1024 * 1024
     away_rate: Bytes = 1024 * 1024
 
 
 class SessionSettings(Section):
-    """``[sessions]``: how sessions start, stop and take input; times in seconds."""
+    """``[sessions]``: how sessions start, stop and take input; times in seconds.
+
+    ``cols`` and ``lines`` are a new terminal's size where whoever creates the session gives none.
+    """
 
     stop_grace: Grace = 5
     start_timeout: Seconds = 10

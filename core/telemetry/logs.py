@@ -86,6 +86,14 @@ class PrivateFile(logging.handlers.RotatingFileHandler):
         """Count the line as lost: a full disk must not write over a dashboard's screen."""
         self.lost += 1
 
+    def close(self) -> None:
+        """Close the file; what a full disk does not take of the rest is lost."""
+        try:
+            super().close()
+        except OSError:
+            self.lost += 1
+            logging.Handler.close(self)
+
 
 class Logbook:
     """The open log file; ``lost`` lines could not be written."""

@@ -39,6 +39,7 @@ COUNTERS = {
     "commit_failures": Figure("Transactions that the store refused.", ("code",)),
     "workers_replaced": Figure("Workers that crashed and were replaced."),
     "background_failures": Figure("Background tasks that failed.", ("task",)),
+    "loop_errors": Figure("Errors that no task or callback caught.", ("code",)),
     "retries": Figure("Operations tried again after a transient failure.", ("operation",)),
     "breaker_refusals": Figure("Starts refused by an open circuit breaker.", ("agent",)),
     "metrics_misrecorded": Figure("Figures whose labels did not fit their metric."),

@@ -219,8 +219,8 @@ def _move_aside(path: Path, stamp: str, fault: f.StoreCorrupt) -> StoreNotice:
     return StoreNotice(
         "store_moved_aside",
         f"The database {path} was damaged ({fault.details['finding']}). It is kept as "
-        f"{kept.name}, and a fresh one was begun: sessions and history from before are not "
-        "listed, while agents that still run go on running.",
+        f"{kept.name}, and a fresh one was begun: agents that still run go on, "
+        "and are listed again; history and sessions that had ended are not.",
         {"path": str(path), "kept": str(kept), **fault.details},
     )
 

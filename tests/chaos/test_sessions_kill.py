@@ -172,6 +172,7 @@ class World:
 
     async def only_what_is_known_lives(self, engine: Engine) -> None:
         """No keeper without a living session, no process of a session that is gone."""
+        left: object = None
         for _ in range(200):
             state = await engine.state()
             living = {
@@ -182,8 +183,9 @@ class World:
             gone = processes() - {view["id"] for view in state["views"]}
             if kept == living and not gone:
                 return
+            left = f"keepers {kept}, living {living}, processes of the deleted {gone}"
             await asyncio.sleep(0.05)
-        raise AssertionError(f"keepers {kept}, living {living}, processes of the deleted {gone}")
+        raise AssertionError(left)
 
     def disturb(self, engine: Engine) -> None:
         """Ask for something, without waiting."""
@@ -308,6 +310,7 @@ async def test_keepers_and_agents_that_are_killed_take_nobody_along(world: World
 
 
 async def until_lifecycle(engine: Engine, wanted: dict[str, str]) -> None:
+    views: dict[str, str] = {}
     for _ in range(400):
         views = {view["name"]: view["lifecycle"] for view in (await engine.state())["views"]}
         if all(views[name] == lifecycle for name, lifecycle in wanted.items()):

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.attached_terminal import Terminal
 from tests.cli.fake_engine import FakeEngine
 
 from quarterdeck.cli.main import run
 from quarterdeck.core.base.errors import ErrorInfo
+from quarterdeck.core.protocol.views import SessionView
+from quarterdeck.core.protocol.wire import Watch
 
 
 @dataclass
@@ -78,3 +81,27 @@ def qd(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
         return Outcome(code, out, err)
 
     return call
+
+
+@pytest.fixture
+def docs(engine: FakeEngine) -> SessionView:
+    return engine.add("docs")
+
+
+@pytest.fixture
+def attach(
+    engine: FakeEngine, docs: SessionView, state_dir: Path
+) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def begin(*words: str) -> Terminal:
+        terminal = Terminal(state_dir, "session", "attach", "docs", *words)
+        opened.append(terminal)
+        engine.wait_for(lambda: any(isinstance(one, Watch) for one in engine.came))
+        engine.output(docs.id, b"\x1b[2J\x1b[Hhello")
+        terminal.read_until(b"leaves it")
+        return terminal
+
+    yield begin
+    for terminal in opened:
+        terminal.close()

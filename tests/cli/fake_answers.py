@@ -12,9 +12,7 @@ from quarterdeck.core.base.topics import topic_matches
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import ItemState
 from quarterdeck.core.protocol.preferences import check_preference
-from quarterdeck.core.protocol.status import (
-    Lifecycle,
-)
+from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
 from quarterdeck.core.protocol.validation import CommandFault
 from quarterdeck.core.protocol.views import (
     AgentView,
@@ -22,9 +20,28 @@ from quarterdeck.core.protocol.views import (
     HealthView,
     SessionView,
 )
+from quarterdeck.core.sessions.status.claims import Verdict
+from quarterdeck.core.sessions.status.explain import Explanation, Reading
 
 if TYPE_CHECKING:
     from tests.cli.fake_engine import FakeEngine
+
+
+def explanation(status: Status) -> Explanation:
+    """A status that a title rule gave, against what the screen says."""
+    rest = {"activity": status.activity, "evidence": status.evidence, "since": status.since}
+    title = Reading(
+        source=Source.TITLE, verdict=Verdict.WINS, rule="busy", origin="claude.toml:3", **rest
+    )
+    screen = Reading(
+        source=Source.SCREEN,
+        activity=Activity.IDLE,
+        evidence="> ",
+        since=status.since,
+        verdict=Verdict.OUTRANKED,
+        why="the title goes before it",
+    )
+    return Explanation(status=status, readings=(title, screen), note="it has just begun")
 
 
 @dataclass
@@ -119,7 +136,7 @@ class Answers:
             "name": view.name,
             "lifecycle": view.lifecycle,
             "status": view.status.model_dump(mode="json"),
-            "explanation": {"rule": "claude.spinner", "claims": [{"source": "screen"}], "seen": []},
+            "explanation": explanation(view.status).model_dump(mode="json"),
         }
 
     def session_history(self, wish: c.SessionHistory) -> dict[str, Any]:

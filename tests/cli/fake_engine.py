@@ -13,7 +13,7 @@ from typing import Any
 from tests.cli.fake_answers import Answers
 from tests.cli.fake_views import SINCE, attention_item, engine_view, session_view
 
-from quarterdeck.core.base.errors import QuarterdeckError
+from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.topics import topic_matches
 from quarterdeck.core.engine.lock import Holder, StateLock
@@ -219,6 +219,11 @@ class FakeEngine:
             writer.write(encode(Welcome(client_id=new_id(), engine=engine_view(self.path.parent))))
         elif self.greeting == "refuse":
             writer.write(encode(Goodbye(reason="it is shutting down")))
+        elif self.greeting == "old":
+            error = ErrorInfo(
+                code="protocol_unsupported", category=Category.VALIDATION, message="Too old."
+            )
+            writer.write(encode(Reply(command_id=None, ok=False, error=error)))
 
     def _command(self, raw: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         try:

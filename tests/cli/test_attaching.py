@@ -1,147 +1,33 @@
-"""``session attach`` in a real terminal: what passes, and the terminal as it was on every way out."""
+"""``session attach`` in a real terminal: what passes, and the way to the next engine."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
-import select
 import selectors
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import termios
 import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.attached_terminal import Terminal, is_raw, sizes, typed
+from tests.cli.fake_engine import FakeEngine
 
 from quarterdeck.cli.commands import attaching
 from quarterdeck.cli.leaving import LeaveKey
-from quarterdeck.cli.realterm import LEAVING, RESET
-from quarterdeck.core.protocol.status import Lifecycle
+from quarterdeck.cli.realterm import LEAVING
 from quarterdeck.core.protocol.views import SessionView
-from quarterdeck.core.protocol.wire import Hello, RawInput, SizeInput, Watch
+from quarterdeck.core.protocol.wire import SizeInput, Watch
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
-    from tests.cli.fake_engine import FakeEngine
-
-PATIENCE = 20.0
-PROGRAM = """\
-import sys
-from quarterdeck.cli import following
-following.AGAIN = 3  # a second at most, where no engine takes over
-from quarterdeck.cli.main import run
-sys.exit(run())
-"""
-
-
-class Terminal:
-    """A real terminal with ``session attach`` in it; the test is the person and the window."""
-
-    def __init__(self, state_dir: Path, *words: str) -> None:
-        self.ours, self.theirs = pty.openpty()
-        self.resize(100, 30)
-        self.before = termios.tcgetattr(self.theirs)
-        self.shown = b""
-        self.child = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "--state-dir", str(state_dir), *words],
-            stdin=self.theirs,
-            stdout=self.theirs,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def resize(self, cols: int, lines: int) -> None:
-        """The person pulls at the window."""
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, cols, 0, 0))
-
-    def type(self, data: bytes) -> None:
-        """The person types."""
-        os.write(self.ours, data)
-
-    def read_until(self, what: bytes) -> bytes:
-        """All that is shown up to ``what``."""
-        end = time.monotonic() + PATIENCE
-        while what not in self.shown:
-            ready, _, _ = select.select([self.ours], [], [], max(end - time.monotonic(), 0))
-            assert ready, f"{what!r} is not in {self.shown!r}"
-            self.shown += os.read(self.ours, 65_536)
-        return self.shown
-
-    def end(self) -> int:
-        """The exit code, once everything shown was read."""
-        end = time.monotonic() + PATIENCE
-        while self.child.poll() is None:
-            assert time.monotonic() < end, f"it still runs; shown: {self.shown!r}"
-            self._drain(0.02)
-        self._drain(0)
-        return self.child.returncode
-
-    def _drain(self, seconds: float) -> None:
-        while select.select([self.ours], [], [], seconds)[0]:
-            self.shown += os.read(self.ours, 65_536)
-
-    @property
-    def attributes(self) -> Any:
-        """The terminal's modes as the kernel has them."""
-        return termios.tcgetattr(self.theirs)
-
-    def close(self) -> None:
-        """Take the window away."""
-        if self.child.poll() is None:
-            self.child.kill()
-        self.child.wait()
-        assert self.child.stderr is not None
-        self.child.stderr.close()
-        for fd in (self.ours, self.theirs):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-
-
-@pytest.fixture
-def docs(engine: FakeEngine) -> SessionView:
-    return engine.add("docs")
-
-
-@pytest.fixture
-def attach(
-    engine: FakeEngine, docs: SessionView, state_dir: Path
-) -> Iterator[Callable[..., Terminal]]:
-    opened: list[Terminal] = []
-
-    def begin(*words: str) -> Terminal:
-        terminal = Terminal(state_dir, "session", "attach", "docs", *words)
-        opened.append(terminal)
-        engine.wait_for(lambda: any(isinstance(one, Watch) for one in engine.came))
-        engine.output(docs.id, b"\x1b[2J\x1b[Hhello")
-        terminal.read_until(b"leaves it")
-        return terminal
-
-    yield begin
-    for terminal in opened:
-        terminal.close()
-
-
-def typed(engine: FakeEngine) -> bytes:
-    return b"".join(one.data for one in engine.came if isinstance(one, RawInput))
-
-
-def sizes(engine: FakeEngine) -> list[tuple[int, int]]:
-    return [(one.cols, one.lines) for one in engine.came if isinstance(one, SizeInput)]
-
-
-def is_raw(attributes: Any) -> bool:
-    return not attributes[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
-
 
 # ---- while attached ------------------------------------------------------------------------
 
@@ -216,18 +102,17 @@ def test_input_that_the_engine_does_not_take_holds_the_terminal_back(
     monkeypatch.setattr(attaching, "UNSENT_LIMIT", 1000)
     ours, theirs = socket.socketpair()
     invocation = SimpleNamespace(link=SimpleNamespace(stream=theirs))
-    terminal = SimpleNamespace(fd_in=ours.fileno(), size=(80, 24))
+    terminal = SimpleNamespace(fd_in=ours.fileno(), fd_out=2, unwritten=0, size=(80, 24))
     given: Any = (invocation, {"id": docs.id}, terminal, LeaveKey("ctrl+]"))
     attachment = attaching.Attachment(*given)
     with ours, theirs, attachment._selector as selector:
-        selector.register(ours, selectors.EVENT_READ)
         attachment._open()
         attachment._type(b"x" * 1000)
-        attachment._watch_link()
+        attachment._balance()
         assert ours not in selector.get_map()
         assert selector.get_key(theirs).events & selectors.EVENT_WRITE
         attachment._exchange(selectors.EVENT_WRITE)
-        attachment._watch_link()
+        attachment._balance()
         assert ours in selector.get_map()
         assert not selector.get_key(theirs).events & selectors.EVENT_WRITE
 
@@ -276,166 +161,3 @@ def test_a_window_that_is_pulled_at_in_this_process(
     assert [signal.getsignal(number) for number in (*LEAVING, signal.SIGWINCH)] == handlers
     os.close(ours)
     os.close(theirs)
-
-
-# ---- ways out ------------------------------------------------------------------------------
-
-
-def assert_as_before(terminal: Terminal) -> None:
-    assert terminal.attributes == terminal.before
-    _, reset, after = terminal.shown.rpartition(RESET)
-    assert reset, f"not reset: {terminal.shown[-200:]!r}"
-    assert b"\x1b[23;2t" in after  # the title
-
-
-def test_the_leave_key_leaves(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
-    terminal = attach()
-    terminal.type(b"last words\x1dnot this")
-    assert terminal.end() == 0
-    assert_as_before(terminal)
-    assert b"Left docs; it goes on." in terminal.shown
-    engine.wait_for(lambda: typed(engine) == b"last words")
-
-
-@pytest.mark.parametrize("key", [b"\x1b[93;5u", b"\x1b[27;5;93~", b"\x1b[93;133u"])
-def test_the_leave_key_as_the_kitty_protocol_sends_it(
-    attach: Callable[..., Terminal], key: bytes
-) -> None:
-    terminal = attach()
-    terminal.type(key)
-    assert terminal.end() == 0
-    assert_as_before(terminal)
-
-
-def test_another_leave_key(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
-    terminal = attach("--leave", "ctrl+o")
-    assert b"docs: ctrl+o leaves it" in terminal.shown
-    terminal.type(b"\x1d")
-    engine.wait_for(lambda: typed(engine) == b"\x1d")
-    terminal.type(b"\x0f")
-    assert terminal.end() == 0
-    assert_as_before(terminal)
-
-
-def test_the_session_s_end_leaves(
-    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
-) -> None:
-    terminal = attach()
-    ended = docs.model_copy(update={"lifecycle": Lifecycle.EXITED, "exit_code": 7})
-    engine.sessions[docs.id] = ended
-    engine.output(docs.id, b"bye\r\n", ended=True)
-    assert terminal.end() == 0
-    assert_as_before(terminal)
-    assert b"bye" in terminal.shown
-    assert b"docs exited: exit code 7." in terminal.shown
-
-
-@pytest.mark.parametrize("number", LEAVING)
-def test_a_signal_leaves(attach: Callable[..., Terminal], number: signal.Signals) -> None:
-    terminal = attach()
-    terminal.child.send_signal(number)
-    assert terminal.end() == 128 + number
-    assert_as_before(terminal)
-
-
-def test_two_signals_at_once_leave_a_clean_terminal(attach: Callable[..., Terminal]) -> None:
-    terminal = attach()
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        terminal.child.send_signal(number)
-    assert terminal.end() != 0
-    assert_as_before(terminal)
-
-
-def test_an_engine_that_is_gone_for_good_leaves(
-    engine: FakeEngine, attach: Callable[..., Terminal]
-) -> None:
-    terminal = attach()
-    engine.close()
-    assert terminal.end() == 1
-    assert_as_before(terminal)
-    assert terminal.child.stderr is not None
-    assert terminal.child.stderr.read().startswith(b"quarterdeck: link_closed: ")
-
-
-def test_an_engine_that_talks_nonsense_leaves(
-    engine: FakeEngine, attach: Callable[..., Terminal]
-) -> None:
-    terminal = attach()
-    engine._loop.call_soon_threadsafe(engine._to_all, b"no json\n")
-    assert terminal.end() != 0
-    assert_as_before(terminal)
-
-
-def test_a_terminal_that_takes_no_output_is_put_back_too(
-    engine: FakeEngine, attach: Callable[..., Terminal], docs: SessionView
-) -> None:
-    """Nobody reads the terminal, so that writing to it hangs; SIGTERM must leave it all the same."""
-    terminal = attach()
-    engine.output(docs.id, b"x" * 300_000)
-    end = time.monotonic() + PATIENCE
-    while select.select([], [terminal.ours], [], 0)[1] and _unread(terminal.ours) < 4000:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    terminal.child.send_signal(signal.SIGTERM)
-    terminal.child.wait(PATIENCE)
-    assert terminal.attributes == terminal.before
-
-
-def _unread(fd: int) -> int:
-    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0])
-
-
-def test_a_window_that_closes_ends_it(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
-    terminal = attach()
-    os.close(terminal.theirs)
-    os.close(terminal.ours)
-    assert terminal.child.wait(PATIENCE) == 128 + signal.SIGHUP
-
-
-def test_stopped_and_continued(engine: FakeEngine, attach: Callable[..., Terminal]) -> None:
-    terminal = attach()
-    terminal.child.send_signal(signal.SIGTSTP)
-    terminal.read_until(RESET)
-    os.waitid(os.P_PID, terminal.child.pid, os.WSTOPPED)
-    assert terminal.attributes == terminal.before
-    terminal.child.send_signal(signal.SIGCONT)
-    engine.wait_for(lambda: sum(isinstance(one, Watch) for one in engine.came) >= 2)
-    assert is_raw(terminal.attributes)
-    terminal.type(b"\x1d")
-    assert terminal.end() == 0
-    assert_as_before(terminal)
-
-
-# ---- what is refused -----------------------------------------------------------------------
-
-
-def test_without_a_terminal_it_says_so(
-    engine: FakeEngine, docs: SessionView, state_dir: Path
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "session", "attach", "docs", "--state-dir", str(state_dir)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith(b"quarterdeck: not_a_terminal: ")
-    assert not any(isinstance(one, Hello) for one in engine.came)
-
-
-def test_a_session_that_does_not_run_is_refused_and_nothing_is_touched(
-    engine: FakeEngine, state_dir: Path
-) -> None:
-    engine.add("over", lifecycle=Lifecycle.EXITED)
-    terminal = Terminal(state_dir, "session", "attach", "over")
-    assert terminal.end() == 1
-    assert terminal.shown == b""
-    assert terminal.child.stderr is not None
-    assert b"not_running: over is exited." in terminal.child.stderr.read()
-    terminal.close()
-
-
-@pytest.mark.parametrize("name", ["ctrl+c", "ctrl+m", "ctrl+[", "f1", "x", "ctrl+"])
-def test_a_leave_key_that_can_t_be(qd: CommandLine, name: str) -> None:
-    done = qd("session", "attach", "docs", "--leave", name)
-    assert (done.code, "ctrl+]" in done.err) == (2, True)

@@ -19,11 +19,47 @@ def test_the_queue_in_the_engine_s_order(engine: FakeEngine, qd: CommandLine) ->
     later = datetime.now(UTC) + timedelta(hours=1)
     first, second = engine.raise_item(view), engine.raise_item(view, snoozed_until=later)
     heads, one, two = qd("attention", "list").out.splitlines()
-    assert heads.split() == ["ITEM", "KIND", "AGE", "TITLE"]
-    assert one.split()[:3] == [first.item_id, "approval", "3h"]
-    assert two.split()[:3] == [second.item_id, "approval", "snoozed"]
+    assert heads.split() == ["SESSION", "KIND", "AGE", "ITEM", "ASKS"]
+    assert one.split()[:3] == ["docs", "approval", "3h"]
+    assert two.split()[:4] == ["docs", "approval", "(snoozed)", "3h"]
+    assert one.endswith("docs: run npm install")
+    assert first.item_id.endswith(one.split()[3])
+    assert second.item_id.endswith(two.split()[4])
     only = qd("attention", "list", "--no-snoozed", "--json").json["items"]
     assert [item["item_id"] for item in only] == [first.item_id]
+    assert only[0]["session"] == "docs"
+
+
+def test_an_item_is_named_as_the_list_shows_it(engine: FakeEngine, qd: CommandLine) -> None:
+    view = engine.add("docs")
+    items = [engine.raise_item(view) for _ in range(5)]
+    shown = [line.split()[3] for line in qd("attention", "list").out.splitlines()[1:]]
+    assert len(set(shown)) == 5
+    for item, short in zip(items, shown, strict=True):
+        assert qd("attention", "resolve", short).code == 0
+        assert item.item_id not in engine.items
+
+
+def test_an_end_of_an_id_that_several_items_have(engine: FakeEngine, qd: CommandLine) -> None:
+    view = engine.add("docs")
+    one = engine.raise_item(view, item_id="01M7YJZV2SFCDFMYKVHAAAAAAA")
+    two = engine.raise_item(view, item_id="01M7YJZV2SFCDFMYKVBAAAAAAA")
+    shown = [line.split()[3] for line in qd("attention", "list").out.splitlines()[1:]]
+    assert shown == ["HAAAAAAA", "BAAAAAAA"]
+    done = qd("attention", "resolve", "AAAAAA")
+    assert (done.code, "ambiguous_item" in done.err) == (1, True)
+    assert one.item_id in done.err
+    assert two.item_id in done.err
+    assert qd("attention", "resolve", "AAA").err.startswith("quarterdeck: item_unknown: ")
+
+
+def test_an_item_whose_session_is_gone(engine: FakeEngine, qd: CommandLine) -> None:
+    view = engine.add("docs")
+    engine.raise_item(view)
+    del engine.sessions[view.id]
+    assert qd("attention", "list", "--json").json["items"][0]["session"] == ""
+    assert qd("attention", "list").out.splitlines()[1].split()[0] == "approval"
+    assert qd("next").out.splitlines()[0].split() == ["kind", "approval"]
 
 
 def test_an_empty_queue_says_so(engine: FakeEngine, qd: CommandLine) -> None:
@@ -66,7 +102,7 @@ def test_an_unknown_and_an_ambiguous_item(engine: FakeEngine, qd: CommandLine) -
     view = engine.add("docs")
     one, two = engine.raise_item(view), engine.raise_item(view)
     unknown = qd("attention", "resolve", "01AAAAAAAAAAAAAAAAAAAAAAAA")
-    assert (unknown.code, "unknown_item" in unknown.err) == (1, True)
+    assert (unknown.code, "item_unknown" in unknown.err) == (1, True)
     both = qd("attention", "resolve", one.item_id[:5])
     assert "ambiguous_item" in both.err
     assert two.item_id in both.err

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.cli import main
@@ -54,6 +54,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # Typer's program is built anew for each
 @given(
     before=st.lists(
         st.sampled_from(["--state-dir", "/s", "--json", "--minimal", "--"]), max_size=2
@@ -268,12 +269,9 @@ def test_what_the_system_refuses_is_one_line(
     monkeypatch.chdir(home)
 
 
-def process(*words: str, **options: Any) -> subprocess.Popen[bytes]:
+def process(*words: str, **options: Any) -> subprocess.Popen[Any]:
     program = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
-    found: subprocess.Popen[bytes] = subprocess.Popen(
-        [sys.executable, "-c", program, *words], **options
-    )
-    return found
+    return subprocess.Popen([sys.executable, "-c", program, *words], **options)
 
 
 def test_a_reader_that_goes_away_is_141_and_quiet(engine: FakeEngine, state_dir: Path) -> None:

@@ -138,3 +138,14 @@ def test_a_broken_file_is_told_by_every_command_that_needs_it(
     (home / "quarterdeck.toml").write_text("[engine\n")
     assert run(["session", "list"]) == 1
     assert capsys.readouterr().err.startswith("quarterdeck: settings_invalid: ")
+
+
+def test_a_fault_in_an_agents_table_names_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "quarterdeck.toml"
+    file.write_text('[agents.one]\ncommand = 7\n\n[agents.two]\ncommand = ["x"]\ntitel = "x"\n')
+    assert run(["--config", str(file), "config", "check"]) == 1
+    said = capsys.readouterr().out
+    assert f"{file}, [agents.one], line 2: command" in said
+    assert f"{file}, [agents.two], line 6: titel: unknown key" in said

@@ -12,7 +12,7 @@ import pytest
 
 from quarterdeck.cli.compose import session_environment
 from quarterdeck.cli.connector import EngineConnector
-from quarterdeck.cli.dashboard import configured_keys
+from quarterdeck.cli.outfit import configured_keys
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.client.client import Client

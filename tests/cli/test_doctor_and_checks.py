@@ -278,7 +278,7 @@ def test_what_can_t_be_checked(qd: CommandLine, tmp_path: Path) -> None:
     missing = qd("agent", "check", str(tmp_path / "none"), "--agent", "claude")
     assert (missing.code, "unreadable" in missing.err) == (1, True)
     unknown = qd("agent", "check", "x", "--agent", "cluade")
-    assert "unknown_agent: There is no agent cluade. Did you mean claude?" in unknown.err
+    assert "agent_unknown: There is no agent cluade. Did you mean claude?" in unknown.err
 
 
 def test_agents_without_an_engine(qd: CommandLine) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from quarterdeck.cli import following
 from quarterdeck.cli.commands.screens import PlainText
-from quarterdeck.cli.commands.waiting import ACTIVITIES, LIFECYCLES, reached, wanted_states
 from quarterdeck.cli.presenting import shown
 from quarterdeck.cli.printing import age
+from quarterdeck.cli.states import ACTIVITIES, LIFECYCLES, reached, wanted_states
 from quarterdeck.core.protocol.events import AttentionRaised, PreferenceChanged, SystemWarning
 from quarterdeck.core.protocol.status import Activity, Lifecycle, shown_status
 from quarterdeck.core.protocol.wire import Follow, Watch
@@ -45,7 +45,7 @@ class Beside:
 
 def test_wait_returns_at_once_where_the_state_is_there(engine: FakeEngine, qd: CommandLine) -> None:
     engine.add("docs", activity=Activity.TURN_DONE)
-    assert qd("session", "wait", "docs", "--until", "done").out == "docs is done.\n"
+    assert qd("session", "wait", "docs", "--until", "done").out == "docs: done.\n"
 
 
 @pytest.mark.parametrize("until", ["done", "turn-done", "needs,done", "Turn Done, crashed"])
@@ -89,7 +89,7 @@ def test_wait_ends_with_the_session(
     assert done.code == 1
     assert f"session_ended: docs is {lifecycle} (exit code 3)" in done.err
     ended = qd("session", "wait", "docs", "--until", "ended")
-    assert (ended.code, ended.out) == (0, f"docs is {lifecycle}.\n")
+    assert (ended.code, ended.out) == (0, f"docs: {lifecycle}.\n")
 
 
 def test_wait_ends_when_the_session_is_deleted(engine: FakeEngine, qd: CommandLine) -> None:
@@ -107,7 +107,7 @@ def test_wait_goes_on_with_the_engine_that_took_over(engine: FakeEngine, qd: Com
     engine.cut()
     engine.wait_for(lambda: sum(isinstance(one, Follow) for one in engine.came) == 2)
     engine.change(view, Activity.TURN_DONE)
-    assert waiting.result().out == "docs is done.\n"
+    assert waiting.result().out == "docs: done.\n"
 
 
 def test_wait_looks_again_after_a_change_of_engines(engine: FakeEngine, qd: CommandLine) -> None:
@@ -118,7 +118,7 @@ def test_wait_looks_again_after_a_change_of_engines(engine: FakeEngine, qd: Comm
     status = view.status.model_copy(update={"activity": Activity.TURN_DONE})
     engine.sessions[view.id] = view.model_copy(update={"status": status})
     engine.cut()
-    assert waiting.result().out == "docs is done.\n"
+    assert waiting.result().out == "docs: done.\n"
 
 
 def test_wait_ends_where_no_engine_takes_over(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.cli.durations import seconds
 from quarterdeck.cli.faults import CliFault
+from quarterdeck.cli.naming import short_ids
 from quarterdeck.cli.presenting import choices_text, ending
-from quarterdeck.cli.printing import Printer, clean, clean_lines
+from quarterdeck.cli.printing import Printer, clean, clean_lines, homely
 from quarterdeck.cli.styling import styled_line
 from quarterdeck.cli.telling import event_line
 
@@ -140,3 +142,77 @@ def test_events_in_words(kind: str, payload: dict[str, object], said: str) -> No
     assert kind in line
     assert line.endswith(said)
     assert ("docs" in line) == ("session" in str(payload))
+
+
+# ---- narrow terminals ------------------------------------------------------------------------
+
+LIST_HEADS = ("name", "agent", "state", "since", "in", "about")
+LIST = [
+    ("fix-login", "practice-approver", "needs approval", "12m", "~/shop/backend", "rm -rf build"),
+    ("docs", "claude", "working", "3h", "~", "writes " * 30),
+]
+
+
+def listed(terminal: Terminal, width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    printer = Printer(as_json=False, out=terminal)
+    printer.table(LIST_HEADS, LIST, "nothing", ("in", "agent", "since"))
+    return [
+        re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in terminal.getvalue().splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (200, "name agent state since in about"),
+        (80, "name agent state since about"),
+        (60, "name state since about"),
+        (50, "name state about"),
+    ],
+)
+def test_columns_give_way_and_every_row_stays_one_line(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, width: int, heads: str
+) -> None:
+    shown = listed(terminal, width, monkeypatch)
+    assert shown[0].split() == heads.split()
+    assert len(shown) == 3
+    assert all(len(line) <= width for line in shown)
+    assert shown[1].split()[0] == "fix-login"
+    assert "needs approval" in shown[1]
+
+
+@settings(deadline=None)  # the first one loads rich
+@given(st.integers(min_value=40, max_value=300))
+def test_the_name_and_the_state_are_whole_at_any_width(width: int) -> None:
+    out = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm")
+        shown = listed(out, width, patch)
+    assert shown[1].startswith("fix-login  ")
+    assert "needs approval" in shown[1]
+    assert len(shown) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/ada", "~"),
+        ("/home/ada/shop", "~/shop"),
+        ("/home/adam", "/home/adam"),
+        ("/srv", "/srv"),
+    ],
+)
+def test_a_home_is_short(monkeypatch: pytest.MonkeyPatch, path: str, shown: str) -> None:
+    monkeypatch.setenv("HOME", "/home/ada/")
+    assert homely(path) == shown
+    monkeypatch.delenv("HOME")
+    assert homely(path) == path
+
+
+@given(st.lists(st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=26, max_size=26), unique=True))
+def test_short_ids_tell_items_apart(ids: list[str]) -> None:
+    short = short_ids(ids)
+    assert len(set(short.values())) == len(ids)
+    assert all(one.endswith(end) and len(end) >= 6 for one, end in short.items())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.cli.fake_views import SINCE, asking
 
+from quarterdeck.cli.printing import local_time
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.status import Activity, Choice, DialogKind, Lifecycle, Request
 
@@ -67,9 +70,6 @@ def test_the_list_as_json_has_the_whole_schema(engine: FakeEngine, qd: CommandLi
     ("words", "wanted"),
     [
         (["--agent", "codex"], {"agent": "codex"}),
-        (["--state", "crashed"], {"lifecycle": Lifecycle.CRASHED}),
-        (["--state", "done"], {"activity": Activity.TURN_DONE}),
-        (["--state", "needs-approval"], {"activity": Activity.NEEDS_APPROVAL}),
         (["--needs"], {"needs_attention": True}),
         (["--text", "shop"], {"text": "shop"}),
         ([], {}),
@@ -79,7 +79,8 @@ def test_the_list_passes_its_filters_on(
     engine: FakeEngine, qd: CommandLine, words: list[str], wanted: dict[str, Any]
 ) -> None:
     assert qd("session", "list", *words).code == 0
-    assert engine.asked[-1].model_dump(exclude_unset=True) == wanted
+    lists = [one for one in engine.asked if isinstance(one, c.ListSessions)]
+    assert lists[-1].model_dump(exclude_unset=True) == wanted
 
 
 def test_show_gives_everything_as_json_and_for_people(engine: FakeEngine, qd: CommandLine) -> None:
@@ -211,7 +212,7 @@ def test_a_session_is_found_by_name_id_and_beginning_of_its_id(
         assert qd("session", "show", name, "--json").json["id"] == view.id
 
 
-def test_an_unknown_session_is_told_with_near_names(engine: FakeEngine, qd: CommandLine) -> None:
+def test_an_session_unknown_is_told_with_near_names(engine: FakeEngine, qd: CommandLine) -> None:
     assert "There are no sessions yet." in qd("session", "show", "docs").err
     engine.add("fix-login")
     near = qd("session", "show", "fixlogin")
@@ -228,7 +229,7 @@ def test_a_beginning_of_several_ids_is_ambiguous(engine: FakeEngine, qd: Command
     assert "ambiguous_session" in done.err
     assert one.id in done.err
     assert two.id in done.err
-    assert "unknown_session" in qd("session", "show", common[:3]).err  # too short to mean an id
+    assert "session_unknown" in qd("session", "show", common[:3]).err  # too short to mean an id
 
 
 def test_prompt_from_words_and_from_standard_input(
@@ -269,18 +270,98 @@ def test_answer_without_a_request_is_refused_here(engine: FakeEngine, qd: Comman
     )
 
 
-def test_explain_is_flat_for_people_and_whole_as_json(engine: FakeEngine, qd: CommandLine) -> None:
+def test_explain_tells_who_says_what_and_who_is_believed(
+    engine: FakeEngine, qd: CommandLine
+) -> None:
     engine.add("docs")
-    out = qd("session", "explain", "docs").out
-    assert "explanation rule" in out
-    assert "claude.spinner" in out
-    assert "explanation claims 1 source" in out
+    lines = qd("session", "explain", "docs").out.splitlines()
+    told = dict(line.split(None, 1) for line in lines[: lines.index("")])
+    assert told["name"] == "docs"
+    assert told["state"].startswith("working for ")
+    assert told["note"] == "it has just begun"
+    heads, title, screen = lines[lines.index("") + 1 :]
+    assert heads.split() == ["SOURCE", "SAYS", "SINCE", "RULE", "EVIDENCE"]
+    assert title.split()[:2] == ["wins", "title"]
+    assert "busy claude.toml:3" in title
+    assert screen.split()[:3] == ["outranked", "screen", "idle"]
+    assert screen.endswith("> (the title goes before it)")
     found = qd("session", "explain", "docs", "--json").json
-    assert found["explanation"]["claims"] == [{"source": "screen"}]
+    assert [one["source"] for one in found["explanation"]["readings"]] == ["title", "screen"]
 
 
-def test_history_newest_first_and_limited(engine: FakeEngine, qd: CommandLine) -> None:
+def test_explain_shows_what_is_asked(engine: FakeEngine, qd: CommandLine) -> None:
+    engine.add("docs", request=asking())
+    out = qd("session", "explain", "docs").out
+    assert "[3] No (reject)" in out
+
+
+def test_history_newest_first_and_limited(
+    engine: FakeEngine, qd: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.add("docs")
-    out = qd("session", "history", "docs").out
-    assert out.splitlines()[0].split() == ["AT", "LIFECYCLE", "ACTIVITY", "SOURCE", "EVIDENCE"]
+    lines = qd("session", "history", "docs").out.splitlines()
+    assert lines[0].split() == ["AT", "STATE", "SOURCE", "EVIDENCE"]
+    assert local_time(SINCE.isoformat()) in lines[1]
     assert len(qd("session", "history", "docs", "--limit", "1", "--json").json["entries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        ("crashed", ["over"]),
+        ("done", ["done"]),
+        ("needs-approval", ["asks"]),
+        ("needs", ["asks"]),
+        ("ended,done", ["done", "over"]),
+        ("idle", []),
+        ("running", ["docs", "done", "asks"]),
+    ],
+)
+def test_the_list_by_state(
+    engine: FakeEngine, qd: CommandLine, state: str, names: list[str]
+) -> None:
+    engine.add("docs")
+    engine.change(engine.add("done"), Activity.TURN_DONE)
+    engine.change(engine.add("asks"), Activity.NEEDS_APPROVAL)
+    engine.add("over", lifecycle=Lifecycle.CRASHED)
+    found = qd("session", "list", "--state", state, "--json").json["sessions"]
+    assert [one["name"] for one in found] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list", "--state", "runing"], "Did you mean"),
+        (["list", "--state", "bogus"], "States are: created, "),
+        (["history", "docs", "--limit", "0"], "--limit is at least 1, not 0."),
+        (["new", "x", "--agent", "shell", "--cols", "1"], "--cols is at least 2, not 1."),
+        (["stop", "docs", "--grace", "-1"], "--grace is at least 0, not -1."),
+        (["stop", "docs", "--grace", "nan"], "--grace is at least 0, not nan."),
+        (["screen", "docs", "--history", "-3"], "--history is at least 0, not -3."),
+        (["logs", "docs", "--tail", "0"], "--tail is at least 1, not 0."),
+    ],
+)
+def test_values_that_can_t_be(
+    engine: FakeEngine, qd: CommandLine, words: list[str], told: str
+) -> None:
+    """They are told before an engine is asked for anything."""
+    engine.add("docs")
+    done = qd("session", *words)
+    assert (done.code, told in done.err) == (2, True)
+    assert engine.asked == []
+
+
+def test_a_list_for_an_agent_that_is_misspelt(engine: FakeEngine, qd: CommandLine) -> None:
+    done = qd("session", "list", "--agent", "claud")
+    assert (done.code, "agent_unknown" in done.err) == (1, True)
+    assert "Did you mean claude?" in done.err
+    assert qd("session", "list", "--agent", "codex").code == 0
+
+
+def test_a_directory_that_is_not_there_creates_nothing(
+    engine: FakeEngine, qd: CommandLine, home: Path
+) -> None:
+    done = qd("session", "new", "x", "--agent", "shell", "--cwd", "gone")
+    assert (done.code, "directory_missing" in done.err) == (1, True)
+    assert str(home / "gone") in done.err
+    assert engine.sessions == {}

@@ -14,7 +14,14 @@ from quarterdeck.cli.grammar import Group
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("decisions/*.md"), *ROOT.glob("*.md")])
+PAGES = sorted(
+    [
+        *DOCS.glob("*.md"),
+        *DOCS.glob("decisions/*.md"),
+        *ROOT.glob("*.md"),
+        *ROOT.glob("examples/*.md"),
+    ]
+)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CALL = re.compile(r"^\s*(?:quarterdeck|qd) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE)
 FENCE = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)

@@ -50,6 +50,9 @@ UNFINISHED = re.compile(rb"\x1b(?:\[[ -?]*|[P_^X\]][^\x07\x1b]*\x1b?)?$")
 HELD = 0.35
 """Seconds within which the same key again is taken for one that is held down, and a bit."""
 
+READ = 0.2
+"""Seconds after which a person has read a question; a key before them does not count, on purpose."""
+
 OTHER_SCREEN = {b"47", b"1047", b"1049"}
 
 
@@ -259,6 +262,15 @@ class Terminal:
             self._send(bytes_of(key))
             if len(key) == 1 or key in KEYS:
                 self._pressed[key] = time.monotonic()
+
+    def answer(self, key: str) -> None:
+        """Press a key as one does who has read what is shown."""
+        time.sleep(READ)
+        self.press(key)
+
+    def burst(self, text: str) -> None:
+        """Send everything in one go, as a multiplexer does, or a slow network."""
+        self._send(text.encode())
 
     def insist(self, key: str, wanted: str, seconds: float = 15) -> str:
         """Press ``key`` again and again, as a person does who is told to, until ``wanted`` shows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from tests.e2e.machine import Machine
 from tests.e2e.terminal import Terminal
 
@@ -11,9 +10,6 @@ def gone(word: str, deck: Terminal) -> None:
     deck.wait_for(lambda text: word not in text)
 
 
-@pytest.mark.xfail(
-    reason="known fault: keys pressed while a dialog closes are lost now and then", strict=False
-)
 def test_each_opens_works_and_closes(machine: Machine) -> None:
     machine.serve()
     machine.create("shop-one", "shell")

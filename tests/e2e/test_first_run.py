@@ -28,6 +28,7 @@ def test_a_shell_from_the_welcome_is_there_at_the_second_start(machine: Machine)
     pids = machine.pids()
     assert set(pids) == {"shell"}
     leave_running(first)
+    first.wait_for("1 session runs on without the dashboard; come back with: quarterdeck")
     assert first.modes() == first.before
     assert not first.picture.other, "the screen from before was not put back"
     assert b"\x1b[?25h" in bytes(first.raw).rpartition(b"\x1b[?1049l")[2] + bytes(first.raw)[-200:]
@@ -53,7 +54,7 @@ def test_stopping_all_asks_for_another_key_and_leaves_nothing(machine: Machine) 
     deck.wait_for("S stop all and quit")
     deck.press("S")
     deck.wait_for("yes, stop all and quit")
-    deck.press("y")
+    deck.answer("y")
     assert deck.wait_end() == 0
     assert machine.living_keepers() == []
 

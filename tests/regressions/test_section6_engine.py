@@ -415,6 +415,8 @@ async def test_a_repeated_create_makes_a_second_session(place: Path) -> None:
     async with sailing(place) as ship:
         client = await ship.client()
         sent = c.command(c.CreateSession(name="a", agent="shell"))
-        await asyncio.gather(*(client.call_command(sent) for _ in range(5)))
+        replies = await asyncio.gather(*(client.call_command(sent) for _ in range(5)))
         assert len(ship.sessions.known) == 1
+        assert [name for name, _ in ship.sessions.calls].count("create") == 1
+        assert replies == replies[:1] * 5
         await client.close()

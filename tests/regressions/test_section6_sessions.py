@@ -23,7 +23,7 @@ from quarterdeck.core.protocol.views import HealthStatus
 from quarterdeck.core.protocol.wire import RawInput, SizeInput
 from quarterdeck.core.sessions.faults import SessionLimit
 from quarterdeck.core.sessions.keeper.items import Gone
-from quarterdeck.core.sessions.records import SaveSession
+from quarterdeck.core.sessions.records import RemoveSession, SaveSession
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 
@@ -51,7 +51,7 @@ async def new_rig(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
     made: list[Rig] = []
 
-    async def make(**options: Any) -> Rig:
+    async def make(store: MemoryStore = store, **options: Any) -> Rig:
         rig = Rig(place, store, keepers=keepers, agents=AGENTS, **options)
         made.append(rig)
         return await rig.open()
@@ -210,6 +210,47 @@ async def test_a_status_is_lost_with_the_commit_that_failed(
     await rig.manager.checkpoint()
     await rig.journal.settled()
     assert len(await store.open_items()) == 1
+
+
+async def test_a_refused_change_is_made_all_the_same(new_rig: Any, store: MemoryStore) -> None:
+    rig = await new_rig()
+    view = await rig.create()
+    store.fail_next(StoreFull("no room"), StoreFull("no room"))
+    wish = c.UpdateSession(session_id=view.id, updates=c.SessionUpdates(name="new"))
+    assert (await fault_of(rig.manager.update(wish, CAUSE))).code == "store_full"
+    assert rig.manager.view(view.id).name == view.name
+    await rig.journal.settled()
+    await rig.manager.checkpoint()
+    await rig.journal.settled()
+    assert [record.name for record in await store.sessions()] == [view.name]
+    assert {event.session.name for event in rig.told(SessionUpdated)} <= {view.name}
+
+
+async def test_a_lost_store_takes_the_agents_along(
+    new_rig: Any, keepers: FakeKeepers, store: MemoryStore
+) -> None:
+    """Their keepers know them: an engine on a fresh store lists them again and ends none."""
+    rig = await new_rig()
+    for name in ("a", "b"):
+        await rig.create(name=name)
+    for _ in range(3):
+        await rig.die()
+        rig = await new_rig()
+    pids = {view.name: view.pid for view in rig.manager.views()}
+    await rig.die()
+    await store.commit([RemoveSession(view.id) for view in rig.manager.views()])
+    fresh = MemoryStore(clock=SYSTEM_CLOCK)
+    await fresh.open()
+    for _ in range(2):
+        rig = await new_rig(store=fresh)
+        assert {view.name: view.pid for view in rig.manager.views()} == pids
+        await rig.manager.tidy()
+        assert len(keepers.living()) == 2
+        await rig.keys("enter", name="a")
+        await rig.journal.settled()
+        assert [record.name for record in await fresh.sessions()] == ["a", "b"]
+        await rig.die()
+    rig = await new_rig(store=fresh)
 
 
 async def test_a_deleted_session_comes_back(

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import pkgutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.tui.crew import Crew, agent
 from tests.tui.hand import Hand, dashboard
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.screen import Cursor, Run
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
+from quarterdeck.tui.dialogs.confirm import ConfirmDialog
+from quarterdeck.tui.dialogs.create import CreateDialog
+from quarterdeck.tui.dialogs.help import HelpDialog
+from quarterdeck.tui.dialogs.palette import PaletteDialog
+from quarterdeck.tui.dialogs.peek import PeekDialog
+from quarterdeck.tui.dialogs.prompt import PromptDialog
+from quarterdeck.tui.dialogs.quit import QuitDialog
+from quarterdeck.tui.dialogs.settings import SettingsDialog
+from quarterdeck.tui.dialogs.welcome import WelcomeDialog
+from quarterdeck.tui.screens.deck import DeckScreen
+from quarterdeck.tui.screens.log import LogScreen
+from quarterdeck.tui.screens.small import SmallScreen
 
 SIZES = ((80, 24), (200, 60))
 Compare = Callable[..., bool]
@@ -151,11 +167,43 @@ OTHERS: dict[str, Callable[[], Crew]] = {
     "deck-empty": empty,
     "deck-no-link": out_of_reach,
 }
+KINDS = {
+    AttentionKind.GATE: ("deploy", "Shall the build go out?"),
+    AttentionKind.FAILURE: ("it crashed", "exited with code 3"),
+    AttentionKind.LIMIT: ("the quota is used up", "It goes on at 14:00."),
+    AttentionKind.TURN_DONE: ("14 tests added, all pass", ""),
+}
+SHOWS: dict[str, type[Screen[Any]]] = {
+    "deck": DeckScreen,
+    "log": LogScreen,
+    "small": SmallScreen,
+    "peek": PeekDialog,
+    "create": CreateDialog,
+    "prompt": PromptDialog,
+    "confirm": ConfirmDialog,
+    "quit": QuitDialog,
+    "help": HelpDialog,
+    "palette": PaletteDialog,
+    "settings": SettingsDialog,
+    "welcome": WelcomeDialog,
+}
+"""What a picture shows, by the first word of its name."""
+
+THEMES = ("textual-light", "ansi-dark", "nord")
 COLOURLESS = ("deck", "deck-typing", "log", "peek-approval", "quit", "palette")
 
 
+def asking(kind: AttentionKind) -> Crew:
+    """One item, of that kind."""
+    crew = scene()
+    crew.items.clear()
+    title, text = KINDS[kind]
+    crew.item(next(iter(crew.sessions.values())), kind, title, text=text)
+    return crew
+
+
 def told(
-    crew: Crew, story: Sequence[str | Callable[[Hand], Awaitable[None]]]
+    crew: Crew, name: str, story: Sequence[str | Callable[[Hand], Awaitable[None]]]
 ) -> Callable[[Pilot[None]], Awaitable[None]]:
     """What happens before the picture is taken."""
 
@@ -171,13 +219,18 @@ def told(
             field.cursor_blink = False
         app.bridge.flush()  # ages are shown as of now, whether their alarm has rung or not
         await hand.settle()
+        assert type(app.screen) is SHOWS[name.partition("-")[0]]
 
     return run
 
 
 def picture(snap_compare: Compare, crew: Crew, name: str, size: tuple[int, int]) -> bool:
     return snap_compare(
-        dashboard(crew), terminal_size=size, run_before=told(crew, STORIES.get(name, ()))
+        dashboard(crew),
+        terminal_size=size,
+        run_before=told(
+            crew, name, STORIES.get(name, ("space",) if name.startswith("peek") else ())
+        ),
     )
 
 
@@ -193,6 +246,45 @@ def test_picture_of_a_beginning(snap_compare: Compare, name: str, size: tuple[in
     assert picture(snap_compare, OTHERS[name](), name, size)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("kind", KINDS)
+def test_picture_of_a_look(
+    snap_compare: Compare, kind: AttentionKind, size: tuple[int, int]
+) -> None:
+    assert picture(snap_compare, asking(kind), f"peek-{kind}", size)
+
+
+def classes_of(package: str) -> set[type[Screen[Any]]]:
+    """The classes of screens that are made as they are: not those that others are made from."""
+    for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+        import_module(module.name)
+    found: set[type[Screen[Any]]] = set()
+    todo: list[type[Screen[Any]]] = [Screen]
+    while todo:
+        todo += todo.pop().__subclasses__()
+        found |= {one for one in todo if one.__module__.startswith(package)}
+    return {one for one in found if not one.__subclasses__()}
+
+
+def test_every_screen_and_dialog_has_its_pictures() -> None:
+    assert classes_of("quarterdeck.tui") == set(SHOWS.values())
+    told_of = {name.partition("-")[0] for name in [*STORIES, *OTHERS]} | {"small"}
+    assert told_of == SHOWS.keys()
+    assert {AttentionKind.APPROVAL, AttentionKind.QUESTION, *KINDS} == set(AttentionKind)
+
+
+def test_every_picture_on_disk_is_one_that_is_compared() -> None:
+    sizes = [f"{cols}x{rows}" for cols, rows in SIZES]
+    wanted = {f"test_picture[{name}-{size}]" for name in STORIES for size in sizes}
+    wanted |= {f"test_picture_of_a_beginning[{name}-{size}]" for name in OTHERS for size in sizes}
+    wanted |= {f"test_picture_of_a_look[{kind}-{size}]" for kind in KINDS for size in sizes}
+    wanted |= {f"test_picture_without_colour[{name}]" for name in COLOURLESS}
+    wanted |= {f"test_picture_in_another_theme[{name}]" for name in THEMES}
+    wanted.add("test_picture_of_a_terminal_too_small")
+    folder = Path(__file__).parent / "__snapshots__" / Path(__file__).stem
+    assert {path.stem for path in folder.iterdir()} == wanted
+
+
 def test_picture_of_a_terminal_too_small(snap_compare: Compare) -> None:
     assert picture(snap_compare, scene(), "small", (60, 20))
 
@@ -205,7 +297,7 @@ def test_picture_without_colour(
     assert picture(snap_compare, scene(), name, (80, 24))
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "nord"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_picture_in_another_theme(snap_compare: Compare, theme: str) -> None:
     crew = scene()
     crew.preferences["theme"] = theme

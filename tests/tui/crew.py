@@ -26,6 +26,7 @@ from quarterdeck.core.protocol.views import (
     EngineView,
     HealthStatus,
     HealthView,
+    NoticeView,
     SessionView,
     StateView,
 )
@@ -104,10 +105,12 @@ class Crew:
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock(START)
         self.host = True
+        self.parting = False
         self.sessions: dict[str, SessionView] = {}
         self.items: dict[str, AttentionItem] = {}
         self.preferences: dict[str, Any] = {"welcomed": True}
         self.agents: tuple[AgentView, ...] = ()
+        self.notices: tuple[NoticeView, ...] = ()
         self.health = self.healthy()
         self.commands: list[c.Payload] = []
         self.inputs: list[Input] = []
@@ -350,11 +353,13 @@ class Crew:
             endpoint.end()
         self.watched.clear()
 
-    def goodbye(self, reason: str = "it was told to", *, takeover: bool = False) -> None:
+    def goodbye(
+        self, reason: str = "it was told to", *, takeover: bool = False, asked: bool = False
+    ) -> None:
         """Take leave, then end every link."""
         for endpoint in self.endpoints:
             if not endpoint.closed:
-                endpoint.push(Goodbye(reason=reason, takeover=takeover))
+                endpoint.push(Goodbye(reason=reason, takeover=takeover, asked=asked))
         self.drop()
 
     def refuse(self, command: str, code: str, message: str, **details: Any) -> None:
@@ -455,6 +460,7 @@ class Crew:
             preferences=with_defaults(self.preferences),
             agents=self.agents,
             health=self.health,
+            notices=self.notices,
         )
         return e.Event(
             type="system.state_snapshot",

@@ -20,7 +20,7 @@ from quarterdeck.tui.app import QuarterdeckApp
 from quarterdeck.tui.pace import Pacing
 from quarterdeck.tui.screens.deck import DeckScreen
 
-AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0, retry=60.0)
+AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0, retry=60.0, rest=0.0)
 PATIENCE = 10.0
 
 
@@ -49,9 +49,11 @@ class Hand:
 
     async def settle(self) -> None:
         """Let everything under way come to its end, and have it painted."""
-        for _ in range(5):
+        rounds = 0
+        while rounds < 5:
             await asyncio.sleep(0)
             await self.pilot._wait_for_screen()
+            rounds = 0 if self.app.gate.held else rounds + 1
         self.screen._on_timer_update()
 
     async def press(self, *keys: str) -> None:
@@ -76,6 +78,7 @@ class Hand:
         assert driver is not None
         event = events.Key(key, CHARACTERS.get(key) or key_to_character(key))
         event.set_sender(self.app)
+        event.time = self.crew.clock.monotonic()
         driver.send_message(event)
 
     async def write(self, text: str) -> None:

@@ -54,7 +54,7 @@ async def test_every_action_has_someone_to_carry_it_out(busy: Crew) -> None:
         over = [
             n
             for n, a in ACTIONS.items()
-            if a.context in {Context.HISTORY, Context.SELECTION, Context.ENTERED}
+            if a.context in {Context.HISTORY, Context.SELECTION, Context.ENTERED, Context.SHUT_DOWN}
         ]
         assert set(ON_DECK + over) == set(hand.screen.handlers)
         await hand.press("2")
@@ -327,7 +327,7 @@ async def test_a_desktop_notification_is_sent_beside_everything_else(
     async def send(text: str) -> None:
         shown.append(text)
 
-    monkeypatch.setattr("quarterdeck.tui.host.send_to_desktop", send)
+    monkeypatch.setattr("quarterdeck.tui.notifier.send_to_desktop", send)
     async with aboard(busy) as hand:
         hand.app.desktop("text")
         await hand.until(lambda: shown == ["text"])

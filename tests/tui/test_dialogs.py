@@ -1,17 +1,17 @@
-"""Help, palette, preferences, quitting, welcome."""
+"""Help, palette, preferences, quitting."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from tests.tui.crew import Crew, agent
+from tests.tui.crew import Crew
 from tests.tui.hand import Hand, aboard
 
 from quarterdeck.core.base.errors import SystemFault
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.preferences import PREFERENCES
-from quarterdeck.core.protocol.status import Activity
+from quarterdeck.core.protocol.views import NoticeView
 from quarterdeck.tui.dialogs.finder import Entry, narrow
 from quarterdeck.tui.dialogs.help import entries as help_entries
 from quarterdeck.tui.keys.actions import ACTIONS
@@ -351,89 +351,65 @@ async def test_a_release_that_fails_is_told_on_the_terminal(
     async with aboard(busy) as hand:
         await hand.press("q", "enter")
         await hand.until(lambda: hand.app._exit)
-        assert hand.app._exit_renderables == ["internal: The disk is full."]
+        assert hand.app.last_words == "internal: The disk is full."
+        assert hand.app.return_code == 1
 
 
-# ---- welcome
-
-
-@pytest.fixture
-def new(crew: Crew) -> Crew:
-    """The first start."""
-    crew.preferences.clear()
-    return crew
-
-
-async def test_the_first_start_lists_the_agents_that_are_there(new: Crew) -> None:
-    async with aboard(new) as hand:
-        assert hand.shows("Welcome aboard", "2 agents found on PATH:", "/usr/bin/claude",
-                          "not found on PATH", "s shell", "p practice crew", "esc look around")  # fmt: skip
-        assert not hand.shows("practice-approver")
-        await hand.press("escape")
-        assert new.preferences["welcomed"] is True
-        assert hand.screen is hand.deck
-
-
-async def test_the_welcome_is_shown_once(crew: Crew) -> None:
-    async with aboard(crew) as hand:
-        assert not hand.shows("Welcome aboard")
-
-
-async def test_whoever_has_sessions_needs_no_welcome(busy: Crew) -> None:
-    busy.preferences.clear()
+async def test_leaving_says_how_many_go_on(busy: Crew) -> None:
     async with aboard(busy) as hand:
-        assert not hand.shows("Welcome aboard")
+        await hand.press("q", "enter")
+        await hand.until(lambda: hand.app._exit)
+        assert hand.bridge.left_running == 4
 
 
-async def test_the_welcome_leads_to_the_form(new: Crew) -> None:
-    async with aboard(new) as hand:
-        await hand.press("j", "k", "j", "enter")
-        assert hand.shows("Create a session")
-        assert hand.screen.agent == "codex"  # type: ignore[attr-defined]
+async def test_a_demo_says_that_it_takes_its_sessions_along(busy: Crew) -> None:
+    busy.parting = True
+    async with aboard(busy) as hand:
+        await hand.press("q")
+        assert hand.shows("4 sessions end with the demo", "enter end the demo", "esc stay")
+        assert not hand.shows("leave them running")
+        await hand.press("S")
+        assert busy.released == []
+        await hand.press("enter")
+        await hand.until(lambda: busy.released)
+        assert hand.bridge.left_running == 0
 
 
-async def test_an_agent_is_clicked_twice_for_the_form(new: Crew) -> None:
-    async with aboard(new) as hand:
-        await hand.pilot.click("#welcome-agents", offset=(4, 1), times=2)
+async def test_without_a_link_nothing_is_promised(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        busy.goodbye(asked=True)
+        await hand.until(lambda: hand.shows("The engine was shut down", "r starts it again"))
+        await hand.press("q")
+        assert hand.shows("There is no link to the engine.", "enter leave")
+        assert not hand.shows("stop all")
+        await hand.press("escape", "r")
+        await hand.until(lambda: busy.connects == 2)
+        await hand.until(lambda: not hand.shows("The engine was shut down"))
+        assert hand.sent(c.RestartAgent) == []
+
+
+# ---- notices
+
+
+async def test_what_was_mended_stays_until_it_is_dismissed_and_comes_once(busy: Crew) -> None:
+    busy.notices = (NoticeView(code="store_moved_aside", message="The database was damaged."),)
+    async with aboard(busy) as hand:
+        await hand.until(lambda: hand.shows("Something was mended", "The database was damaged."))
+        await hand.press("j", "y")
+        assert hand.shows("Something was mended")
+        await hand.press("escape")
+        assert hand.screen is hand.deck
+        busy.drop()
+        await hand.until(lambda: busy.connects == 1)
+        hand.app.perform("link.reconnect")
+        await hand.until(lambda: busy.connects == 2)
         await hand.settle()
-        assert hand.shows("Create a session")
+        assert not hand.shows("Something was mended")
 
 
-async def test_the_welcome_starts_a_shell(new: Crew) -> None:
-    async with aboard(new) as hand:
-        await hand.press("s")
-        sent = hand.sent(c.CreateSession)
-        assert [(one.name, one.agent, one.cwd) for one in sent] == [
-            ("shell", "shell", "/home/ann/shop")
-        ]
-        assert hand.current() == "shell"
-
-
-async def test_the_welcome_musters_the_practice_crew(new: Crew) -> None:
-    async with aboard(new) as hand:
-        await hand.press("p")
-        sent = hand.sent(c.CreateSession)
-        assert [(one.name, one.agent) for one in sent] == [
-            ("approver", "practice-approver"),
-            ("asker", "practice-asker"),
-        ]
-        assert {(one.cols, one.lines) for one in sent} == {(78, 20)}
-
-
-async def test_without_any_agent_the_welcome_still_offers_practice(new: Crew) -> None:
-    new.agents = (agent("claude", found=False), agent("practice-asker", practice=True))
-    async with aboard(new) as hand:
-        assert hand.shows("No agent found on PATH:")
-        assert not hand.shows("start with it")
-        assert not hand.shows("s shell")
-        await hand.press("enter", "s")
-        assert hand.shows("Welcome aboard")
-        await hand.press("p")
-        assert len(hand.sent(c.CreateSession)) == 1
-
-
-async def test_a_session_made_elsewhere_does_not_close_the_welcome(new: Crew) -> None:
-    async with aboard(new) as hand:
-        new.create("from the command line", activity=Activity.WORKING)
-        await hand.settle()
-        assert hand.shows("Welcome aboard")
+async def test_what_no_retry_mends_ends_the_dashboard_with_its_message(crew: Crew) -> None:
+    crew.unreachable = SystemFault("It was written by a newer version.")
+    async with aboard(crew) as hand:
+        await hand.until(lambda: hand.app._exit)
+        assert hand.app.return_code == 1
+        assert hand.app.last_words == "internal: It was written by a newer version."

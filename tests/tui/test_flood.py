@@ -12,7 +12,7 @@ from quarterdeck.tui.model.log import KEPT, SLACK
 from quarterdeck.tui.pace import Pacing
 
 EVENTS = 20_000
-SLOW_FRAMES = Pacing(frame=60.0, focus=0.0, size=0.05, notify=5.0, retry=60.0)
+SLOW_FRAMES = Pacing(frame=60.0, focus=0.0, size=0.05, notify=5.0, retry=60.0, rest=0.0)
 """No frame after the first, unless a test asks for one."""
 
 

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.events import Key
 
-from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, SWALLOWED_BY_VSCODE, Context
 from quarterdeck.tui.keys.keymap import clashes, resolve
 from quarterdeck.tui.keys.names import is_key, name_of, parse_keys, plain_name, wire_name
-from quarterdeck.tui.keys.repeats import REMEMBERED, Repeats
+from quarterdeck.tui.keys.repeats import Repeats
 
 DESIGNED = {
     "n": "nav.next_actionable", "N": "nav.previous_actionable", "b": "nav.back",
@@ -218,19 +217,17 @@ def test_any_text_has_a_plain_name(text: str) -> None:
 
 
 def test_a_key_is_held_when_it_comes_again_at_once() -> None:
-    clock = ManualClock()
-    repeats = Repeats(clock)
-    assert not repeats.press("S")
-    clock.advance(0.05)
-    assert repeats.press("S")
-    clock.advance(0.05)
-    assert not repeats.press("y")
-    clock.advance(0.31)
-    assert not repeats.press("S")
+    repeats = Repeats()
+    assert not repeats.press("S", 10.0)
+    assert repeats.press("S", 10.05)
+    assert not repeats.press("y", 10.1)
+    assert not repeats.press("S", 10.41)
+    assert not repeats.press("S", 10.72)
 
 
-def test_remembering_keys_has_a_bound() -> None:
-    repeats = Repeats(ManualClock())
-    for number in range(REMEMBERED * 3):
-        repeats.press(f"key {number}")
-    assert len(repeats._pressed) <= REMEMBERED
+def test_a_different_key_between_resets_the_hold() -> None:
+    repeats = Repeats()
+    assert not any(repeats.press(key, 1.0) for key in ("S", "n", "S"))
+    assert repeats.press("S", 1.05)
+    repeats.forget()
+    assert not repeats.press("S", 1.1)

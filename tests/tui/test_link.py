@@ -10,6 +10,7 @@ import pytest
 from tests.tui.crew import Crew
 from tests.tui.waiting import until
 
+from quarterdeck.core.base.errors import QuarterdeckError, ResourceFault, ValidationFault
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.protocol.screen import row_text
@@ -99,6 +100,59 @@ async def test_any_other_goodbye_waits_its_turn(busy: Crew) -> None:
         await until(lambda: len(states) == 2)
         assert states[1] == LinkState(up=False, reason="shutting down", wait=60, attempt=1)
         assert busy.connects == 1
+
+
+async def test_an_engine_that_was_shut_down_is_left_alone_until_the_person_wants_it(
+    busy: Crew,
+) -> None:
+    async with linked(busy, QUICK) as (link, states):
+        await until(lambda: link.state.up)
+        busy.goodbye("a client asked for it", asked=True)
+        await until(lambda: link.state.shut_down)
+        await asyncio.sleep(0)
+        assert busy.connects == 1
+        link.reconnect_now()
+        await until(lambda: link.state.up)
+        assert busy.connects == 2
+        assert not states[-1].shut_down
+
+
+async def test_an_heir_takes_over_even_if_the_stop_was_asked_for(busy: Crew) -> None:
+    async with linked(busy) as (link, _):
+        await until(lambda: link.state.up)
+        busy.goodbye("it quits", takeover=True, asked=True)
+        await until(lambda: busy.connects == 2)
+        await until(lambda: link.state.up)
+
+
+class Hopeless(ResourceFault):
+    """What no retry mends."""
+
+    code = "hopeless"
+    recoverable = False
+
+
+@pytest.mark.parametrize("error", [Hopeless("Too new."), ValidationFault("The settings are bad.")])
+async def test_what_no_retry_mends_ends_it_if_there_never_was_a_link(
+    crew: Crew, error: QuarterdeckError
+) -> None:
+    crew.unreachable = error
+    link = Link(crew, crew.clock, QUICK)
+    told: list[QuarterdeckError] = []
+    link.on_hopeless = told.append
+    await asyncio.wait_for(link.run(), 5)
+    assert told == [error]
+    assert crew.connects == 1
+
+
+async def test_what_no_retry_mends_is_waited_for_after_a_link(busy: Crew) -> None:
+    async with linked(busy, QUICK) as (link, _):
+        await until(lambda: link.state.up)
+        busy.unreachable = Hopeless("The disk is gone.")
+        busy.drop()
+        await until(lambda: busy.connects > 3)
+        busy.unreachable = None
+        await until(lambda: link.state.up)
 
 
 async def test_an_engine_that_dies_at_once_is_not_hammered(busy: Crew) -> None:

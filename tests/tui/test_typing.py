@@ -266,14 +266,14 @@ async def test_a_new_terminal_size_reaches_the_session_that_is_typed_into(busy: 
         await hand.until(busy.sizes)
         await hand.pilot.resize_terminal(200, 60)
         await hand.until(lambda: len(busy.sizes()) == 2)
-        assert busy.sizes()[-1] == (164, 56)
+        assert busy.sizes()[-1] == (142, 56)
 
 
 async def test_f_fits_the_session_to_its_panel(busy: Crew) -> None:
     async with aboard(busy, (200, 60)) as hand:
         assert "f fit" in hand.keys_line()
         await hand.press("f")
-        assert busy.sizes() == [(164, 56)]
+        assert busy.sizes() == [(142, 56)]
         busy.draw(first(busy), ["$ "], cols=164, height=56)
         await hand.settle()
         await hand.press("f")
@@ -290,7 +290,7 @@ async def test_a_larger_screen_is_cropped_at_its_lower_end_and_says_so(crew: Cre
 
 
 async def test_a_new_session_is_made_in_the_size_it_will_be_typed_into(crew: Crew) -> None:
-    for size, room in (((80, 24), (78, 20)), ((200, 60), (164, 56))):
+    for size, room in (((80, 24), (78, 20)), ((200, 60), (142, 56))):
         async with aboard(crew, size) as hand:
             assert hand.bridge.room == room
 

@@ -21,19 +21,23 @@ from ..widgets.key_line import Hint, KeyLine
 from ..widgets.one_line import OneLine
 
 T = TypeVar("T")
+READ_IN = 0.15
+"""Seconds within which nobody has read a question: a key typed ahead of it answers something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Keys that do something in a dialog; one without ``text`` is not hinted at.
 
-    The repeats of a held key count only for one that is ``repeatable``.
+    The repeats of a held key count only for one that is ``repeatable``. One that is ``guarded``
+    does nothing before its question has stood long enough to be read.
     """
 
     keys: tuple[str, ...]
     text: str
     run: Callable[[], None]
     repeatable: bool = False
+    guarded: bool = False
 
 
 class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
@@ -43,6 +47,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         super().__init__()
         self.bridge = bridge
         self._title = title
+        self._asked = float("inf")
         self.frame = Vertical(id=f"{kind}-dialog", classes="dialog")
         self.key_line = KeyLine()
 
@@ -74,6 +79,14 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         self.bridge.listeners.append(self.show_state)
         self.begin()
         self.show_state()
+        self.ask()
+
+    def ask(self) -> None:
+        """The question that is shown is a new one: it has to be read before it is answered."""
+        self._asked = self.bridge.clock.monotonic()
+
+    def _is_read(self) -> bool:
+        return self.bridge.clock.monotonic() - self._asked >= READ_IN
 
     def begin(self) -> None:
         """What a dialog does when it is opened; Textual calls every class's own ``on_mount``."""
@@ -104,7 +117,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def take_key(self, event: events.Key) -> None:
         """The same; here to be overridden, since Textual calls every class's own ``on_key``."""
         key = name_of(event)
-        held = self.bridge.repeats.press(key)
+        held = self.bridge.repeats.press(key, event.time)
         if self.selections and self._about_selection(key):
             event.stop()
             event.prevent_default()
@@ -114,8 +127,12 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             return
         event.stop()
         event.prevent_default()
-        if not held or offer.repeatable:
-            offer.run()
+        if held and not offer.repeatable:
+            return
+        if offer.guarded and not self._is_read():
+            self.bridge.host.tell(f"{key} came before this could be read; press it now.", "warning")
+            return
+        offer.run()
 
     def on_descendant_focus(self) -> None:
         """Other keys hold in another field."""

@@ -30,7 +30,12 @@ class ConfirmDialog(Dialog[bool]):
     def offers(self) -> Sequence[Offer]:
         """Do it, or don't."""
         return (
-            Offer((self.sure_key,), f"yes, {self._verb}", lambda: self._end(sure=True)),
+            Offer(
+                (self.sure_key,),
+                f"yes, {self._verb}",
+                lambda: self._end(sure=True),
+                guarded=True,
+            ),
             Offer(("escape", "n"), "no, leave it", lambda: self._end(sure=False)),
         )
 

@@ -84,6 +84,7 @@ class CreateDialog(Dialog[str]):
         self.prompt = PromptArea(id="create-prompt", placeholder="may stay empty")
         self.faults = {field: FaultLine() for field in ("agent", "directory", "name", "")}
         self._suggested = ""
+        self._found = self.directory.value
         self._sending = False
 
     def body(self) -> Iterable[Widget]:
@@ -118,8 +119,8 @@ class CreateDialog(Dialog[str]):
         """Create, move between fields, leave."""
         return (
             Offer(("enter",), "create", self.submit),
-            Offer(("tab",), "next field", self._next),
-            Offer(("shift+tab",), "", self._previous),
+            Offer(("tab",), "next field", self._next, repeatable=True),
+            Offer(("shift+tab",), "", self._previous, repeatable=True),
             *((Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
                Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True))
               if self.agents.has_focus else ()),
@@ -135,9 +136,9 @@ class CreateDialog(Dialog[str]):
         super().take_key(event)
 
     def _complete(self) -> bool:
-        """Take the suggested directory, if there is one; whether there was."""
+        """Take the suggested directory, if one was begun here; whether there was one."""
         before = self.directory.value
-        if self.directory.has_focus:
+        if self.directory.has_focus and before != self._found:
             self.directory.action_cursor_right()
         return self.directory.value != before
 
@@ -161,6 +162,10 @@ class CreateDialog(Dialog[str]):
         """An agent was clicked."""
         event.stop()
         self._pick(event.index)
+
+    def on_descendant_focus(self) -> None:
+        """What stands in the directory's field before the person writes is no beginning."""
+        self._found = self.directory.value
 
     def on_text_area_changed(self) -> None:
         """The name follows the prompt until the person writes one."""

@@ -130,7 +130,7 @@ class PeekDialog(Dialog[None]):
         return (
             *self._meanings(),
             *(
-                Offer((str(number),), "", partial(self._choose, choice))
+                Offer((str(number),), "", partial(self._choose, choice), guarded=True)
                 for number, choice in enumerate(self._choices, 1)
             ),
             *((Offer(("t",), "write", self._write),) if self.item.free_text else ()),
@@ -146,7 +146,7 @@ class PeekDialog(Dialog[None]):
             keys = self.bridge.keymap.keys[f"answer.{meaning}"]
             if choice is not None and keys:
                 text = meaning.replace("_", " ")
-                yield Offer(keys, text, partial(self._choose, choice, said))
+                yield Offer(keys, text, partial(self._choose, choice, said), guarded=True)
 
     def take_key(self, event: events.Key) -> None:
         """While an answer is written, only escape and enter mean something else."""
@@ -154,7 +154,7 @@ class PeekDialog(Dialog[None]):
             super().take_key(event)
             return
         key = name_of(event)
-        self.bridge.repeats.press(key)
+        self.bridge.repeats.press(key, event.time)
         if key == "escape":
             event.stop()
             self._stop_writing()
@@ -193,6 +193,7 @@ class PeekDialog(Dialog[None]):
             self.item = current
             self._show_item()
             self.show_state()
+            self.ask()
 
     def _go(self) -> None:
         self.bridge.deck.select_session(self.item.session_id, jump=True)

@@ -34,6 +34,7 @@ def nothing_runs(bridge: Bridge) -> bool:
 async def leave(bridge: Bridge, *, stop: bool) -> None:
     """Let go of the engine, after stopping every session if told to, and end the dashboard."""
     connector = bridge.link.connector
+    bridge.left_running = 0 if stop or connector.parting else living(bridge)
     if stop and not connector.hosting:
         for session in bridge.view.sessions.values():
             if session.living:
@@ -43,9 +44,9 @@ async def leave(bridge: Bridge, *, stop: bool) -> None:
     try:
         await connector.release(stop_sessions=stop)
     except QuarterdeckError as error:
-        bridge.host.exit(message=f"{error.code}: {error.message}")
+        bridge.host.leave(f"{error.code}: {error.message}", 1)
     else:
-        bridge.host.exit()
+        bridge.host.leave("", 0)
 
 
 class QuitDialog(Dialog[None]):
@@ -72,10 +73,16 @@ class QuitDialog(Dialog[None]):
             return ("Letting go…",)
         if self._stopping:
             return (f"Stop {running} and quit? What they are doing is cut short.",)
-        first = (
-            f"{running} {'runs' if living(self.bridge) == 1 else 'run'} on without the dashboard."
+        one = living(self.bridge) == 1
+        if self.bridge.link.connector.parting:
+            ends = "ends" if one else "end"
+            return (f"{running} {ends} with the demo; nothing of it is kept.",)
+        if not self.bridge.link.state.up:
+            return ("There is no link to the engine.", "Sessions stay as they are now.")
+        return (
+            f"{running} {'runs' if one else 'run'} on without the dashboard.",
+            self._about_others(),
         )
-        return (first, self._about_others())
 
     def _about_others(self) -> str:
         count = others(self.bridge)
@@ -93,8 +100,21 @@ class QuitDialog(Dialog[None]):
             return ()
         if self._stopping:
             return (
-                Offer(("y",), "yes, stop all and quit", lambda: self._leave(stop=True)),
+                Offer(
+                    ("y",),
+                    "yes, stop all and quit",
+                    lambda: self._leave(stop=True),
+                    guarded=True,
+                ),
                 Offer(("escape", "n"), "no", self._think_again),
+            )
+        if self.bridge.link.connector.parting:
+            end = Offer(("enter",), "end the demo", lambda: self._leave(stop=True), guarded=True)
+            return (end, self.escape("stay"))
+        if not self.bridge.link.state.up:
+            return (
+                Offer(("enter", "l"), "leave", lambda: self._leave(stop=False)),
+                self.escape("stay"),
             )
         return (
             Offer(("enter", "l"), "leave them running", lambda: self._leave(stop=False)),
@@ -105,6 +125,7 @@ class QuitDialog(Dialog[None]):
     def _ask(self) -> None:
         self._stopping = True
         self.show_state()
+        self.ask()
 
     def _think_again(self) -> None:
         self._stopping = False

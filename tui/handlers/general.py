@@ -26,6 +26,7 @@ class General:
             "ui.help": Handler(self.help),
             "ui.palette": Handler(self.palette),
             "ui.preferences": Handler(self.preferences),
+            "link.start": Handler(self._bridge.link.reconnect_now, self._linked),
             "link.reconnect": Handler(self._bridge.link.reconnect_now, self._linked),
             "app.quit": Handler(self.quit),
         }

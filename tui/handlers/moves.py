@@ -38,8 +38,8 @@ class Moves:
             ),
             "nav.first": Handler(lambda: self.step(-EVERYTHING), self._no_rows),
             "nav.last": Handler(lambda: self.step(EVERYTHING), self._no_rows),
-            "nav.panel": Handler(self.panel, self._one_panel),
-            "nav.panel_back": Handler(self.panel, self._one_panel),
+            "nav.panel": Handler(self.panel, self._one_panel, repeatable=True),
+            "nav.panel_back": Handler(self.panel, self._one_panel, repeatable=True),
             "nav.next_actionable": Handler(self.next, self._nothing, repeatable=True),
             "nav.previous_actionable": Handler(self.previous, self._nothing, repeatable=True),
             "nav.back": Handler(self.back, self._nowhere_to_go_back_to),
@@ -47,12 +47,23 @@ class Moves:
 
     def step(self, rows: int) -> None:
         """Move the cursor by so many rows of the focused list."""
-        index = self._list.neighbour(rows)
-        if index is not None:
-            self.pick(self._list, index, jump=False)
+        lines = self._list
+        index = lines.neighbour(rows)
+        if index is None:
+            return
+        lines.point(index)
+        if self._select(lines, index, jump=False):
+            self._bridge.stepped()
+        else:
+            self._bridge.moved()
 
     def pick(self, lines: Lines, index: int, *, jump: bool) -> None:
         """Go to what stands on a row."""
+        self._select(lines, index, jump=jump)
+        self._bridge.moved()
+
+    def _select(self, lines: Lines, index: int, *, jump: bool) -> bool:
+        """Focus what stands on a row; False if that changed the list's rows."""
         item = self._attention.item_at(index) if lines is self._attention else None
         session = self._sessions.session_at(index) if lines is self._sessions else None
         if item is not None:
@@ -61,7 +72,7 @@ class Moves:
             self._deck.select_session(session, jump=jump)
         elif lines is self._sessions:  # the fold
             self._deck.folded = False
-        self._bridge.moved()
+        return item is not None or session is not None
 
     def next(self) -> None:
         """Go to the next item that needs someone."""

@@ -9,8 +9,8 @@ from enum import StrEnum
 class Context(StrEnum):
     """Where an action's keys work.
 
-    ``SELECTION`` (some text is selected) and ``HISTORY`` (the focused session is scrolled back)
-    lie over the screen's own context and win while they last. In ``ENTERED`` all other keys go to
+    ``SHUT_DOWN``, ``SELECTION`` (some text is selected) and ``HISTORY`` (the focused session is
+    scrolled back) lie over the screen's own context and win while they last. In ``ENTERED`` all other keys go to
     the session.
     """
 
@@ -20,6 +20,7 @@ class Context(StrEnum):
     HISTORY = "scrolled back"
     SELECTION = "text selected"
     ENTERED = "typing into a session"
+    SHUT_DOWN = "the engine was shut down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ _OVER = (
     Action("ui.copy", "y,ctrl+c", "copy", "Copy the selected text", Context.SELECTION),
     Action("ui.deselect", "escape", "deselect", "Select nothing", Context.SELECTION),
     Action("session.leave", "ctrl+]", "leave it", "Leave the session", Context.ENTERED),
+    Action("link.start", "r", "start engine", "Start the engine again", Context.SHUT_DOWN),
 )
 
 

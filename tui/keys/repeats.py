@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from ...core.base.clock import Clock
-
 HELD_SECONDS = 0.3
-REMEMBERED = 64
 
 
 class Repeats:
-    """Remembers when each key was pressed last.
+    """Remembers which key was pressed last, and when.
 
-    Terminals don't tell a repeat from a press, so the same key again within 0.3 s counts as held;
-    a held key repeats every 20 to 100 ms.
+    Terminals don't tell a repeat from a press, so the same key again within 0.3 s counts as held,
+    unless another one came between: a held key repeats every 20 to 100 ms, and alone.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._pressed: dict[str, float] = {}
+    def __init__(self) -> None:
+        self._last = ""
+        self._at = 0.0
 
-    def press(self, key: str) -> bool:
-        """Note that ``key`` was pressed; whether it is held down."""
-        now = self._clock.monotonic()
-        before = self._pressed.get(key)
-        if len(self._pressed) >= REMEMBERED:
-            self._pressed.clear()
-        self._pressed[key] = now
-        return before is not None and now - before < HELD_SECONDS
+    def press(self, key: str, at: float) -> bool:
+        """Note that ``key`` was read ``at`` this time in seconds; whether it is held down."""
+        held = key == self._last and at - self._at < HELD_SECONDS
+        self._last, self._at = key, at
+        return held
+
+    def forget(self) -> None:
+        """Keys went elsewhere: the next one is held by nobody."""
+        self._last = ""

@@ -55,7 +55,7 @@ def row_text(row: Row) -> str:
     return "".join(cell.text for cell in row)
 
 
-def row_width(row: Row) -> int:
+def row_width(row: Sequence[Cell]) -> int:
     """The cells that ``row`` takes."""
     return sum(cell_len(cell.text) for cell in row)
 

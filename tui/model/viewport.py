@@ -30,6 +30,7 @@ class Viewport:
         self.height = 1
         self.top: int | None = None
         self._past: dict[int, Row] = {}
+        self._used: tuple[ScreenModel | None, int, int] = (None, 0, 0)
 
     @property
     def scrolled(self) -> bool:
@@ -38,8 +39,18 @@ class Viewport:
 
     def present(self, model: ScreenModel) -> int:
         """The first line shown in the present."""
-        hidden = max(0, min(model.lines, used_lines(model)) - self.height)
+        if model.lines <= self.height:
+            return model.history
+        hidden = max(0, min(model.lines, self._used_lines(model)) - self.height)
         return model.history + hidden
+
+    def _used_lines(self, model: ScreenModel) -> int:
+        """``used_lines``, counted once for each frame."""
+        counted, generation, used = self._used
+        if counted is not model or generation != model.generation:
+            used = used_lines(model)
+            self._used = model, model.generation, used
+        return used
 
     def first(self, model: ScreenModel) -> int:
         """The first line shown."""

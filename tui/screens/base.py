@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -17,9 +18,11 @@ from ..handlers.base import Handler, Handlers
 from ..handlers.general import General
 from ..keys.actions import ACTIONS, Context
 from ..keys.names import name_of
+from ..keys.strokes import Stroke
 from ..widgets.banner import Banner
 from ..widgets.input_bar import InputBar
 from ..widgets.key_line import Hint, KeyLine
+from ..widgets.lines import KeyTaker
 from ..widgets.one_line import OneLine
 from ..widgets.status_line import ScreenTab, StatusLine
 
@@ -28,7 +31,7 @@ ALWAYS = ("ui.help",)
 IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
+class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
     """A screen of the dashboard.
 
     Keys are looked up in the keymap, in the contexts that are active, and carried out by the
@@ -56,10 +59,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def contexts(self) -> Sequence[Context]:
         """The active contexts, the one that wins first."""
-        return (*self._selection(), Context.APP)
+        return (*self.over(), Context.APP)
 
-    def _selection(self) -> Sequence[Context]:
-        return (Context.SELECTION,) if self.selections else ()
+    def over(self) -> Sequence[Context]:
+        """The contexts that lie over the screen's own now."""
+        shut_down = (Context.SHUT_DOWN,) if self.bridge.link.state.shut_down else ()
+        return (*shut_down, Context.SELECTION) if self.selections else shut_down
 
     def compose(self) -> ComposeResult:
         """The lines and the body."""
@@ -106,7 +111,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             for name, title, action in SCREENS
         ]
         self.status_line.show_state(self.bridge.deck.counts(), tabs, state)
-        self.banner.show_link(state, keymap.label("link.reconnect"))
+        self.banner.show_link(state, keymap.label("link.reconnect"), keymap.label("link.start"))
         self.show_hints()
 
     # ---- keys
@@ -124,7 +129,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             event.prevent_default()
             return
         key = name_of(event)
-        held = self.bridge.repeats.press(key)
+        held = self.bridge.repeats.press(key, event.time)
         if isinstance(self.focused, Input):
             return
         name = self.find(key)
@@ -133,6 +138,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             event.prevent_default()
             if not held or self.handlers[name].repeatable:
                 self.perform(name)
+
+    def take_strokes(self, strokes: deque[Stroke]) -> bool:
+        """Take off the left what goes past the keymap, into a session; whether anything does."""
+        return False
 
     def find(self, key: str) -> str | None:
         """The action that ``key`` stands for here: the first that can be carried out, if any."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
@@ -19,8 +19,9 @@ from ..handlers.moves import Moves
 from ..handlers.sessions import Sessions
 from ..handlers.viewing import Viewing
 from ..keys.actions import Context
-from ..keys.names import name_of
+from ..keys.strokes import Stroke
 from ..model.ages import age_of, age_text
+from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE, list_width
 from ..model.query import SESSIONS, parse
 from ..model.words import clean, is_quiet, plural
 from ..widgets.attention_list import AttentionList
@@ -31,6 +32,7 @@ from ..widgets.session_list import SessionList
 from ..widgets.terminal import TerminalView
 from .base import MainScreen
 
+STEPS = frozenset(("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.first", "nav.last"))
 LEAST_TO_TYPE = 80
 WIDTH_STEP = 4
 LEAST_PANEL = 40
@@ -68,8 +70,8 @@ class DeckScreen(MainScreen):
 
     def body(self) -> Iterable[Widget]:
         """Lists, panel, and the bars that open at the bottom."""
-        self.sessions.border_title = "SESSIONS"
-        self.attention.border_title = "ATTENTION"
+        self.sessions.border_title = SESSIONS_TITLE
+        self.attention.border_title = ATTENTION_TITLE
         return (self.middle, self.filter_bar, self.search_bar)
 
     def own_handlers(self) -> Handlers:
@@ -101,16 +103,21 @@ class DeckScreen(MainScreen):
             return (Context.ENTERED,)
         over = self.terminal.viewport.scrolled or self.viewing.searching
         return (
-            *self._selection(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
+            *self.over(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
         )  # fmt: skip
 
-    def take_key(self, event: events.Key) -> None:
-        """A key meant for the session never becomes a command, wherever the focus went."""
+    def take_strokes(self, strokes: deque[Stroke]) -> bool:
+        """What is meant for the session never becomes a command, wherever the focus went."""
         if self.terminal.entered:
-            self.bridge.repeats.press(name_of(event))
-            self.terminal.on_key(event)
-            return
-        super().take_key(event)
+            self.bridge.repeats.forget()
+            self.terminal.take(strokes)
+        return self.terminal.entered
+
+    def perform(self, name: str) -> None:
+        """Carry out an action on what is shown: after a step, all is shown first."""
+        if name not in STEPS:
+            self.bridge.catch_up()
+        super().perform(name)
 
     # ---- showing
 
@@ -145,8 +152,7 @@ class DeckScreen(MainScreen):
             f" {clean(text, 40)} · {len(self.deck.listed())} of {len(self.deck.view.sessions)} "
         )
         self.sessions.show_foot(subtitle if text else "")
-        width = int(self.bridge.preferences["list_width"])
-        self.left.styles.width = "1fr" if self.deck.minimal else width
+        self.left.styles.width = "1fr" if self.deck.minimal else self.list_width
 
     def _look_at(self, session_id: str | None) -> None:
         """Watch the focused session's screen; one that is typed into stays."""
@@ -198,9 +204,15 @@ class DeckScreen(MainScreen):
             return f"Nothing is left of its screen.\n\n{label('agent.start')} starts it{again}"
         return "Waiting for its first picture."
 
+    def show_hints(self) -> None:
+        """Show the keys that do something now; while the cursor moves on they stay."""
+        if not self.bridge.stepping:
+            super().show_hints()
+
     def show_foot(self) -> None:
         """Bring the panel's lower edge up to date."""
-        self.panel.show_foot(self.viewing.foot())
+        if not self.terminal.waiting:
+            self.panel.show_foot(self.viewing.foot())
 
     def note(self) -> str:
         """Say who gets the keys."""
@@ -222,6 +234,11 @@ class DeckScreen(MainScreen):
         """While the person types into the session, nothing else holds."""
         return () if self.terminal.entered else ("session.enter", *super().ending())
 
+    @property
+    def list_width(self) -> int:
+        """The left column's width: the person's own, or its share of the terminal's."""
+        return list_width(int(self.bridge.preferences["list_width"]), self.app.size.width)
+
     def rearrange(self) -> None:
         """Lay out for the mode: all panels, minimal, or one session that is typed into."""
         self._lay_out()
@@ -232,7 +249,7 @@ class DeckScreen(MainScreen):
     def _lay_out(self) -> None:
         """Hide the lists while the person types, where the session would have no room beside them."""
         entered, width = self.terminal.entered, self.size.width
-        left = int(self.bridge.preferences["list_width"])
+        left = self.list_width
         alone = self.deck.minimal or width - left - 2 < LEAST_TO_TYPE
         self.set_class(self.deck.minimal, "-minimal")
         self.set_class(entered, "-entered")
@@ -328,5 +345,6 @@ class DeckScreen(MainScreen):
     def widen(self, cells: int) -> None:
         """Change the width of the left column; it is kept."""
         most = max(20, min(120, self.size.width - LEAST_PANEL))
-        width = min(max(int(self.bridge.preferences["list_width"]) + cells, 20), most)
+        width = min(max(self.list_width + cells, 20), most)
         self.bridge.prefer("list_width", width)
+        self._lay_out()

@@ -94,7 +94,7 @@ class LogScreen(MainScreen):
 
     def contexts(self) -> Sequence[Context]:
         """The log's own, and everywhere's."""
-        return (*self._selection(), Context.LOG, Context.APP)
+        return (*self.over(), Context.LOG, Context.APP)
 
     def begin(self) -> None:
         """Ask for what happened before this dashboard, and for the engine's health."""

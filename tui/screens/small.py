@@ -7,12 +7,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-LEAST = (80, 24)
-
-
-def is_small(cols: int, lines: int) -> bool:
-    """Whether the dashboard has no room in a terminal of this size."""
-    return cols < LEAST[0] or lines < LEAST[1]
+from ..model.frame import small_text
 
 
 class SmallScreen(ModalScreen[None], inherit_bindings=False):
@@ -25,6 +20,4 @@ class SmallScreen(ModalScreen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say it for the present size."""
-        cols, lines = event.size
-        needed = f"Quarterdeck needs\n{LEAST[0]}x{LEAST[1]}; this is {cols}x{lines}."
-        self.message.update(f"{needed}\nMake it larger:\nnothing is lost.")
+        self.message.update(small_text(*event.size))

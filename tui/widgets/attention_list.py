@@ -8,11 +8,11 @@ from typing import Any
 from rich.cells import cell_len
 
 from ..model.cells import Cell, Column, Row, arrange
+from ..model.frame import NO_ITEM
 from ..model.rows import ItemRow
 from .lines import Lines
 
 SIGN, AGE = 2, 6
-NOTHING = "nothing needs you"
 
 
 class AttentionList(Lines):
@@ -27,7 +27,7 @@ class AttentionList(Lines):
         if longest != self._longest:
             self._longest = longest
             self.repaint()
-        self.show(rows or (NOTHING,), next(places, None))
+        self.show(rows or (NO_ITEM,), next(places, None))
 
     def can_pick(self, index: int) -> bool:
         """Only items can be picked."""

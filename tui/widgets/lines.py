@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rich.style import Style
 from textual.cache import LRUCache
 from textual.content import Content
-from textual.events import Click
+from textual.events import Click, Event, Key
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -17,12 +17,17 @@ from textual.strip import Strip
 
 from ..model.cells import Cell, Row, row_text
 from .painting import paint, restyle
+from .styled import Styled
 
-TONES = ("muted", "needs", "error", "working", "done", "head", "key", "match", "edge")
+TONES = ("muted", "needs", "error", "working", "done", "head", "key", "match", "edge", "foot")
 STRIPS_KEPT = 512
 
 
-class Lines(ScrollView, can_focus=True):
+class KeyTaker:
+    """A screen that looks up every key of its lists itself."""
+
+
+class Lines(Styled, ScrollView, can_focus=True):
     """Rows of any kind over ``compose_row``; only lines that changed are painted anew.
 
     Rows are compared by value and painted once: they must be hashable.
@@ -76,6 +81,14 @@ class Lines(ScrollView, can_focus=True):
         if cursor is not None and cursor != old_cursor:
             self.show_line(cursor)
 
+    def point(self, index: int) -> None:
+        """Put the cursor on a row."""
+        if self.cursor is not None:
+            self.refresh_line(self.cursor)
+        self.refresh_line(index)
+        self.cursor = index
+        self.show_line(index)
+
     def show_foot(self, text: str) -> None:
         """Say something on the lower edge."""
         if text != self._foot:
@@ -118,14 +131,14 @@ class Lines(ScrollView, can_focus=True):
 
     def style_of(self, tone: str) -> Style:
         """The style of a tone over the list's own."""
-        return self.get_component_rich_style(f"line--{tone}") if tone else self.rich_style
+        return self.get_component_rich_style(f"line--{tone}") if tone else self.own_style
 
     def render_line(self, y: int) -> Strip:
         """The strip at ``y`` of the visible part."""
         index = self.scroll_offset.y + y
         width = self.scrollable_content_region.width
         if not 0 <= index < len(self.rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.own_style)
         return self._strip(index, width).apply_offsets(0, index)
 
     def _strip(self, index: int, width: int) -> Strip:
@@ -142,10 +155,8 @@ class Lines(ScrollView, can_focus=True):
         segments = paint(self.compose_row(*key[:2]), self.style_of, self._over(index))
         if span is not None:
             marked = self.screen.get_component_rich_style("screen--selection")
-            return Strip(restyle(segments, *span, marked)).adjust_cell_length(
-                width, self.rich_style
-            )
-        strip = Strip(segments).adjust_cell_length(width, self.rich_style)
+            return Strip(restyle(segments, *span, marked)).adjust_cell_length(width, self.own_style)
+        strip = Strip(segments).adjust_cell_length(width, self.own_style)
         self._strips[key] = strip
         return strip
 
@@ -174,6 +185,14 @@ class Lines(ScrollView, can_focus=True):
         super().watch_has_focus(focused)
         if self.cursor is not None:
             self.refresh_line(self.cursor)
+
+    def _forward_event(self, event: Event) -> None:
+        # Textual would let a key climb through every container between; that is a third of the
+        # time until the cursor moves.
+        if isinstance(event, Key) and isinstance(self.screen, KeyTaker):
+            self.screen._forward_event(event)  # noqa: SLF001  # as Textual's own App does
+        else:
+            super()._forward_event(event)
 
     # ---- mouse and selection
 

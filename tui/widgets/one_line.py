@@ -11,11 +11,11 @@ from textual.events import Click
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ..model.cells import Row, row_text
 from .lines import TONES
 from .painting import paint, restyle
+from .styled import Styled
 
 
 class Spot(NamedTuple):
@@ -30,7 +30,7 @@ Layout = Callable[[int], tuple[Row, Sequence[Spot]]]
 """The row and its spots for a width."""
 
 
-class OneLine(Widget):
+class OneLine(Styled):
     """A line that is painted only when it says something else."""
 
     ALLOW_SELECT = True
@@ -68,13 +68,13 @@ class OneLine(Widget):
 
     def style_of(self, tone: str) -> Style:
         """The style of a tone over the line's own."""
-        return self.get_component_rich_style(f"line--{tone}") if tone else self.rich_style
+        return self.get_component_rich_style(f"line--{tone}") if tone else self.own_style
 
     def render_line(self, y: int) -> Strip:
         """The line, and blanks below it."""
         width = self.content_size.width
         if y:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.own_style)
         segments = paint(self.row, self.style_of)
         selection = self.text_selection
         span = selection.get_span(0) if selection is not None else None
@@ -82,7 +82,7 @@ class OneLine(Widget):
             segments = restyle(
                 segments, *span, self.screen.get_component_rich_style("screen--selection")
             )
-        return Strip(segments).adjust_cell_length(width, self.rich_style).apply_offsets(0, 0)
+        return Strip(segments).adjust_cell_length(width, self.own_style).apply_offsets(0, 0)
 
     def on_click(self, event: Click) -> None:
         """Press the spot under the mouse."""

@@ -7,7 +7,6 @@ from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 
 from ...core.protocol.status import Lifecycle
 from ...core.protocol.views import SessionView
@@ -36,6 +35,21 @@ def _edge(titles: Sequence[Row], edge: str, width: int) -> tuple[Row, tuple[()]]
     return (Cell(f"{left}{line} ", "edge"), *title, Cell(f" {rest}{right}", "edge")), ()
 
 
+class PanelFoot(OneLine):
+    """The panel's lower edge with a few words in it; drawn apart, as the upper one."""
+
+    def show_words(self, words: str, *, heavy: bool) -> None:
+        """Show ``words`` in a heavy edge or a light one."""
+        self.lay_out(partial(_lower_edge, words, "┗━┛" if heavy else "╰─╯", heavy))
+
+
+def _lower_edge(words: str, edge: str, heavy: bool, width: int) -> tuple[Row, tuple[()]]:
+    left, line, right = tuple(edge)
+    shown = cut((Cell(words, "foot" if heavy else "muted"),), max(0, width - 4))
+    rest = line * max(0, width - row_width(shown) - 3)
+    return (Cell(f"{left}{rest}", "edge"), *shown, Cell(f"{line}{right}", "edge")), ()
+
+
 class SessionPanel(Vertical):
     """Title, screen, and one line of notice under it."""
 
@@ -45,14 +59,15 @@ class SessionPanel(Vertical):
         self.top = PanelTop(id="panel-top")
         self.body = Vertical(id="panel-body")
         self.notice = OneLine(id="panel-notice")
-        self._foot = ""
+        self.foot = PanelFoot(id="panel-foot")
 
     def compose(self) -> ComposeResult:
-        """Title over body; the body draws the other three edges."""
+        """Title over body over foot; the body draws the edges at its sides."""
         yield self.top
         with self.body:
             yield self.terminal
             yield self.notice
+        yield self.foot
 
     def show_session(self, session: SessionView | None, age: str) -> None:
         """Name the session in the title, and say why it ended if it has."""
@@ -63,9 +78,7 @@ class SessionPanel(Vertical):
 
     def show_foot(self, text: str) -> None:
         """Say something on the lower edge."""
-        if text != self._foot:
-            self._foot = text
-            self.body.border_subtitle = Content(text)
+        self.foot.show_words(text, heavy=self.terminal.entered)
 
 
 def _titles(session: SessionView | None, age: str) -> Sequence[Row]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model.cells import Cell, Column, Row, arrange, fit
+from ..model.frame import NO_SESSION
 from ..model.rows import DeckRow, FoldRow, GroupRow, SessionRow
 from .lines import Lines
 
 WIDE = 60
-NOTHING = "no session"
 SIGN, WORD, AGE = 2, 8, 6
 
 
@@ -24,7 +24,7 @@ class SessionList(Lines):
             for index, row in enumerate(rows)
             if isinstance(row, SessionRow) and row.id == current
         )
-        self.show(rows or (NOTHING,), next(places, None))
+        self.show(rows or (NO_SESSION,), next(places, None))
 
     def can_pick(self, index: int) -> bool:
         """Headings can't be picked."""

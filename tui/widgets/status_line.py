@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ..link import LinkState
 from ..model.cells import Cell, Row, both_ends, row_width
+from ..model.frame import REACHING, TITLE, tab_text
 from ..model.rows import Counts, counts_text
 from .one_line import OneLine, Spot
 
-TITLE = "quarterdeck"
+GAP = 2
 
 
 class ScreenTab(NamedTuple):
@@ -28,30 +29,43 @@ class StatusLine(OneLine):
 
     def show_state(self, counts: Counts, tabs: Sequence[ScreenTab], state: LinkState) -> None:
         """Show the counts, or that the engine is away, and the screens."""
-        left = [Cell(f" {TITLE}", "head"), Cell("  ")]
         words = counts_text(counts) if state.up else [_away(state)]
-        for number, (text, tone) in enumerate(words):
-            left += [Cell(" · ", "muted")] * bool(number) + [Cell(text, tone)]
-        self.lay_out(partial(_layout, tuple(left), tuple(tabs)))
+        self.lay_out(partial(_layout, tuple(words), tuple(tabs)))
 
 
-def _layout(left: Row, tabs: Sequence[ScreenTab], width: int) -> tuple[Row, list[Spot]]:
+def _left(words: Sequence[tuple[str, str]], room: int) -> Row:
+    """Title and counts; where room is short, first the title goes, then the last counts."""
+    counts: list[Cell] = []
+    for number, (text, tone) in enumerate(words):
+        counts += [Cell(" · ", "muted")] * bool(number) + [Cell(text, tone)]
+    whole = (Cell(f" {TITLE}", "head"), Cell("  "), *counts)
+    if row_width(whole) <= room:
+        return whole
+    while len(counts) > 1 and row_width(counts) + 1 > room:
+        del counts[-2:]
+    return (Cell(" "), *counts)
+
+
+def _layout(
+    words: Sequence[tuple[str, str]], tabs: Sequence[ScreenTab], width: int
+) -> tuple[Row, list[Spot]]:
     right = tuple(Cell(*_tab(tab)) for tab in tabs)
     x = width - row_width(right)
     spots = []
     for tab, cell in zip(tabs, right, strict=True):
         spots.append(Spot(x, x + len(cell.text), tab.action))
         x += len(cell.text)
+    left = _left(words, width - row_width(right) - GAP)
     return both_ends(left, right, width), spots
 
 
 def _away(state: LinkState) -> tuple[str, str]:
     if state.attempt:
         return "no link to the engine", "error"
-    return "reaching the engine…", "muted"
+    return REACHING, "muted"
 
 
 def _tab(tab: ScreenTab) -> tuple[str, str]:
     """The current screen stands in brackets, so that it shows without colour."""
-    label = f"{tab.key} {tab.name}".strip()
-    return (f"[{label}]", "head") if tab.current else (f" {label} ", "muted")
+    text = tab_text(tab.key, tab.name, current=tab.current)
+    return text, "head" if tab.current else "muted"

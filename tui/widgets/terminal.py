@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.cache import LRUCache
 from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...core.client.screen import ScreenModel
 from ...core.protocol.screen import Cursor, CursorShape, MouseMode, Row, row_text
-from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput
+from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput, RawInput
 from ..keys.names import name_of, wire_name
+from ..keys.strokes import Stroke
 from ..model.viewport import Viewport
 from ..model.words import clean_cells
-from ..pace import Pacer
+from ..pace import Alarm, Pacer
 from .painting import character_at, restyle, screen_segments
+from .styled import Styled
 
 MouseAction = Literal["press", "release", "move", "scroll_up", "scroll_down"]
 WHEEL_LINES = 3
 PASTE_LIMIT = 1_000_000
+STRIPS_KEPT = 1024
+PATIENCE = 3
+"""Frames for which the last picture stays when another session's is on its way."""
 
 
-class TerminalView(Widget):
+class TerminalView(Styled):
     """Shows a ``ScreenModel``; ``sink`` takes what is typed, pasted and clicked while entered.
 
     Only lines that a frame changed are painted. The view never resizes a session by itself: it
@@ -73,7 +79,10 @@ class TerminalView(Widget):
         self._note = ""
         self._first = 0
         self._dirty: set[int] | None = set()
+        self._strips: LRUCache[tuple[Row, int, int], Strip] = LRUCache(STRIPS_KEPT)
         self._pacer = Pacer(self._repaint, interval)
+        self._patience = PATIENCE * interval
+        self._blank = Alarm(self._repaint_all)
 
     # ---- what is shown
 
@@ -83,13 +92,27 @@ class TerminalView(Widget):
         self.viewport.forget()
         self.needle = ""
         self._dirty = None
+        coming = model is not None and not model.generation and self._patience
+        if coming and self.is_attached:
+            self._blank.set(self._patience)
+        else:
+            self._repaint_all()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last session's picture still stands, as this one's is on its way."""
+        return self._blank.pending
+
+    def _repaint_all(self) -> None:
+        self._blank.set(None)
         self.refresh()
 
     def show_note(self, note: str) -> None:
         """What to say while there is no picture."""
         if note != self._note:
             self._note = note
-            self.refresh()
+            if not self._blank.pending:
+                self.refresh()
 
     def frame_changed(self, changed: frozenset[int] | None) -> None:
         """The model has changed on these lines; ``None``: everywhere."""
@@ -105,8 +128,8 @@ class TerminalView(Widget):
         if model is None or self.viewport.scrolled:
             return
         first = self.viewport.first(model)
-        if dirty is None or first != self._first:
-            self.refresh()
+        if dirty is None or first != self._first or self._blank.pending:
+            self._repaint_all()
         else:
             self._refresh_lines(model.history + y - first for y in sorted(dirty))
         self._place_cursor(model)
@@ -132,6 +155,7 @@ class TerminalView(Widget):
     def on_unmount(self) -> None:
         """Leave no timer behind."""
         self._pacer.stop()
+        self._blank.set(None)
 
     # ---- painting
 
@@ -145,30 +169,37 @@ class TerminalView(Widget):
         line = self.viewport.first(model) + y
         row = self.viewport.row(model, line)
         if row is None:
-            return Strip.blank(width, self.rich_style)
-        strip = Strip(self._segments(row, line, model)).adjust_cell_length(width, self.rich_style)
+            return Strip.blank(width, self.own_style)
+        plain = not self.needle and self.text_selection is None
+        if not plain or self._cursor_on(line, model):
+            return self._strip(self._segments(row, line, model), line, width)
+        strip = self._strips.get((row, line, width))
+        if strip is None:
+            strip = self._strip(screen_segments(row, self.own_style), line, width)
+            self._strips[row, line, width] = strip
+        return strip
+
+    def _strip(self, segments: list[Segment], line: int, width: int) -> Strip:
+        strip = Strip(segments).adjust_cell_length(width, self.own_style)
         return strip.apply_offsets(0, line)
 
+    def notify_style_update(self) -> None:
+        """The theme or a class changed: paint all anew."""
+        self._strips.clear()
+        super().notify_style_update()
+
     def _segments(self, row: Row, line: int, model: ScreenModel) -> list[Segment]:
-        segments = screen_segments(row, self.rich_style)
+        segments = screen_segments(row, self.own_style)
         if self.needle:
-            segments = self._marked(segments, clean_cells(row_text(row)))
+            style = self.get_component_rich_style("terminal--match")
+            segments = _marked(segments, clean_cells(row_text(row)), self.needle, style)
         if self._cursor_on(line, model):
-            segments = _with_cursor(segments, model.cursor, self.rich_style)
+            segments = _with_cursor(segments, model.cursor, self.own_style)
         selection = self.text_selection
         span = selection.get_span(line) if selection is not None else None
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
             segments = restyle(segments, *span, style)
-        return segments
-
-    def _marked(self, segments: list[Segment], text: str) -> list[Segment]:
-        folded, needle = text.casefold(), self.needle.casefold()
-        style = self.get_component_rich_style("terminal--match")
-        found = folded.find(needle)
-        while found >= 0:
-            segments = restyle(segments, found, found + len(needle), style)
-            found = folded.find(needle, found + len(needle))
         return segments
 
     def _cursor_on(self, line: int, model: ScreenModel) -> bool:
@@ -233,26 +264,46 @@ class TerminalView(Widget):
         self.can_focus = False
         self.refresh()
 
-    def on_key(self, event: events.Key) -> None:
-        """Pass a key on while entered."""
-        if not self.entered or self.model is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if name_of(event) in self.leave_keys:
-            self.post_message(self.Left())
-        else:
-            self._send(KeyInput(session_id=self.model.session_id, keys=(wire_name(event),)))
+    def take(self, strokes: deque[Stroke]) -> None:
+        """Pass strokes on as they were typed, up to the key that leaves; after it none is taken."""
+        keys: list[str] = []
+        while strokes and self.entered:
+            stroke = strokes.popleft()
+            if self._leaves(stroke.event):
+                self._send_keys(keys)
+                self.post_message(self.Left())
+                return
+            if isinstance(stroke.event, events.Key) and not stroke.as_it_came:
+                keys.append(wire_name(stroke.event))
+                continue
+            self._send_keys(keys)
+            if isinstance(stroke.event, events.Paste):
+                self._paste(stroke.event.text)
+            elif stroke.apart and self._leaves(stroke.apart[1]):
+                self._send_keys(["escape"])
+                strokes.appendleft(Stroke("", stroke.apart[1]))
+            else:
+                self._send_raw(stroke.data)
+        self._send_keys(keys)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Pass pasted text on while entered."""
-        if not self.entered or self.model is None:
-            return
-        event.stop()
-        if len(event.text) > PASTE_LIMIT:
+    def _leaves(self, event: events.Event | None) -> bool:
+        return isinstance(event, events.Key) and name_of(event) in self.leave_keys
+
+    def _send_keys(self, keys: list[str]) -> None:
+        """Send what was gathered, and gather anew."""
+        if keys and self.model is not None:
+            self._send(KeyInput(session_id=self.model.session_id, keys=tuple(keys)))
+        keys.clear()
+
+    def _send_raw(self, data: bytes) -> None:
+        if self.model is not None:
+            self._send(RawInput(session_id=self.model.session_id, data=data))
+
+    def _paste(self, text: str) -> None:
+        if len(text) > PASTE_LIMIT:
             self.post_message(self.Refused("That is more text than can be pasted at once."))
-        else:
-            self._send(PasteInput(session_id=self.model.session_id, text=event.text))
+        elif self.model is not None:
+            self._send(PasteInput(session_id=self.model.session_id, text=text))
 
     def _send(self, message: Input) -> None:
         if not self.sink(message):
@@ -361,3 +412,12 @@ def _style_at(segments: Iterable[Segment], place: int) -> Style:
             return segment.style or Style.null()
         place -= len(segment.text)
     return Style.null()
+
+
+def _marked(segments: list[Segment], text: str, sought: str, style: Style) -> list[Segment]:
+    folded, needle = text.casefold(), sought.casefold()
+    found = folded.find(needle)
+    while found >= 0:
+        segments = restyle(segments, found, found + len(needle), style)
+        found = folded.find(needle, found + len(needle))
+    return segments

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...base.errors import QuarterdeckError
 from ...protocol import commands as c
 from ...protocol.events import SessionListed
 from ...protocol.views import SessionView
@@ -22,14 +23,22 @@ def _session(view: SessionView) -> Result:
 
 async def create(context: Context, wish: c.CreateSession, call: Call) -> Result:
     """Create a session; the reply comes after its start was tried."""
+    if not wish.start:
+        return _session(await context.sessions.create(wish, call.cause))
+    made: str | None = None
 
     async def make() -> SessionView:
-        return await context.sessions.create(wish, call.cause)
+        nonlocal made
+        if made is not None:  # it is there since the first try, and its name is taken
+            return await context.sessions.start(c.StartAgent(session_id=made), call.cause)
+        try:
+            return await context.sessions.create(wish, call.cause)
+        except QuarterdeckError:
+            views = context.sessions.views()
+            made = next((view.id for view in views if view.name == wish.name), None)
+            raise
 
-    if not wish.start:
-        return _session(await make())
-    # Not repeatable: after a failed start the session is there, and its name is taken.
-    return _session(await context.breakers.start(wish.agent, make, repeatable=False))
+    return _session(await context.breakers.start(wish.agent, make))
 
 
 async def delete(context: Context, wish: c.DeleteSession, call: Call) -> Result:

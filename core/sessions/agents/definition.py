@@ -104,15 +104,17 @@ class Meanings(Part):
 
 
 class Timing(Part):
-    """Seconds. 0 turns ``start_grace`` and ``silence_limit`` off.
+    """Seconds. 0 turns ``start_grace``, ``start_settle`` and ``silence_limit`` off.
 
-    ``start_grace``: states at the start that mean nothing yet. ``turn_end``: how long work must
+    ``start_grace``: states at the start that mean nothing yet. ``start_settle``: how long the input
+    box must stand at the start to count, for agents that draw it before their dialogs. ``turn_end``: how long work must
     have stopped, by title or screen, to be over. ``silence_limit``: an agent that always moves
     while it works, and writes nothing for so long, is not known to work. ``output_window``: how
     long output counts as work, for agents without rules.
     """
 
     start_grace: Seconds = 0.0
+    start_settle: Seconds = 0.0
     turn_end: Seconds = 0.5
     silence_limit: Seconds = 0.0
     output_window: Seconds = 3.0

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...base.errors import ValidationFault
+from ...base.toml_lines import KeyPath, line_map
 from ..practice import crew_path
 from .definition import AgentDefinition
-from .locate import KeyPath, line_map
 from .problems import AgentInvalid, Piece, describe
 
 RULE_LISTS = ("title_rules", "screen_rules")
@@ -28,6 +28,9 @@ class AgentFileSyntax(ValidationFault):
     """An agent file is no TOML."""
 
     code = "agent_file_syntax"
+
+
+Places = Mapping[str, tuple[str, int | None]]
 
 
 class AgentFileUnreadable(ValidationFault):
@@ -162,10 +165,26 @@ def build(layers: Sequence[Layer], expansions: Mapping[str, str]) -> AgentDefini
         ) from error
 
 
-def _config_layers(config: Mapping[str, Any]) -> Iterable[Layer]:
+def _config_layers(config: Mapping[str, Any], places: Places) -> Iterable[Layer]:
     for name, raw in config.items():
         table = raw if isinstance(raw, Mapping) else {"command": raw}
-        yield Layer(name, {**table, "name": name}, f"settings, [agents.{name}]")
+        file, lines = _place_of(name, table, places)
+        yield Layer(name, {**table, "name": name}, f"{file}, [agents.{name}]", lines)
+
+
+def _place_of(
+    name: str, table: Mapping[str, Any], places: Places
+) -> tuple[str, dict[KeyPath, int]]:
+    """The file that the table stands in, and the lines of its keys there."""
+    file, lines = "", dict[KeyPath, int]()
+    for key in table:
+        start = f"agents.{name}.{key}"
+        found = [at for at in places if at == start or at.startswith(f"{start}.")]
+        place, line = places[found[0]] if found else ("", None)
+        file = file or place
+        if line is not None and place == file:
+            lines[key,] = line
+    return file or "settings", lines
 
 
 def _stack(
@@ -189,13 +208,15 @@ def load_agents(
     *,
     user_dir: Path | None = None,
     config: Mapping[str, Any] | None = None,
+    places: Places | None = None,
     expansions: Mapping[str, str] | None = None,
 ) -> AgentCatalog:
     """Every agent: shipped, then from ``user_dir``'s ``*.toml``, then from ``[agents.NAME]`` tables.
 
     A later word on an agent overrides an earlier one key by key; its rules replace the earlier
     ones, or with ``extend = true`` come before them and replace those of the same id. A file that
-    is wrong is left out and reported; it never keeps the others from loading.
+    is wrong is left out and reported; it never keeps the others from loading. ``places`` say where
+    the tables stand: file and line by key, such as ``agents.NAME.command``.
     """
     expansions = default_expansions() if expansions is None else expansions
     layers, faults = _read_folder(Path(__file__).parent, shipped=True)
@@ -203,6 +224,6 @@ def load_agents(
         own, more = _read_folder(user_dir, shipped=False)
         layers += own
         faults += more
-    layers += _config_layers(config or {})
+    layers += _config_layers(config or {}, places or {})
     definitions = _stack(layers, expansions, faults)
     return AgentCatalog(definitions, tuple(faults))

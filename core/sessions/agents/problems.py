@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from ...base.errors import ValidationFault
+from ...base.toml_lines import KeyPath, line_of
 from .definition import AgentDefinition
-from .locate import KeyPath, line_of
 
 _SHOWN_PROBLEMS = 8
 _HIDDEN_KEYS = frozenset({"origin"})

@@ -117,6 +117,10 @@ class ScreenRule(Rule):
     ``text`` (group ``text``; the first that matches) finds what is asked. ``choices`` (group
     ``label``; ``key`` and ``mark`` if there) finds the options, ``free_text`` the one that takes
     text. ``hold``: this screen says nothing (a viewer, a pager), what was known still stands.
+    ``modal``: something that takes the keys stands before the input box (a menu, a palette); the
+    other rules tell the activity. Under either a prompt is refused.
+
+    A dialog with ``ends_turn = false`` is no part of a turn: a menu that a person opened.
     """
 
     region: Region = 15
@@ -124,6 +128,7 @@ class ScreenRule(Rule):
     ends: Expression | None = None
     cursor: bool = False
     hold: bool = False
+    modal: bool = False
     text: Expressions = ()
     choices: Expression | None = None
     free_text: Expression | None = None
@@ -135,9 +140,11 @@ class ScreenRule(Rule):
             raise PydanticCustomError(
                 "rule_incomplete", "A screen rule has expressions in any, all or ends.", {}
             )
-        if self.hold == (self.activity is not None):
+        if [self.activity is not None, self.hold, self.modal].count(True) != 1:
             raise PydanticCustomError(
-                "rule_incomplete", "A screen rule has an activity, or hold = true; not both.", {}
+                "rule_incomplete",
+                "A screen rule has one of these: an activity, hold = true, modal = true.",
+                {},
             )
         return self
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ...base.priority import Priority
 from ...protocol.attention import AttentionKind
-from ...protocol.status import Activity, Choice, Lifecycle, Status
+from ...protocol.status import Activity, Choice, DialogKind, Lifecycle, Request, Status
 
 _KIND = {
     Activity.NEEDS_APPROVAL: AttentionKind.APPROVAL,
@@ -25,6 +25,9 @@ _TITLES = {
     AttentionKind.TURN_DONE: "has finished its turn",
 }
 TITLE_LIMIT = 120
+
+_ABOUT = {DialogKind.TRUST: "trust", DialogKind.AUTH: "sign in"}
+"""What a dialog of these kinds is about, which its first line may not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,19 @@ def status_draft(status: Status, priority: Priority = Priority.NORMAL) -> Draft 
     return Draft(
         kind,
         request.request_id,
-        headline(request.text) or _TITLES[kind],
+        _named(request) or _TITLES[kind],
         request.text,
         choices=request.choices,
         free_text=request.free_text,
         priority=priority,
     )
+
+
+def _named(request: Request) -> str:
+    line, about = headline(request.text), _ABOUT.get(request.kind)
+    if not line or about is None or about in line.lower():
+        return line
+    return headline(f"{about}: {line}")
 
 
 def headline(text: str) -> str:

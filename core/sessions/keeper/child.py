@@ -41,6 +41,7 @@ class Orders:
     def __init__(self, text: bytes) -> None:
         values = json.loads(text)
         self.session: str = values["session"]
+        self.about: dict[str, str] = values["about"]  # for whoever finds the record
         self.marker: str = values["marker"]  # an entry of the child's environment, its own alone
         self.mode: str = values["mode"]  # pty or pipe
         self.argv: list[str] = values["argv"]

@@ -29,6 +29,13 @@ class KeeperStartFailed(ResourceFault):
     code = "start_failed"
 
 
+class SystemExhausted(ResourceFault):
+    """The system has no process, memory or file to spare for another child at the moment."""
+
+    code = "system_exhausted"
+    transient = True
+
+
 class KeeperExists(BusinessFault):
     """Another keeper holds the place."""
 
@@ -42,15 +49,17 @@ class SocketPathLong(ResourceFault):
 
 
 class KeeperGone(ResourceFault):
-    """The keeper, or the link to it, is not there any more."""
+    """The keeper, or the link to it, is not there any more; another start gets another keeper."""
 
     code = "keeper_gone"
+    transient = True
 
 
 class KeeperTimeout(ResourceFault):
     """The keeper didn't answer in time."""
 
     code = "keeper_timeout"
+    transient = True
 
 
 class KeeperVersion(SystemFault):

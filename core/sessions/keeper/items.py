@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -93,7 +93,8 @@ class KeeperFacts:
     """A keeper and its child at one moment.
 
     Offsets count the child's output in bytes. ``accepted`` and ``written`` count its input: what
-    the keeper has taken, and what the child's terminal or pipe has.
+    the keeper has taken, and what the child's terminal or pipe has. ``about`` is what the engine
+    gave it to remember of the session.
     """
 
     version: int
@@ -114,12 +115,13 @@ class KeeperFacts:
     input_open: bool
     exit: ExitStatus | None
     fault: str
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> KeeperFacts:
         """From a keeper's own words.
 
-        :raises KeyError, TypeError, ValueError: if they are none.
+        :raises AttributeError, KeyError, TypeError, ValueError: if they are none.
         """
         status = raw["exit"]
         return cls(
@@ -141,6 +143,7 @@ class KeeperFacts:
             input_open=bool(raw["input"]),
             exit=None if status is None else ExitStatus.of(int(status)),
             fault=str(raw["fault"]),
+            about={str(name): str(text) for name, text in raw.get("about", {}).items()},
         )
 
 

@@ -129,6 +129,7 @@ class Keeper:
         return {
             "version": VERSION,
             "session": self._orders.session,
+            "about": self._orders.about,
             "keeper_pid": os.getpid(),
             "child_pid": self.child.pid,
             "child_born": self.child.born,
@@ -387,6 +388,7 @@ class Keeper:
             self._flush(old)
             self._drop(old)
         self._link, self._epoch, link.window = link, epoch, window
+        self._save()
         link.send(Frame.WELCOME, number, self.facts())
 
 

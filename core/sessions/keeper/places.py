@@ -127,7 +127,7 @@ def read_facts(places: KeeperPlaces) -> KeeperFacts | None:
     """What the keeper last recorded; None if nothing readable was."""
     try:
         return KeeperFacts.parse(json.loads(places.record.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -147,7 +147,7 @@ def find_keepers(state_dir: Path) -> list[FoundKeeper]:
     """
     try:
         folders = sorted(path.name for path in (state_dir / KEEPERS).iterdir() if path.is_dir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     places = [_places(state_dir, name, name) for name in folders]
     return [FoundKeeper(each, read_facts(each), keeper_lives(each)) for each in places]

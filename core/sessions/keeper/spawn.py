@@ -24,6 +24,7 @@ from .faults import (
     KeeperExists,
     KeeperStartFailed,
     KeeperTimeout,
+    SystemExhausted,
 )
 from .items import KeeperFacts
 from .places import (
@@ -52,6 +53,8 @@ __all__ = [
     "spawn_keeper",
 ]
 
+
+EXHAUSTED = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 
 LAST_WORDS = 2.0
 """Seconds in which a keeper that is given up tells its process id, if it got so far."""
@@ -134,6 +137,7 @@ async def spawn_keeper(
     :raises CommandNotExecutable: if it can't be run.
     :raises DirectoryMissing: if the directory is not there.
     :raises KeeperExists: if a keeper lives at ``places``.
+    :raises SystemExhausted: if the system has no process, memory or file to spare just now.
     :raises KeeperStartFailed: if the system refuses anything else.
     :raises KeeperTimeout: if it takes longer than ``timeout`` seconds.
     :raises PlaceUnsafe: if a directory belongs to another user.
@@ -147,6 +151,9 @@ async def spawn_keeper(
             f"The keeper of {spec.argv[0]} didn't start within {timeout:g} seconds; the machine may "
             "be overloaded, or the directory on a disk that doesn't answer."
         ) from error
+    except (KeeperStartFailed, SystemExhausted):
+        await asyncio.to_thread(erase_places, places)
+        raise
     if len(answers) > 1 and "stage" not in answers[1]:
         return KeeperHandle(places, KeeperFacts.parse(answers[1]))
     stage, number = "", 0
@@ -185,6 +192,8 @@ async def _launch(python: str, program: Path, orders: bytes) -> tuple[list[dict[
             env=linker,
         )
     except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise _exhausted(python, error.errno) from error
         raise KeeperStartFailed(f"{python} can't be run: {error.strerror}.") from error
     launch = _Launch(process)
     try:
@@ -213,9 +222,19 @@ def _fault(spec: ChildSpec, stage: str, number: int, said: str) -> QuarterdeckEr
         return CommandNotExecutable(
             f"{command} can't be run ({why}); make it executable.", command=command
         )
+    if number in EXHAUSTED:
+        return _exhausted(command, number)
     what = {"": said.strip()[-2000:], "directory": f"{spec.cwd} can't be entered: {why}"}
     return KeeperStartFailed(
         f"{command} could not be started: {what.get(stage, f'{stage}: {why}')}.",
         stage=stage,
+        errno=number,
+    )
+
+
+def _exhausted(command: str, number: int) -> SystemExhausted:
+    return SystemExhausted(
+        f"{command} could not be started for now: {os.strerror(number)}. End other programs or "
+        "sessions, or raise the limit (ulimit -u, ulimit -n).",
         errno=number,
     )

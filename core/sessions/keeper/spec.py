@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .faults import ChildSpecInvalid
@@ -22,7 +22,7 @@ class ChildSpec:
     rates in bytes a second, times in seconds. ``lag_rate`` and ``away_rate`` bound what is read
     while the engine doesn't keep up, and while there is none. ``linger`` is how long the keeper
     waits for an engine when its child has ended; ``grace`` is for when the keeper itself is told
-    to end.
+    to end. ``about`` are short texts that it keeps in its record for whoever finds it.
     """
 
     argv: tuple[str, ...]
@@ -37,6 +37,7 @@ class ChildSpec:
     away_rate: float = 1024 * 1024
     linger: float = 24 * 3600.0
     grace: float = 5.0
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         texts = (*self.argv, self.cwd, self.session_id, *self.env, *self.env.values())
@@ -63,6 +64,7 @@ class ChildSpec:
         marker, _, value = places.marker.partition("=")
         orders = {
             "session": self.session_id,
+            "about": dict(self.about),
             "marker": places.marker,
             "mode": self.mode,
             "argv": self.argv,

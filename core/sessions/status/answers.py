@@ -6,11 +6,15 @@ from ...base.errors import ValidationFault
 from ...protocol.screen import Modes
 from ..agents.definition import AgentDefinition, AnswerKeys
 from ..agents.rules import Pick
+from ..terminal.keys import encode_key, paste, plain
 from .dialog import Dialog, Option
-from .keys import KeyStep, Pause, Send, key_bytes, text_bytes
+from .steps import KeyStep, Pause, Send
 
 MEANINGS = ("allow_once", "allow_always", "reject")
 """Answers that are named by what they mean rather than by an option's key."""
+
+CLEAR_LINE = "ctrl+u"
+"""What takes back whatever someone has begun to type into a line that asks."""
 
 NO_MODES = Modes()
 
@@ -26,10 +30,11 @@ def prompt_steps(
 ) -> tuple[KeyStep, ...]:
     """How ``text`` is submitted: pasted, a pause, then the key that submits it, on its own."""
     how = definition.prompt
+    bracketed = how.paste == "bracketed" and modes.bracketed_paste
     return (
-        Send(text_bytes(text, modes, paste=how.paste == "bracketed")),
+        Send(paste(text, modes) if bracketed else plain(text)),
         Pause(how.pause),
-        Send(key_bytes(how.submit, modes)),
+        Send(encode_key(how.submit, modes)),
     )
 
 
@@ -56,7 +61,7 @@ class _Plan:
 
     def press(self, *names: str) -> None:
         for name in names:
-            self._add(key_bytes(name, self.modes))
+            self._add(encode_key(name, self.modes))
 
     def _add(self, data: bytes) -> None:
         if self.steps and self.keys.pause:
@@ -84,7 +89,7 @@ class _Plan:
             case Pick.DIGIT_ENTER if len(option.key) == 1:
                 self.press(option.key, "enter")
             case Pick.LETTER_ENTER:
-                self.press(*option.key, "enter")
+                self.press(CLEAR_LINE, *option.key, "enter")
             case Pick.HOTKEY if option.hotkey:
                 self.press(option.hotkey)
             case _:
@@ -116,7 +121,7 @@ class _Plan:
         return next(found, None)
 
     def _type(self, text: str) -> None:
-        self._add(text_bytes(" ".join(text.split()), self.modes, paste=False))
+        self._add(plain(" ".join(text.split())))
 
 
 def _option(dialog: Dialog, choice: str) -> Option | None:

@@ -52,7 +52,8 @@ def _traces(definition: AgentDefinition, title: str, lines: Sequence[str]) -> li
     rules = RuleBook(definition)
     bottom = bottom_of(lines)
     of_titles = [_trace(rule, try_title_rule(rule, title)) for rule in rules.titles]
-    return of_titles + [_trace(rule, rules.try_screen(rule, bottom)) for rule in rules.screens]
+    of_screens = (*rules.screens, *rules.modals)
+    return of_titles + [_trace(rule, rules.try_screen(rule, bottom)) for rule in of_screens]
 
 
 def check_screen(

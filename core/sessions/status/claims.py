@@ -7,7 +7,9 @@ notifications, screen rules, silence, the process. Four things qualify it:
   not believed.
 - A lower source that says for some seconds that the agent works or waits, while a higher one
   says otherwise and doesn't move, is believed instead: no stale report wins for ever.
-- "Idle" from a title or a side channel is coarse: a screen rule that says more goes before it.
+- "Idle" from a title or a side channel is coarse, and so is a report of an error without a word
+  on its cause, or one from before a prompt whose turn the screen shows ended: a screen rule that
+  says more goes before it.
 - A notification wants attention and says no more: it counts where only output or processes speak.
 """
 
@@ -30,10 +32,16 @@ UNREPORTED_PATIENCE = 0.5
 """The same for dialogs of trust and keys, which agents are known to draw without a report."""
 
 UNREPORTED_KINDS = frozenset({DialogKind.TRUST, DialogKind.AUTH})
+REPORT_PATIENCE = 10.0
+"""Seconds for which an agent that always reports is not idle before its first report: it draws its
+input box before its start-up dialogs."""
+
 RANK = {source: rank for rank, source in enumerate(Source)}
 _COARSE = frozenset({Source.SIDE_CHANNEL, Source.TITLE})
 _WEAK = frozenset({Source.SILENCE, Source.PROCESS})
 _REFINING = frozenset({Activity.ERRORED, Activity.LIMITED, Activity.TURN_DONE}) | WAITING
+_ENDED = frozenset({Activity.TURN_DONE, Activity.ERRORED, Activity.LIMITED})
+_FAILED = frozenset({Activity.ERRORED, Activity.LIMITED})
 _STARTING = frozenset({Activity.WORKING, Activity.IDLE, Activity.TURN_DONE})
 _POSITIVE = WAITING | {Activity.WORKING}
 
@@ -81,10 +89,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Signs of life: when the process started and when it last wrote, in monotonic seconds."""
+    """Signs of life: when the process started and when it last wrote, in monotonic seconds.
+
+    ``touched`` is when someone typed or sent a prompt last. ``unreported``: the agent always reports
+    its status, and has not done so since its start. ``starting``: no status is known of it yet, or
+    only a dialog that comes before its first turn.
+    """
 
     started: float | None = None
     output: float | None = None
+    touched: float | None = None
+    unreported: bool = False
+    starting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +144,7 @@ class _Bench:
             or self._start_up(claim)
             or self._silent(claim)
             or _attention_only(claim, best)
-            or _refined(claim, best)
+            or _refined(claim, best, self.pulse)
             or self._contradicted(claim, best)
         )
 
@@ -139,11 +155,22 @@ class _Bench:
 
     def _start_up(self, claim: Claim) -> Judged | None:
         grace, started = self.timing.start_grace, self.pulse.started
-        if not grace or started is None or claim.activity not in _STARTING or is_weak(claim):
+        if started is None or claim.activity not in _STARTING or is_weak(claim):
             return None
-        if self.passed(started + grace):
-            return None
-        return Judged(claim, Verdict.START_UP, f"the first {grace:g} s mean nothing yet")
+        if not self.passed(started + grace):
+            return Judged(claim, Verdict.START_UP, f"the first {grace:g} s mean nothing yet")
+        if claim.source is Source.SCREEN and claim.activity is Activity.IDLE:
+            return self._just_drawn(claim, started)
+        return None
+
+    def _just_drawn(self, claim: Claim, started: float) -> Judged | None:
+        """An input box at the start, which may be drawn before the dialogs that come first."""
+        settle = self.timing.start_settle
+        if self.pulse.starting and not self.passed(claim.since.at + settle):
+            return Judged(claim, Verdict.START_UP, f"it counts when it lasts {settle:g} s")
+        if self.pulse.unreported and not self.passed(started + REPORT_PATIENCE):
+            return Judged(claim, Verdict.START_UP, "it has not reported yet, as it always does")
+        return None
 
     def _silent(self, claim: Claim) -> Judged | None:
         limit = self.timing.silence_limit
@@ -191,14 +218,36 @@ def _attention_only(claim: Claim, best: Claim | None) -> Judged | None:
     return Judged(claim, Verdict.ATTENTION_ONLY, "a signal says no more than that it wants some")
 
 
-def _refined(claim: Claim, best: Claim | None) -> Judged | None:
-    if claim.source not in _COARSE or claim.activity is not Activity.IDLE or best is None:
+def _refined(claim: Claim, best: Claim | None, pulse: Pulse) -> Judged | None:
+    if best is None or best.source is not Source.SCREEN or _is_older(best, claim):
         return None
-    if best.source is not Source.SCREEN or _is_older(best, claim):
+    if not (
+        _more_than_idle(claim, best)
+        or _more_than_error(claim, best)
+        or _newer_end(claim, best, pulse)
+    ):
         return None
-    if best.activity in _REFINING or (best.activity is Activity.IDLE and not best.ends_turn):
-        return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")
-    return None
+    return Judged(claim, Verdict.REFINED, f"the screen says more: {best.evidence}")
+
+
+def _more_than_idle(claim: Claim, best: Claim) -> bool:
+    if claim.source not in _COARSE or claim.activity is not Activity.IDLE:
+        return False
+    return best.activity in _REFINING or (best.activity is Activity.IDLE and not best.ends_turn)
+
+
+def _more_than_error(claim: Claim, best: Claim) -> bool:
+    if claim.source is not Source.OSC7501 or claim.activity is not Activity.ERRORED:
+        return False
+    return not claim.message and best.activity in _FAILED
+
+
+def _newer_end(claim: Claim, best: Claim, pulse: Pulse) -> bool:
+    """Whether the screen shows the end of a turn too short to be reported, after a prompt."""
+    if claim.source is not Source.OSC7501 or pulse.touched is None:
+        return False
+    rests = claim.activity in _ENDED or claim.activity is Activity.IDLE
+    return rests and best.activity in _ENDED and claim.since.at < pulse.touched < best.since.at
 
 
 def judge(claims: Sequence[Claim], now: float, timing: Timing, pulse: Pulse) -> Judgement:

@@ -15,10 +15,10 @@ from ...protocol.status import Activity, Source, Status
 from ..agents.definition import AgentDefinition
 from . import inputs as i
 from .bottom import bottom_of
-from .claims import Claim, Judgement, Pulse, Verdict, is_weak, judge
+from .claims import UNREPORTED_KINDS, Claim, Judgement, Pulse, Verdict, is_weak, judge
 from .dialog import Dialog, digest
 from .explain import Explanation, reading
-from .matching import RuleBook
+from .matching import RuleBook, ScreenMatch
 from .reports import ReportBook
 from .requests import Open, RequestTracker, Sight
 from .senses import AttentionSense, ChannelSense, ProcessSense, ScreenSense, TitleSense
@@ -133,9 +133,9 @@ class StatusDetector:
         match event:
             case i.TypedInput():
                 self._process.see_typing(event.when)
-                self._touch()
+                self._touch(event.when)
             case i.PromptSubmitted():
-                self._touch()
+                self._touch(event.when)
             case i.RequestAnswered():
                 self._requests.answered(event.request_id, event.when.at)
             case i.FocusChanged():
@@ -143,8 +143,8 @@ class StatusDetector:
             case _:
                 assert_never(event)
 
-    def _touch(self) -> None:
-        self._turn.touch()
+    def _touch(self, when: i.Moment) -> None:
+        self._turn.touch(when.at)
         self._attention.forget()
 
     def _was_silent(self) -> bool:
@@ -194,7 +194,13 @@ class StatusDetector:
         return [*self._channels.claims(), *(claim for claim in found if claim is not None)]
 
     def _evaluate(self, when: i.Moment) -> Status | None:
-        pulse = Pulse(self._process.started, self._process.output)
+        pulse = Pulse(
+            self._process.started,
+            self._process.output,
+            self._turn.touched_at,
+            unreported=self.definition.reports and not len(self._reports),
+            starting=self._is_starting(),
+        )
         judgement = judge(self._claims(when.at), when.at, self.definition.timing, pulse)
         self._judgement = judgement
         claim, request = self._ask(judgement.winner, when.at)
@@ -208,6 +214,13 @@ class StatusDetector:
             return self._evaluate(when)
         self._note = _note(claim, outcome)
         return None if outcome.hold else self._show(claim, outcome, request, when)
+
+    def _is_starting(self) -> bool:
+        """Whether it may still come up with its first dialogs, or with the next of them."""
+        asked = self.status.request
+        first = asked is not None and asked.kind in UNREPORTED_KINDS
+        unknown = self.status.activity is Activity.UNKNOWN
+        return (unknown or first) and not self._turn.under_way
 
     def _ask(self, winner: Claim, now: float) -> tuple[Claim, Open | None]:
         """The winner with the request it speaks of, which may be of a more telling kind."""
@@ -277,6 +290,15 @@ class StatusDetector:
         if self._rules.finds_dialogs and not held.channel:
             return None
         return _bare(held)
+
+    def in_the_way(
+        self, lines: Sequence[str], cursor_line: int | None = None
+    ) -> ScreenMatch | None:
+        """What would take the keys of a prompt on a screen that was drained just now, if anything.
+
+        The screen alone decides, whatever a better source says: a report may lag behind it.
+        """
+        return self._rules.in_the_way(bottom_of(lines, cursor_line))
 
     def _works_by(self, title: str) -> bool:
         match = self._rules.title(title)

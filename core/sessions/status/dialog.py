@@ -21,11 +21,16 @@ NUMBERED = compile_pattern(r"^\s*(?P<mark>[❯›▸▶➤●◉>])?\s*(?P<key>\
 
 _HOTKEY = re.compile(r"\s*\((?P<key>[a-z]|esc|tab|enter|shift\+tab)\)$")
 _COLUMNS = re.compile(r"\s{2,}")
+_TYPED = frozenset({DialogKind.QUESTION, DialogKind.AUTH})
+"""Dialogs that take words when they show no options."""
+
+_TICK = re.compile(r"\s*[✓✔]$")
 _LETTERED = re.compile(r"^\((\w)\)")
 _UNSTEADY = re.compile(
     r"[❯›▸▶➤●◉☐☒☑✓✔○◯]"  # marks that move with the selection
     r"|[⠀-⣿◐◑◒◓✢✳✶✻✽]"  # spinners
     r"|\b\d+(?::\d\d)+(?:\s?[AP]M)?\b|\b\d+(?:\.\d+)?(?:ms|s|m|h)\b"  # clocks and durations
+    r"|(?<=\]:) \S{1,20}\Z"  # what is being typed behind a line that asks
 )
 
 
@@ -66,9 +71,7 @@ class Dialog:
     @property
     def free_text(self) -> bool:
         """Whether it can be answered in words."""
-        return self.free_key is not None or (
-            not self.options and self.kind in {DialogKind.QUESTION, DialogKind.AUTH}
-        )
+        return self.free_key is not None or (not self.options and self.kind in _TYPED)
 
     def choices(self) -> tuple[Choice, ...]:
         """The options as they cross the boundary."""
@@ -114,7 +117,7 @@ def _meaning(label: str, meanings: Meanings) -> str | None:
 
 def _option(found: re.Match[str], line: int, position: int) -> Option:
     groups = found.groupdict()
-    label = _LETTERED.sub(r"\1", _COLUMNS.split(found["label"].strip())[0])
+    label = _LETTERED.sub(r"\1", _TICK.sub("", _COLUMNS.split(found["label"].strip())[0]))
     return Option(
         key=(groups.get("key") or str(position)).lower(),
         label=label,
@@ -208,8 +211,10 @@ def read_dialog(rule: ScreenRule, region: Sequence[str], meanings: Meanings) -> 
     # What a person reads and decides on counts to the letter; what stands around it may move.
     asked = " ".join(text.split())
     labels = [f"{option.key} {option.label}" for option in options]
-    # Without a start the region holds what happens to stand above the dialog, which may scroll.
-    around, above = (steady(lines), steady(head)) if rule.start else ("", "")
+    # Without a start the region holds what happens to stand above the dialog, which may scroll;
+    # without options what is being typed may stand anywhere in it.
+    typed_into = not options and rule.kind in _TYPED
+    around, above = (steady(lines), steady(head)) if rule.start and not typed_into else ("", "")
     free = (
         option.key for option in options if rule.free_text and rule.free_text.search(option.label)
     )

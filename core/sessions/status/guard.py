@@ -8,6 +8,7 @@ from ...base.errors import BusinessFault
 from ...protocol.status import Activity, Lifecycle, Status
 from ..agents.definition import AgentDefinition
 from ..faults import NotRunning, RequestGone
+from .matching import ScreenMatch, shorten
 
 
 class NeedsApproval(BusinessFault):
@@ -26,6 +27,12 @@ class StatusUnknown(BusinessFault):
     """A prompt was refused because nobody can tell what the agent would take it for."""
 
     code = "status_unknown"
+
+
+class MenuOpen(BusinessFault):
+    """A prompt was refused because a menu or a viewer has the keys."""
+
+    code = "menu_open"
 
 
 class Delivery(StrEnum):
@@ -56,7 +63,7 @@ def guard_prompt(definition: AgentDefinition, lifecycle: Lifecycle, status: Stat
     _need_process(lifecycle)
     asked = status.request
     about = {"request_id": asked.request_id, "text": asked.text} if asked else {}
-    what = f": {asked.text}" if asked else ""
+    what = f": {shorten(asked.text)}" if asked else ""
     if status.activity is Activity.NEEDS_APPROVAL:
         raise NeedsApproval(
             f"The agent waits for an approval{what}; allow or reject it first.", **about
@@ -71,6 +78,28 @@ def guard_prompt(definition: AgentDefinition, lifecycle: Lifecycle, status: Stat
             "screen, or type into it."
         )
     return Delivery.VERIFIED if definition.prompt.verify else Delivery.UNVERIFIED
+
+
+def guard_screen(found: ScreenMatch | None) -> None:
+    """Let a prompt through only if nothing on the drained screen would take its keys.
+
+    :raises NeedsApproval: if a dialog there would take them for an approval.
+    :raises NeedsAnswer: likewise for an answer.
+    :raises MenuOpen: if a menu or a viewer would.
+    """
+    if found is None:
+        return
+    if found.dialog is None:
+        raise MenuOpen(
+            f"A menu or a viewer is open on its screen ({found.evidence}); close it first.",
+            rule=found.rule.id,
+        )
+    asked = shorten(found.dialog.text or found.evidence)
+    if found.dialog.activity is Activity.NEEDS_APPROVAL:
+        raise NeedsApproval(
+            f"Its screen shows an approval: {asked}; allow or reject it first.", text=asked
+        )
+    raise NeedsAnswer(f"Its screen shows a question: {asked}; answer it first.", text=asked)
 
 
 def guard_answer(

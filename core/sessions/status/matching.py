@@ -54,6 +54,10 @@ def shorten(text: str) -> str:
     return line if len(line) <= EVIDENCE_LIMIT else line[: EVIDENCE_LIMIT - 1] + "…"
 
 
+def _named(found: re.Match[str]) -> str | None:
+    return found.groupdict().get("evidence")
+
+
 class _Text:
     """A text that is searched as it stands, then as one line."""
 
@@ -62,11 +66,13 @@ class _Text:
         self._flat = flat(lines)
 
     def find(self, pattern: re.Pattern[str]) -> str | None:
-        """The first line of the match that isn't only drawn; ``None`` if there is no match."""
+        """What is found: the group ``evidence``, else the match's first line that isn't only drawn."""
         found = pattern.search(self._text)
         if found is None:
             found = pattern.search(self._flat)
-            return found.group() if found else None
+            return _named(found) or found.group() if found else None
+        if named := _named(found):
+            return named
         start = self._text.rfind("\n", 0, found.start()) + 1
         end = self._text.find("\n", found.end())
         lines = self._text[start : end if end >= 0 else None].split("\n")
@@ -140,7 +146,8 @@ class RuleBook:
 
     def __init__(self, definition: AgentDefinition) -> None:
         self.titles = by_priority(definition.title_rules)
-        self.screens = by_priority(definition.screen_rules)
+        self.screens = by_priority(rule for rule in definition.screen_rules if not rule.modal)
+        self.modals = by_priority(rule for rule in definition.screen_rules if rule.modal)
         self._meanings = definition.meanings
 
     def title(self, title: str) -> TitleMatch | None:
@@ -151,6 +158,14 @@ class RuleBook:
     def screen(self, bottom: Bottom) -> ScreenMatch | None:
         """The first rule that fits the bottom of a screen."""
         results = (self.try_screen(rule, bottom) for rule in self.screens)
+        return next((result for result in results if isinstance(result, ScreenMatch)), None)
+
+    def in_the_way(self, bottom: Bottom) -> ScreenMatch | None:
+        """What takes the keys in place of the input box: a dialog, a viewer, a menu."""
+        match = self.screen(bottom)
+        if match is not None and (match.dialog is not None or match.rule.hold):
+            return match
+        results = (self.try_screen(rule, bottom) for rule in self.modals)
         return next((result for result in results if isinstance(result, ScreenMatch)), None)
 
     def try_screen(self, rule: ScreenRule, bottom: Bottom) -> ScreenMatch | Miss:

@@ -14,6 +14,14 @@ ANSWER_PATIENCE = 1.5
 REPAINT_PATIENCE = 0.5
 """Seconds for which the dialog that was closed last may still stand on the screen."""
 
+_WORDS = {
+    DialogKind.PERMISSION: "asks for a permission",
+    DialogKind.QUESTION: "asks a question",
+    DialogKind.TRUST: "asks whether to trust this place",
+    DialogKind.AUTH: "asks to sign in",
+}
+"""What is asked, as long as nothing tells it in full: the word of it comes before its dialog."""
+
 _SPOKEN_KINDS = frozenset({Source.ACP, Source.OSC7501, Source.SIDE_CHANNEL})
 
 
@@ -203,7 +211,7 @@ class RequestTracker:
         request = Request(
             request_id=request_id,
             kind=kind,
-            text=text_of(message, dialog) or claim.evidence,
+            text=text_of(message, dialog) or _WORDS[kind],
             choices=dialog.choices() if dialog else (),
             free_text=dialog.free_text if dialog else kind is DialogKind.QUESTION,
         )

@@ -80,6 +80,7 @@ class ScreenSense:
         self._match: ScreenMatch | None = None
         self._since: Moment | None = None
         self._unmatched: float | None = None
+        self._end: tuple[str, Moment] | None = None
         self._said = 0.0
         self.bottom = Bottom()
         self.settled: float | None = None
@@ -109,10 +110,15 @@ class ScreenSense:
         old, self._match, self._unmatched = self._match, match, None
         if expired or old is None or old.rule is not match.rule or _differ(old, match):
             self._since = when
+        if match.rule.activity is Activity.TURN_DONE:
+            # A menu may cover the end of a turn for a while: uncovered, it is the same one.
+            if self._end is None or self._end[0] != match.evidence:
+                self._end = (match.evidence, when)
+            self._since = self._end[1]
 
     def forget(self) -> None:
         """A new process has drawn nothing yet."""
-        self._match, self._unmatched, self.settled = None, None, None
+        self._match, self._unmatched, self.settled, self._end = None, None, None, None
         self.bottom = Bottom()
 
     @property

@@ -21,6 +21,11 @@ _TURN = frozenset({Activity.WORKING, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANS
 _DIALOG_WORK = frozenset({DialogKind.PERMISSION, DialogKind.QUESTION})
 
 
+def _is_turn(claim: Claim) -> bool:
+    """Whether a dialog belongs to a turn: not one of trust or keys, nor a menu."""
+    return claim.ends_turn and (claim.kind is None or claim.kind in _DIALOG_WORK)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The activity to show; ``hold``: what was shown stands; ``wake_at``: when to look again."""
@@ -40,6 +45,8 @@ class TurnTracker:
         self._quiet: float | None = None
         self._finished: float | None = None
         self._touched = False
+        self.touched_at: float | None = None
+        """When someone typed or sent a prompt last."""
         self._focus: float | None = None
         self.seen = False
 
@@ -55,10 +62,16 @@ class TurnTracker:
         self._began = self._quiet = self._finished = None
         self._touched = self.seen = False
 
-    def touch(self) -> None:
+    def touch(self, at: float) -> None:
         """A person typed or sent a prompt: whatever was finished is seen, what follows is wanted."""
         self._touched = self.seen = True
+        self.touched_at = at
         self._finished = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a turn has begun and is not known to be over."""
+        return self._began is not None
 
     def focus(self, at: float, *, focused: bool) -> None:
         """Someone has the session in focus from now on, or nobody has."""
@@ -85,8 +98,8 @@ class TurnTracker:
 
     def _work(self, claim: Claim, now: float) -> Outcome:
         self._quiet = None
-        if claim.waiting and claim.kind not in _DIALOG_WORK and claim.kind is not None:
-            return Outcome(claim.activity)  # trust and keys come before any turn
+        if claim.waiting and not _is_turn(claim):
+            return Outcome(claim.activity)
         if self._began is None:
             self._began = now
         self._finished = None
@@ -94,10 +107,12 @@ class TurnTracker:
         return Outcome(claim.activity)
 
     def _finish(self, claim: Claim, at: float) -> None:
-        if self._finished is None:
+        later = self.touched_at is not None and claim.since.at > self.touched_at
+        before = self._finished is not None and self._finished <= (self.touched_at or 0.0)
+        if self._finished is None or (later and before):
             self._finished = at
-            if claim.source is Source.NOTIFICATION:
-                self.seen = False  # no work was seen before it: the signal itself is the news
+            if claim.source is Source.NOTIFICATION or later:
+                self.seen = False  # no work was seen before it: the end itself is the news
         self._began = self._quiet = None
 
     def _idle(self, claim: Claim, now: float, shown: Activity) -> Outcome:

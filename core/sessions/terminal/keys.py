@@ -226,10 +226,15 @@ def paste(text: str, modes: Modes) -> bytes:
     Controls other than tab and line ends are left out, the paste's own end mark above all: what
     is pasted can't press keys. Unbracketed, line ends are sent as Enter does.
     """
-    clean = _NOT_PASTED.sub("", _PASTE_END.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
     if modes.bracketed_paste:
-        return b"\x1b[200~" + clean.encode("utf-8", "replace") + b"\x1b[201~"
-    return clean.replace("\n", "\r").encode("utf-8", "replace")
+        return b"\x1b[200~" + plain(text) + b"\x1b[201~"
+    return plain(text).replace(b"\n", b"\r")
+
+
+def plain(text: str) -> bytes:
+    """``text`` without what a program would take for keys; every kind of line end a line feed."""
+    clean = _NOT_PASTED.sub("", _PASTE_END.sub("", text))
+    return clean.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from quarterdeck.core.client.view import EVENTS_KEPT, View
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind, ItemState
 from quarterdeck.core.protocol.screen import Cursor, Run, ScreenFrame
-from quarterdeck.core.protocol.status import Activity, Lifecycle, Status
+from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
 from quarterdeck.core.protocol.views import (
     EngineView,
     HealthStatus,
@@ -272,3 +272,18 @@ def test_a_screen_has_its_frames_lines_and_text_whatever_comes(
         for y, text in rows.items():
             if y < lines:
                 assert texts(model)[y] == text
+
+
+def test_a_changed_copy_of_a_view_is_what_pydantic_would_copy() -> None:
+    now = datetime.now(UTC)
+    status = Status(activity=Activity.IDLE, source=Source.OSC7501, since=now)
+    before = SessionView(
+        id="01J" + "0" * 23, name="one", agent="shell", cwd="/", repo="",
+        lifecycle=Lifecycle.RUNNING, status=status, cols=80, lines=24, created_at=now,
+    )  # fmt: skip
+    after = before.changed(progress=40, title="half way")
+    copied = before.model_copy(update={"progress": 40, "title": "half way"})
+    assert after == copied
+    assert after.model_fields_set == copied.model_fields_set
+    assert after.model_dump_json() == copied.model_dump_json()
+    assert before.progress is None

@@ -17,7 +17,7 @@ import pytest
 from quarterdeck.core.client.client import Client
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.client.socket import SocketEndpoint
-from quarterdeck.core.engine import peers, socket_server
+from quarterdeck.core.engine import socket_server
 from quarterdeck.core.engine.connections import Connection
 from quarterdeck.core.engine.context import Route
 from quarterdeck.core.engine.faults import SocketUnusable
@@ -25,6 +25,7 @@ from quarterdeck.core.engine.handlers.routes import ROUTES
 from quarterdeck.core.engine.socket_server import SocketServer
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import PreferenceChanged, SystemInfo
+from quarterdeck.core.sessions.keeper import frames
 
 from .doubles import CountingMetrics
 from .ship import RawClient, Ship, raw_command, sailing, settings_for, settle, until
@@ -87,10 +88,28 @@ async def test_where_nobody_can_tell_the_user_nobody_is_served(
         await client.close()
 
 
+class Line:
+    """A stream over this socket."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def get_extra_info(self, name: str) -> Any:
+        return self.inner
+
+
+def asked_of(inner: Any) -> int | None:
+    return socket_server._uid_of(Line(inner))  # type: ignore[arg-type]  # all it asks is there
+
+
 def test_the_peer_of_a_socket_is_known() -> None:
     left, right = socket.socketpair()
     with left, right:
-        assert peers.peer_uid(left) == os.geteuid()
+        assert asked_of(left) == os.geteuid()
+
+
+def test_engine_and_keeper_ask_in_one_way() -> None:
+    assert vars(socket_server)["peer_uid"] is frames.peer_uid
 
 
 class Told:
@@ -113,7 +132,8 @@ class Told:
         ("darwin", struct.pack("=IIh", 0, 501, 1).ljust(76, b"\0"), 501),
         ("darwin", b"", None),
         ("darwin", OSError("no"), None),
-        ("sunos5", b"", None),
+        ("linux", b"", None),
+        ("linux", struct.pack("=iII", 1, 502, 3), 502),
     ],
 )
 def test_the_peer_on_other_platforms(
@@ -121,8 +141,16 @@ def test_the_peer_on_other_platforms(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     told = Told(answer)
-    assert peers.peer_uid(told) == uid  # type: ignore[arg-type]  # all it asks is there
-    assert told.asked == ([(0, 1, 76)] if platform == "darwin" else [])
+    assert asked_of(told) == uid
+    assert (told.asked == [(0, 1, 76)]) is (platform == "darwin")
+
+
+def test_where_the_system_has_no_such_question_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    monkeypatch.setattr(sys, "platform", "sunos5")
+    assert asked_of(Told(b"")) is None
 
 
 # Lines
@@ -386,3 +414,15 @@ async def test_stopping_before_starting_does_nothing(place: Path) -> None:
     await made.close()
     with pytest.raises(LinkClosed):
         await SocketEndpoint.connect(str(place / "s"))
+
+
+async def test_a_line_is_utf_8_and_nothing_else_is_guessed(place: Path) -> None:
+    async with sailing(place, listen=True) as ship:
+        client = await raw(ship)
+        for line in (b"\xff\xfe\n", json.dumps(raw_command("system.health")).encode("utf-16-be")):
+            await client.write(line.replace(b"\n", b"") + b"\n")
+            error = (await client.reply())["error"]
+            assert error["code"] == "malformed"
+        await client.write(b'{"kind": "zip"}\n')
+        assert "can't be read: kind: " in (await client.reply())["error"]["message"]
+        await client.close()

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.errors import Category, ErrorInfo
-from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import (
@@ -63,7 +62,7 @@ from quarterdeck.core.protocol.wire import (
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ID = new_id()
+ID = "01JXQ1D0R4V5S6T7W8X9Y0Z1A2"
 ERROR = ErrorInfo(code="x", category=Category.BUSINESS, message="m", details={"a": 1})
 
 
@@ -280,8 +279,8 @@ def test_a_command_stays_raw_for_the_workers_to_check() -> None:
         b'{"kind": "dance"}\n',
         b'{"kind": "watch"}\n',
         b'{"kind": "input.raw", "session_id": "' + ID.encode() + b'", "data": "!"}\n',
-        b"[" * 100_000,
-        b"1" * 5000,
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b"1" * 5000, id="a long number"),
         json.dumps({"kind": "follow", "topics": ["a"] * 101}).encode(),
     ],
 )

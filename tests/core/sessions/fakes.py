@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 class FakeKeeper:
     """A keeper with its child. Its log goes on while no engine listens.
 
-    ``polite``: the child ends on SIGTERM. ``reads``: it takes its input. ``dropped`` is the offset
+    ``polite``: the child ends on SIGTERM. ``reads``: it takes its input. ``echoes``: it shows text
+    that is typed, though not single keys. ``dropped`` is the offset
     before which the log is gone.
     """
 
@@ -47,6 +49,7 @@ class FakeKeeper:
         self.lives = True
         self.answers = True
         self.polite = True
+        self.echoes = True
         self.reads = asyncio.Event()
         self.reads.set()
         self.typed: list[bytes] = []
@@ -66,6 +69,12 @@ class FakeKeeper:
         data = data.encode() if isinstance(data, str) else data
         self._log(Output(self.end, Stream.OUT, data))
         self.end += len(data)
+
+    def echo(self, data: bytes) -> None:
+        """The child shows what was typed."""
+        text = re.sub(rb"\x1b\[20[01]~", b"", data)
+        if self.echoes and len(text) > 1 and not text.startswith(b"\x1b"):
+            self.write(text.replace(b"\n", b" "))
 
     def resized(self, cols: int, rows: int) -> None:
         """The terminal gets another size."""
@@ -110,6 +119,7 @@ class FakeKeeper:
             input_open=self.exit is None,
             exit=self.exit,
             fault="",
+            about=self.spec.about,
         )
 
     def since(self, offset: int) -> Iterator[Item]:
@@ -179,6 +189,7 @@ class FakeLink:
             raise InputClosed("The child takes no more input.")
         await self.keeper.reads.wait()
         self.keeper.typed.append(data)
+        self.keeper.echo(data)
         return len(data)
 
     async def resize(self, cols: int, rows: int) -> None:

@@ -15,6 +15,8 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import AttentionKind, ItemState
 from quarterdeck.core.protocol.events import AttentionClosed, AttentionRaised
 from quarterdeck.core.protocol.status import Activity, Lifecycle
+from quarterdeck.core.sessions.agents.definition import AgentDefinition
+from quarterdeck.core.sessions.agents.rules import ScreenRule
 from quarterdeck.core.sessions.faults import (
     AnswerStalled,
     ItemNotAnswerable,
@@ -302,3 +304,29 @@ async def test_answers_in_a_row_each_find_their_own_dialog(rig: Rig) -> None:
         await rig.answer("allow_once")
     assert len(set(seen)) == 6
     assert "Skipped" not in rig.text("one")
+
+
+async def test_a_key_that_was_given_in_words_is_not_kept(
+    new_rig: Any, keepers: FakeKeepers, store: MemoryStore
+) -> None:
+    rules = [
+        {"id": "key", "activity": "needs_answer", "kind": "auth", "any": ["^Enter a key"]},
+        {"id": "idle", "activity": "idle", "any": ["ready>"]},
+    ]
+    agent = AgentDefinition(
+        name="locked",
+        command=("/bin/sh",),
+        screen_rules=tuple(ScreenRule.model_validate(rule) for rule in rules),
+    )
+    rig = await new_rig(agents={"locked": agent}, keepers=keepers, answer_timeout=0.5)
+    await rig.create("locked")
+    keepers.latest().echoes = False  # as a field for a key does
+    keepers.latest().write("\x1b[2J\x1b[HEnter a key")
+    await rig.until_activity(Activity.NEEDS_ANSWER)
+    answering = asyncio.create_task(rig.answer(text="sk-secret"))
+    await until(lambda: keepers.latest().input == b"sk-secret\r")
+    keepers.latest().write("\x1b[2J\x1b[Hready>")
+    await answering
+    closed = rig.told(AttentionClosed)[-1].item
+    assert (closed.state, closed.answer) == (ItemState.ANSWERED, "(not kept)")
+    assert "sk-secret" not in repr(rig.events)

@@ -243,7 +243,7 @@ async def test_what_was_resolved_stays_resolved_through_a_restart(
 
 
 class _Nothing:
-    def record(self, *_: Any) -> asyncio.Future[None]:
+    def record(self, changes: Any, events: Any, cause: Any = None) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done

@@ -12,15 +12,21 @@ from tests.core.sessions.rig import Rig, definitions, fault_of, until
 
 from quarterdeck.core.protocol.events import StatusChanged, SystemWarning
 from quarterdeck.core.protocol.status import Activity, Lifecycle
+from quarterdeck.core.sessions import first_prompt, prompting
 from quarterdeck.core.sessions.agents.definition import AgentDefinition, PromptDelivery, Timing
-from quarterdeck.core.sessions.agents.rules import ScreenRule
+from quarterdeck.core.sessions.agents.rules import ScreenRule, TitleRule
 from quarterdeck.core.sessions.faults import (
     InputStalled,
     NotRunning,
     PromptStalled,
     ScreenBehind,
 )
-from quarterdeck.core.sessions.status.guard import NeedsAnswer, NeedsApproval, StatusUnknown
+from quarterdeck.core.sessions.status.guard import (
+    MenuOpen,
+    NeedsAnswer,
+    NeedsApproval,
+    StatusUnknown,
+)
 from quarterdeck.state.memory import MemoryStore
 
 IDLE = "\x1b[2J\x1b[Hready>"
@@ -129,6 +135,79 @@ async def test_a_dialog_that_comes_under_the_hand_is_not_confirmed(
     assert isinstance(fault, NeedsApproval)
     assert "typed, and not submitted" in fault.message
     assert keeper.input == b"do it", "no Enter"
+
+
+async def test_a_dialog_that_nothing_reports_yet_refuses_a_prompt(
+    new_rig: Any, keepers: FakeKeepers
+) -> None:
+    """Seen: an Enter chose the Yes of a dialog on trust while a title still said "Ready"."""
+    rules = [{"id": "ready", "activity": "idle", "any": ["^Ready$"]}]
+    titled = reader(title_rules=tuple(TitleRule.model_validate(rule) for rule in rules))
+    rig = await new_rig(agents={"reader": titled}, keepers=keepers)
+    await rig.create("reader")
+    keeper = keepers.latest()
+    await show(rig, keeper, IDLE + "\x1b]0;Ready\x07", Activity.IDLE)
+    keeper.write(ASKS + "\x1b]0;Ready\x07")
+    fault = await fault_of(rig.prompt("yes"))
+    assert isinstance(fault, NeedsApproval)
+    assert keeper.typed == []
+
+
+async def test_a_menu_refuses_a_prompt_and_delays_the_first_one(
+    new_rig: Any, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_prompt, "RETRY", 0.05)
+    menu = {"id": "menu", "modal": True, "any": ["choose one"]}
+    agent = reader()
+    rules = (*agent.screen_rules, ScreenRule.model_validate(menu))
+    rig = await new_rig(agents={"reader": reader(screen_rules=rules)}, keepers=keepers)
+    await rig.create("reader", prompt="begin")
+    keeper = keepers.latest()
+    await show(rig, keeper, IDLE + "\r\nchoose one", Activity.IDLE)
+    fault = await fault_of(rig.prompt("hello"))
+    assert isinstance(fault, MenuOpen)
+    assert keeper.typed == []
+    keeper.write(IDLE)
+    await until(lambda: keeper.input == b"begin\r")
+
+
+async def test_a_prompt_that_does_not_show_is_not_submitted(
+    read: Rig, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen: text and Enter left unread for a second, and both taken by the dialog drawn by then."""
+    monkeypatch.setattr(prompting, "ECHO_PATIENCE", 0.2)
+    keeper = keepers.latest()
+    keeper.echoes = False
+    await show(read, keeper, IDLE, Activity.IDLE)
+    fault = await fault_of(read.prompt("hello"))
+    assert isinstance(fault, PromptStalled)
+    assert fault.details["typed"] is True
+    assert keeper.input == b"hello", "no Enter"
+
+
+async def test_a_dialog_that_is_drawn_instead_of_the_prompt_is_not_confirmed(
+    read: Rig, keepers: FakeKeepers
+) -> None:
+    keeper = keepers.latest()
+    keeper.echoes = False
+    await show(read, keeper, IDLE, Activity.IDLE)
+    prompting = asyncio.create_task(read.prompt("do it"))
+    await until(lambda: keeper.input == b"do it")
+    keeper.write(ASKS)
+    assert isinstance(await fault_of(prompting), NeedsApproval)
+    assert keeper.input == b"do it", "no Enter"
+
+
+async def test_an_agent_that_ends_instead_of_showing_a_prompt_is_not_waited_for(
+    read: Rig, keepers: FakeKeepers
+) -> None:
+    keeper = keepers.latest()
+    keeper.echoes = False
+    await show(read, keeper, IDLE, Activity.IDLE)
+    prompting = asyncio.create_task(read.prompt("do it"))
+    await until(lambda: keeper.input == b"do it")
+    keeper.end_child(1)
+    assert isinstance(await fault_of(prompting), NotRunning)
 
 
 async def test_an_open_frame_is_waited_for_before_anything_is_typed(

@@ -62,9 +62,6 @@ async def test_a_real_flood_is_read_stopped_and_survived(rig: Rig) -> None:
     assert (await rig.stop()).lifecycle in {Lifecycle.EXITED, Lifecycle.CRASHED}
 
 
-@pytest.mark.xfail(
-    reason="known fault: on a loaded machine a keeper outlives its erasing", strict=False
-)
 async def test_many_cycles_leave_no_task_timer_or_file_open(rig: Rig) -> None:
     async def cycle(number: int) -> None:
         await rig.script("echo up; read x", name=f"s{number}")
@@ -234,9 +231,6 @@ async def test_clock_jumps_do_no_harm(
     assert [record.lifecycle for record in await store.sessions()] == [Lifecycle.EXITED]
 
 
-@pytest.mark.xfail(
-    reason="known fault: on a loaded machine a keeper outlives its erasing", strict=False
-)
 async def test_an_emulator_without_a_snapshot_spoils_no_end(
     faked: Rig, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,8 +244,10 @@ def test_rules_that_are_no_list_are_told(tmp_path: Path) -> None:
     ("rule", "told"),
     [
         ({"activity": "idle"}, "expressions in any, all or ends"),
-        ({"any": ["x"]}, "an activity, or hold = true"),
-        ({"any": ["x"], "activity": "idle", "hold": True}, "not both"),
+        ({"any": ["x"]}, "one of these: an activity, hold = true, modal = true"),
+        ({"any": ["x"], "activity": "idle", "hold": True}, "one of these"),
+        ({"any": ["x"], "activity": "idle", "modal": True}, "one of these"),
+        ({"any": ["x"], "hold": True, "modal": True}, "one of these"),
         (
             {"any": ["x"], "activity": "idle", "kind": "trust"},
             "Only needs_approval and needs_answer",

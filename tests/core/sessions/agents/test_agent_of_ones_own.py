@@ -15,7 +15,7 @@ from quarterdeck.core.sessions.status.answers import answer_keys, prompt_steps
 from quarterdeck.core.sessions.status.check import check_screen
 from quarterdeck.core.sessions.status.detector import StatusDetector
 from quarterdeck.core.sessions.status.inputs import Moment, ProcessStarted, ScreenSettled
-from quarterdeck.core.sessions.status.keys import Pause, Send
+from quarterdeck.core.sessions.status.steps import Pause, Send
 
 FILE = """
 title = "House robot"

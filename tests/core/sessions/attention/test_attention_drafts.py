@@ -103,3 +103,22 @@ def test_session_raises_and_clears_its_item_as_it_goes() -> None:
         drafts = session_drafts(Lifecycle.RUNNING, status(activity, request))
         queue.sync("s", drafts, NOW)
         assert [item.kind for item in queue.items(NOW)] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "title"),
+    [
+        (DialogKind.TRUST, "/home/user/proj", "trust: /home/user/proj"),
+        (DialogKind.TRUST, "Do you trust the files here?", "Do you trust the files here?"),
+        (DialogKind.AUTH, "ACME_API_KEY: sk-...", "sign in: ACME_API_KEY: sk-..."),
+        (DialogKind.PERMISSION, "$ ls", "$ ls"),
+        (DialogKind.TRUST, "", "waits for an approval"),
+    ],
+)
+def test_title_says_what_a_start_up_dialog_is_about(
+    kind: DialogKind, text: str, title: str
+) -> None:
+    request = ASKED.model_copy(update={"kind": kind, "text": text})
+    draft = status_draft(status(Activity.NEEDS_APPROVAL, request))
+    assert draft is not None
+    assert draft.title == title

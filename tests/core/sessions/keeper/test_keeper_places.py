@@ -85,6 +85,10 @@ def test_nothing_lives_where_nothing_was(state_dir: Path) -> None:
     assert read_facts(places) is None
     assert post_mortem(places) is None
     assert find_keepers(state_dir) == []
+    (state_dir / "keepers").write_text("in the way")
+    assert find_keepers(state_dir) == []
+    assert find_keepers(state_dir / "keepers") == []
+    (state_dir / "keepers").unlink()
     assert present_socket(places) == places.socket
     assert clean_places(state_dir, [KEY]) == 0
     erase_places(places)

@@ -21,6 +21,7 @@ from quarterdeck.core.sessions.keeper.faults import (
     KeeperExists,
     KeeperStartFailed,
     KeeperTimeout,
+    SystemExhausted,
 )
 from quarterdeck.core.sessions.keeper.places import keeper_lives
 from quarterdeck.core.sessions.keeper.spawn import ChildSpec, spawn_keeper
@@ -99,6 +100,24 @@ async def test_too_long_a_command_line_is_the_systems_refusal(yard: Yard) -> Non
     assert isinstance(fault, KeeperStartFailed)
     assert fault.details["errno"] == errno.E2BIG
     assert os.strerror(errno.E2BIG) in fault.message
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
+async def test_a_system_that_has_none_to_spare_is_worth_another_try(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    async def none_left(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "create_subprocess_exec", none_left)
+        fault = await refused(yard, "cat")
+    assert isinstance(fault, SystemExhausted)
+    assert fault.transient
+    assert fault.details["errno"] == number
+    told = spawn._fault(yard.spec("cat"), "fork", number, "")
+    assert isinstance(told, SystemExhausted)
+    assert "cat could not be started for now" in told.message
 
 
 async def test_a_place_has_one_keeper_at_a_time(yard: Yard) -> None:

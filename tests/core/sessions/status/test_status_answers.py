@@ -12,10 +12,11 @@ from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.status.answers import AnswerNotOffered, answer_keys, prompt_steps
 from quarterdeck.core.sessions.status.check import Recording
 from quarterdeck.core.sessions.status.dialog import Dialog
-from quarterdeck.core.sessions.status.keys import KeyStep, Pause, Send
+from quarterdeck.core.sessions.status.steps import KeyStep, Pause, Send
 
 Read = Callable[[str], Recording]
 Drive = Callable[..., Any]
+CLEAR = b"\x15"
 DOWN, UP, RIGHT, ENTER, ESC = b"\x1b[B", b"\x1b[A", b"\x1b[C", b"\r", b"\x1b"
 
 
@@ -54,6 +55,9 @@ def sent(steps: Sequence[KeyStep]) -> list[bytes]:
         ("claude-trust-dialog", "reject", [ENTER]),
         ("claude-apikey-dialog", "allow_once", [UP, ENTER]),
         ("claude-apikey-dialog", "reject", [ENTER]),
+        # It marks what it would not do by itself, and asks without numbers.
+        ("claude-permission-unnumbered", "allow_once", [DOWN, ENTER]),
+        ("claude-permission-unnumbered", "reject", [ENTER]),
         # Codex: the letters in its labels.
         ("codex-permission-command", "allow_once", [b"y"]),
         ("codex-permission-command", "allow_always", [b"p"]),
@@ -73,10 +77,14 @@ def sent(steps: Sequence[KeyStep]) -> list[bytes]:
         ("opencode-permission-bash", "allow_always", [RIGHT, ENTER]),
         ("opencode-permission-bash", "reject", [ESC]),
         ("opencode-question", "2", [DOWN, ENTER]),
-        ("aider-permission-shell", "allow_once", [b"y", ENTER]),
-        ("aider-permission-shell", "reject", [b"n", ENTER]),
-        ("aider-permission-shell", "d", [b"d", ENTER]),
-        ("aider-permission-shell", "D", [b"d", ENTER]),
+        ("opencode-permission-always", "allow_always", [ENTER]),
+        # aider: whatever someone has begun to type there is taken back first.
+        ("aider-permission-typed", "reject", [CLEAR, b"n", ENTER]),
+        ("aider-trust-gitignore", "reject", [CLEAR, b"n", ENTER]),
+        ("aider-permission-shell", "allow_once", [CLEAR, b"y", ENTER]),
+        ("aider-permission-shell", "reject", [CLEAR, b"n", ENTER]),
+        ("aider-permission-shell", "d", [CLEAR, b"d", ENTER]),
+        ("aider-permission-shell", "D", [CLEAR, b"d", ENTER]),
         ("practice-approver-permission", "allow_always", [DOWN, ENTER]),
         ("practice-approver-permission", "reject", [ESC]),
         ("practice-asker-question", "1", [UP, ENTER]),

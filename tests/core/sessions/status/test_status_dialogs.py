@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from quarterdeck.core.protocol.status import Activity, DialogKind
 from quarterdeck.core.sessions.agents.definition import Meanings
 from quarterdeck.core.sessions.agents.rules import ScreenRule
+from quarterdeck.core.sessions.status.check import Recording
 from quarterdeck.core.sessions.status.dialog import Dialog, read_dialog, read_options, steady
 
 APPROVE = {"id": "r", "activity": "needs_approval", "kind": "permission", "all": ["."]}
@@ -225,3 +227,50 @@ def test_other_texts_have_other_fingerprints(one: str, two: str) -> None:
 
 def test_steady_drops_what_moves() -> None:
     assert steady(["❯ a (3s)", "──", "⠋ b at 5:40 PM", "☐ c ☒ d"]) == "a ( ) b at c d"
+
+
+def test_steady_drops_what_is_typed_behind_a_line_that_asks() -> None:
+    asks = "Run it? (Y)es/(N)o [Yes]:"
+    assert steady(["ls", f"{asks} y"]) == steady(["ls", asks])
+    assert steady(["ls [x]: y", asks]) == f"ls [x]: y {asks}"
+
+
+def test_dialog_that_is_being_answered_by_letters_is_the_same(
+    drive: Callable[..., Any], recording: Callable[[str], Recording]
+) -> None:
+    """Seen: the letter that was typed made another request of it, and its Enter was not typed."""
+    session, shown = drive("aider"), recording("aider-permission-typed")
+    typed = [line for line in shown.lines if line.endswith("]: y")]
+    assert typed
+    bare = [line.removesuffix(" y") if line in typed else line for line in shown.lines]
+    session.screen(*bare)
+    request_id = session.request.request_id
+    session.screen(*shown.lines)
+    assert session.request.request_id == request_id
+
+
+def test_ticked_option_is_the_same_option(
+    drive: Callable[..., Any], recording: Callable[[str], Recording]
+) -> None:
+    """Seen: opencode ticks the chosen option for a moment before it closes."""
+    session, shown = drive("opencode"), recording("opencode-question")
+    session.screen(*shown.lines)
+    request_id = session.request.request_id
+    ticked = [line.replace("2. Blue", "2. Blue ✓") for line in shown.lines]
+    assert list(shown.lines) != ticked
+    session.screen(*ticked)
+    assert session.request.request_id == request_id
+    assert session.request.choices[1].label == "Blue"
+
+
+def test_words_typed_into_a_dialog_without_options_are_no_other_one(
+    drive: Callable[..., Any], recording: Callable[[str], Recording]
+) -> None:
+    session, shown = drive("gemini"), recording("gemini-api-key")
+    session.screen(*shown.lines)
+    request_id = session.request.request_id
+    typed = [line.replace("│ │ test", "│ │ sk-123") for line in shown.lines]
+    assert list(shown.lines) != typed
+    session.screen(*typed)
+    assert session.request.request_id == request_id
+    assert "sk-123" not in session.request.text

@@ -32,7 +32,8 @@ def code_of(
 
 
 @pytest.mark.parametrize(
-    "activity", set(Activity) - {Activity.UNKNOWN, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER}
+    "activity",
+    sorted(set(Activity) - {Activity.UNKNOWN, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER}),
 )
 def test_prompt_goes_through_and_will_be_verified(activity: Activity) -> None:
     assert guard_prompt(WITH_RULES, RUNNING, status(activity)) is Delivery.VERIFIED
@@ -62,7 +63,7 @@ def test_agent_that_shows_nothing_is_not_verified() -> None:
     assert guard_prompt(definition, RUNNING, status(Activity.IDLE)) is Delivery.UNVERIFIED
 
 
-@pytest.mark.parametrize("lifecycle", set(Lifecycle) - {RUNNING})
+@pytest.mark.parametrize("lifecycle", sorted(set(Lifecycle) - {RUNNING}))
 def test_nothing_is_sent_without_a_process(lifecycle: Lifecycle) -> None:
     assert code_of(WITHOUT, lifecycle, Activity.IDLE) == "not_running"
     with pytest.raises(QuarterdeckError, match=lifecycle.value) as caught:

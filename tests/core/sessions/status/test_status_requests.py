@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from quarterdeck.core.protocol.status import Activity, Choice, DialogKind, Request, Source
+from quarterdeck.core.sessions.status.check import Recording
 from quarterdeck.core.sessions.status.claims import Claim
 from quarterdeck.core.sessions.status.dialog import Dialog, Option
 from quarterdeck.core.sessions.status.inputs import Moment
@@ -205,3 +207,15 @@ def test_text_is_the_programs_and_the_dialogs_where_that_says_more() -> None:
     assert text_of("touch", dialog()) == "touch t1"
     assert text_of("", dialog()) == "touch t1"
     assert text_of("approve", None) == "approve"
+
+
+def test_frame_of_a_dialog_without_its_command_is_none_yet(
+    drive: Callable[..., Any], recording: Callable[[str], Recording]
+) -> None:
+    """Seen: opencode draws its buttons first; what may be allowed then was not on the screen."""
+    session, shown = drive("opencode"), recording("opencode-permission-command")
+    session.screen(*(line for line in shown.lines if "$ ls" not in line))
+    assert session.status.request is None
+    session.screen(*shown.lines)
+    assert session.request.text == "$ ls -l"
+    assert len({each.request.request_id for each in session.changes if each.request}) == 1

@@ -21,12 +21,14 @@ def work(session: Any, seconds: float = 5) -> None:
 
 
 def rest(session: Any) -> None:
+    session.screen("─" * 60, " >   Type your message or @path/to/file")
     session.feed(i.TitleSeen, "◇  Ready (proj)")
 
 
 def test_work_that_stops_is_a_finished_turn(drive: Drive) -> None:
     session = drive("gemini")
     rest(session)
+    session.wait(3)
     assert session.activity() is Activity.IDLE
     work(session)
     rest(session)
@@ -71,7 +73,7 @@ def test_interrupted_turn_is_none(drive: Drive, recording: Read) -> None:
     session.feed(i.PromptSubmitted)
     work(session)
     session.feed(i.ScreenSettled, recording("gemini-cancelled").lines)
-    rest(session)
+    session.feed(i.TitleSeen, "◇  Ready (proj)")
     session.wait(10)
     assert session.activity() is Activity.IDLE
 

@@ -16,6 +16,7 @@ from quarterdeck.core.sessions.terminal.keys import (
     focus,
     mouse,
     paste,
+    plain,
 )
 
 PLAIN = Modes()
@@ -182,6 +183,21 @@ def test_pasted_text_presses_no_keys(text: str) -> None:
         sent = paste(text, modes).decode()
         inner = sent.removeprefix("\x1b[200~").removesuffix("\x1b[201~")
         assert all(char.isprintable() or char in allowed or ord(char) > 0x9F for char in inner)
+
+
+@given(st.text())
+def test_typed_text_presses_no_keys(text: str) -> None:
+    typed = plain(text).decode()
+    assert all(one in "\n\t" or not (ord(one) < 32 or 127 <= ord(one) < 160) for one in typed)
+
+
+def test_typed_line_ends_are_line_feeds() -> None:
+    assert plain("a\r\nb\rc\nd") == b"a\nb\nc\nd"
+
+
+@pytest.mark.parametrize("text", ["naïve — “quotes”", "日本語", "👩‍👩‍👧", "a\xa0b", "עברית"])
+def test_text_of_people_stays(text: str) -> None:
+    assert plain(text) == text.encode()
 
 
 def test_half_a_surrogate_pair_does_not_stop_a_paste() -> None:

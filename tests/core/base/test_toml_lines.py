@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.core.sessions.agents import locate
-from quarterdeck.core.sessions.agents.locate import line_map, line_of
+from quarterdeck.core.base import toml_lines
+from quarterdeck.core.base.toml_lines import line_map, line_of
+from quarterdeck.core.sessions import agents
 
 TEXT = '''\
 # a comment with [brackets] and key = 1
@@ -109,7 +110,7 @@ def toml_of(value: Any) -> str:
 @given(st.dictionaries(keys, st.dictionaries(keys, scalars, min_size=1, max_size=4), max_size=4))
 def test_every_key_of_a_valid_file_has_its_line(tables: dict[str, dict[str, Any]]) -> None:
     text = ""
-    expected: dict[locate.KeyPath, int] = {}
+    expected: dict[toml_lines.KeyPath, int] = {}
     number = 0
     for table, entries in tables.items():
         number += 1
@@ -132,7 +133,7 @@ def test_shipped_files_are_mapped_whole() -> None:
             return [found for n, item in enumerate(value) for found in paths(item, (*path, n))]
         return [path]
 
-    for file in Path(locate.__file__).parent.glob("*.toml"):
+    for file in Path(agents.__file__).parent.glob("*.toml"):
         text = file.read_text(encoding="utf-8")
         lines = line_map(text)
         for path in paths(tomllib.loads(text)):

@@ -1,0 +1,88 @@
+"""What holds for every test: none leaves a process behind, and some are run with nothing beside them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.leftovers import Watch
+
+WATCH = Watch()
+STAGE = "QUARTERDECK_TEST_STAGE"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers share the stage on which those that need all of it find room; see :func:`_room`."""
+    WATCH.begin()
+    if not hasattr(config, "workerinput"):
+        os.environ[STAGE] = tempfile.mkdtemp(prefix="qd-stage-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and (stage := os.environ.pop(STAGE, "")):
+        for path in Path(stage).iterdir():
+            path.unlink()
+        Path(stage).rmdir()
+
+
+@contextmanager
+def _lock(name: str, how: int) -> Iterator[None]:
+    file = os.open(f"{os.environ[STAGE]}/{name}", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, how)
+        yield
+    finally:
+        os.close(file)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests share the stage; one that is marked ``alone`` has all of it.
+
+    Whoever waits for all of it holds the door, so that others can't keep it waiting. It comes
+    before the test's own time limit.
+    """
+    alone = item.get_closest_marker("alone") is not None
+    with ExitStack() as held:
+        with _lock("door", fcntl.LOCK_EX):
+            held.enter_context(_lock("stage", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test printed may hold what can't be sent from a worker: half of a surrogate pair."""
+    report = yield
+    report.sections = [(name, _sendable(text)) for name, text in report.sections]
+    if report.failed and _sendable(report.longreprtext) != report.longreprtext:
+        report.longrepr = _sendable(report.longreprtext)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish() -> Generator[None]:
+    """The report of pictures that differ is written with a deprecated call; it is not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return (yield)
+
+
+def _sendable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_process_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every module takes away what it started: keepers, agents, engines."""
+    WATCH.places.add(str(tmp_path_factory.getbasetemp()))
+    yield
+    left = WATCH.left_after(seconds=5)
+    if left:
+        WATCH.end(left)
+        pytest.fail("Processes were left running:\n" + "\n".join(map(str, left)), pytrace=False)

@@ -1,0 +1,44 @@
+"""What the program imports is what its package asks for, no more and no less."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("core", "state", "tui", "cli")
+
+LATER = {"networkx", "pydantic-settings"}
+"""Asked for by the design, used by work to come."""
+
+
+def _imported() -> Iterator[str]:
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                    yield node.module.partition(".")[0]
+
+
+def _named(requirement: str) -> str:
+    return re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+
+def test_everything_imported_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {_named(requirement) for requirement in project["dependencies"]}
+    homes = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one is the other's half
+    # Both terminal back ends are looked for by name, so that either may be missing.
+    used = {"par-term-emu-core-rust", "pyte"}
+    for name in set(_imported()) - set(sys.stdlib_module_names) - {"quarterdeck"}:
+        distributions = {home.lower().replace("_", "-") for home in homes.get(name, [name])}
+        assert distributions & asked, f"{name} is imported, and no dependency brings it"
+        used |= distributions & asked
+    assert asked - used - LATER == set(), "asked for, and not used"

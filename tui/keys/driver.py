@@ -1,0 +1,85 @@
+"""The terminal's driver: tells every key as it came, an escape without delay, and rests at rest."""
+
+from __future__ import annotations
+
+import os
+import selectors
+from codecs import getincrementaldecoder
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from .strokes import StrokeReader, Typed
+
+READ = 65536
+ENDING = 0.01
+
+
+class StrokeDriver(LinuxDriver):
+    """Textual's driver for terminals, with a reading of its own for what is typed.
+
+    Textual's would take an escape and the key after it for one key, drop the bytes that were sent,
+    hold a lone escape for up to 0.2 s, and wake ten times a second.
+    """
+
+    def __init__(
+        self,
+        app: App[None],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._wake: tuple[int, int] | None = None
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        self._wake = os.pipe()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
+
+    def disable_input(self) -> None:
+        """Read no more; the reading thread has ended afterwards."""
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            os.write(wake[1], b"\0")
+        super().disable_input()
+        for end in wake or ():
+            os.close(end)
+
+    def run_input_thread(self) -> None:
+        """Read until told to end; runs in a thread."""
+        if self._wake is None:
+            return
+        wake, ending = self._wake[0], False
+        reader, decode = StrokeReader(), getincrementaldecoder("utf-8")("surrogateescape").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(wake, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                ready = {key.fd for key, _ in selector.select(ENDING if ending else reader.wait)}
+                if wake in ready:
+                    selector.unregister(wake)
+                    ending = True
+                if self.fileno in ready:
+                    data = self._read()
+                    if not data:
+                        selector.unregister(self.fileno)
+                    self._pass_on(reader.feed(decode(data)))
+                elif not ready:
+                    self._pass_on(reader.flush())
+
+    def _read(self) -> bytes:
+        """What was typed; nothing if the terminal is gone, of which a signal tells."""
+        try:
+            return os.read(self.fileno, READ)
+        except OSError:
+            return b""
+
+    def _pass_on(self, messages: list[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Typed):
+                for event in message.events():
+                    event.set_sender(self._app)
+            self.process_message(message)
