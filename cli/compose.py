@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import entry_points
 from typing import Any
 
-from ..core.base.clock import SYSTEM_CLOCK, Clock
+from ..core.base.clock import SYSTEM_CLOCK
+from ..core.base.places import place_key
+from ..core.base.stores import find_store
 from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
@@ -29,26 +31,10 @@ from ..core.telemetry.redaction import Redactor
 from .agency import load_catalog
 from .failing import fault
 
-STORES = "quarterdeck.stores"
 LOG_NAME = "quarterdeck.log"
 
 NOT_INHERITED = frozenset({"COLUMNS", "LINES", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "NO_COLOR"})
 """Variables that tell of the terminal quarterdeck runs in, which is not the sessions' own."""
-
-
-def open_store(url: str, *, clock: Clock, durability: str) -> Store:
-    """The store that ``url``'s scheme names, not yet opened.
-
-    :raises CliFault: ``unknown_store`` if none has this scheme.
-    """
-    scheme = url.partition("://")[0]
-    known = entry_points(group=STORES)
-    found = [entry for entry in known if entry.name == scheme]
-    if not found:
-        names = ", ".join(sorted({entry.name for entry in known})) or "none"
-        raise fault("unknown_store", f"No store is installed for {url!r}; known are: {names}.")
-    store: Store = found[0].load()(url, clock=clock, durability=durability)
-    return store
 
 
 def session_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -68,8 +54,11 @@ class Assembly:
         self._redactor.learn_environment(self._environment)
         self._catalog: AgentCatalog = load_catalog(settings)
         self._clock = SYSTEM_CLOCK
-        self._store = open_store(
-            settings.store_url, clock=self._clock, durability=settings.state.durability
+        self._store: Store = find_store(
+            settings.store_url,
+            clock=self._clock,
+            durability=settings.state.durability,
+            home=f"{socket.gethostname()}:{place_key(settings.state_dir)}",
         )
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None

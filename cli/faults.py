@@ -29,7 +29,6 @@ CODES = {
     "unwritable": "A file can't be written.",
     "os_error": "The operating system refused something.",
     "exists": "A file is there already and is not overwritten.",
-    "unknown_store": "No store is installed for the URL's scheme.",
     "unknown_isolation": "The settings name an isolation that is not there.",
     "demo_failed": "The practice crew did not do all that the demo expects.",
 }

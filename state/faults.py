@@ -23,9 +23,19 @@ class InvalidChange(ValidationFault):
 
 
 class StaleVersion(BusinessFault):
-    """A session's version is not above the kept one: someone else changed it in the meantime."""
+    """A session's or workflow's version is not the next one: it was changed in the meantime."""
 
     code = "stale_version"
+
+    @classmethod
+    def of_workflow(cls, workflow_id: str, version: int) -> StaleVersion:
+        """The fault for a change of a workflow that was to be its ``version``."""
+        return cls(
+            f"The workflow {workflow_id} was changed by someone else, or removed: {version} is not "
+            "its next version. Read it again, then repeat the change.",
+            workflow_id=workflow_id,
+            version=version,
+        )
 
     @classmethod
     def of(cls, session_id: str, version: int) -> StaleVersion:
@@ -35,6 +45,37 @@ class StaleVersion(BusinessFault):
             "above the kept one. Read it again, then repeat the change.",
             session_id=session_id,
             version=version,
+        )
+
+
+class LeaseLost(BusinessFault):
+    """The engine that writes does not hold the workflow's lease any more."""
+
+    code = "lease_lost"
+
+    @classmethod
+    def of(cls, workflow_id: str, engine_id: str, epoch: int) -> LeaseLost:
+        """The fault for a write by ``engine_id`` under ``epoch``."""
+        return cls(
+            f"The workflow {workflow_id} is not driven by this engine any more (its lease of epoch "
+            f"{epoch} was given to another, or back). Nothing of the change was kept.",
+            workflow_id=workflow_id,
+            engine_id=engine_id,
+            epoch=epoch,
+        )
+
+
+class WorkflowGone(BusinessFault):
+    """A workflow that was to be updated is not kept."""
+
+    code = "workflow_gone"
+
+    @classmethod
+    def of(cls, workflow_id: str) -> WorkflowGone:
+        """The fault for an update of ``workflow_id``."""
+        return cls(
+            f"The workflow {workflow_id} is not kept: it was removed, or never created.",
+            workflow_id=workflow_id,
         )
 
 
@@ -138,6 +179,39 @@ class StoreCorrupt(StoreFault):
     code = "store_corrupt"
     recoverable = False
     fatal = True
+
+
+class StoreUnreachable(StoreFault):
+    """The database server does not answer, or the connection to it was lost."""
+
+    code = "store_unreachable"
+
+
+class StoreInDoubt(StoreUnreachable):
+    """The connection was lost during a commit, so whether the change was kept is not known."""
+
+    code = "store_in_doubt"
+
+
+class StorePassword(StoreFault):
+    """The database server refused the user or the password."""
+
+    code = "store_password"
+    recoverable = False
+
+
+class StoreNoDatabase(StoreFault):
+    """The server has no database of this name."""
+
+    code = "store_no_database"
+    recoverable = False
+
+
+class StoreDriver(StoreFault):
+    """The driver for this kind of store is not installed."""
+
+    code = "store_driver"
+    recoverable = False
 
 
 def same_fault(fault: QuarterdeckError) -> QuarterdeckError:

@@ -26,14 +26,23 @@ from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, S
 from ..core.protocol.attention import AttentionItem, ItemState
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
 from . import faults as f
+from .memory_workflows import MemoryWorkflows
 from .settings import BOUND, REFUSED_AT, check_durability, rest_of_url
 from .tables import Tables, settled
 
 Queued = tuple[Sequence[Change], QuarterdeckError | None, asyncio.Future[None]]
 
 
-def open_store(url: str, *, clock: Clock, durability: str = "normal") -> MemoryStore:
+def open_store(
+    url: str,
+    *,
+    clock: Clock,
+    durability: str = "normal",
+    home: str = "",  # noqa: ARG001  # every store is opened with it
+) -> MemoryStore:
     """The store at ``memory://``, not yet opened; every call gives another one.
+
+    It holds one engine's state, so ``home`` means nothing here.
 
     :raises BadStoreSetting: if the URL or the durability is none.
     """
@@ -41,7 +50,7 @@ def open_store(url: str, *, clock: Clock, durability: str = "normal") -> MemoryS
     return MemoryStore(clock=clock, durability=durability)
 
 
-class MemoryStore:
+class MemoryStore(MemoryWorkflows):
     """A ``Store`` in memory: what it holds lives as long as the object, through close and open.
 
     ``bound`` is the number of pending transactions above which ``ready`` waits.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, assert_never
+from typing import Any, Never, assert_never, cast, get_args
 
 from ..core.base.clock import require_aware
 from ..core.engine.records import (
@@ -30,28 +30,13 @@ from ..core.sessions.records import (
     SessionRecord,
     StatusEntry,
 )
+from ..core.workflows.records import WorkflowChange
+from ..core.workflows.statuses import ENDED
 from . import faults as f
+from .undoing import Undo, put, take
+from .workflow_tables import WorkflowTables, stamps_of
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-Undo = Callable[[], object]
-
-
-def put(table: dict[K, V], key: K, value: V) -> Undo:
-    """Set ``table[key]``; what undoes it."""
-    undo: Undo = partial(table.pop, key)
-    if key in table:
-        undo = partial(table.__setitem__, key, table[key])
-    table[key] = value
-    return undo
-
-
-def take(table: dict[K, V], key: K) -> Undo:
-    """Remove ``table[key]``, if it is there; what undoes it."""
-    if key not in table:
-        return lambda: None
-    return partial(table.__setitem__, key, table.pop(key))
+WORKFLOW_CHANGES = frozenset(get_args(WorkflowChange))
 
 
 @dataclass
@@ -67,6 +52,7 @@ class Tables:
     events: list[EventRecord] = field(default_factory=list)
     replies: dict[str, ReplyRecord] = field(default_factory=dict)
     preferences: dict[str, str] = field(default_factory=dict)
+    flows: WorkflowTables = field(default_factory=WorkflowTables)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Make all of ``changes``, which are settled, or none.
@@ -90,11 +76,14 @@ class Tables:
             + self._prune_history(max(retention.statuses_per_session, 0))
             + self._prune_items(max(retention.closed_items, 0))
             + self._prune_snapshots()
+            + self._prune_workflows(max(retention.ended_workflows, 0))
         )
 
     def _make(self, change: Change) -> list[Undo]:
         """Make one change; what undoes it."""
         undo: list[Undo] = []
+        if type(change) in WORKFLOW_CHANGES:
+            return self.flows.make(cast("WorkflowChange", change))
         match change:
             case AddEvent(event):
                 undo = self._add_event(event)
@@ -115,7 +104,7 @@ class Tables:
             case SavePreference(name, value):
                 undo = [self._save_preference(name, value)]
             case _:
-                assert_never(change)
+                assert_never(cast("Never", change))
         return undo
 
     def _add_event(self, event: EventRecord) -> list[Undo]:
@@ -178,6 +167,17 @@ class Tables:
             del self.items[item.item_id]
         return len(surplus)
 
+    def _prune_workflows(self, keep: int) -> int:
+        kept = self.flows.workflows
+        ended = [record for record in kept.values() if record.status in ENDED]
+        own = [record for record in ended if record.parent is None]
+        own.sort(key=lambda record: (record.ended_at or record.created_at, record.id))
+        surplus = own[: max(len(own) - keep, 0)]
+        surplus += [one for one in ended if one.parent and one.parent.split("/")[0] not in kept]
+        for record in surplus:
+            self.flows.remove(record.id)
+        return len(surplus)
+
     def _prune_snapshots(self) -> int:
         stray = [key for key in self.snapshots if key not in self.sessions]
         for session_id in stray:
@@ -208,6 +208,8 @@ def _settled(change: Change) -> Change:
 
 
 def _stamps(change: Change) -> Sequence[datetime | None]:
+    if type(change) in WORKFLOW_CHANGES:
+        return stamps_of(cast("WorkflowChange", change))
     match change:
         case SaveSession(record):
             since = record.status.since
@@ -219,4 +221,5 @@ def _stamps(change: Change) -> Sequence[datetime | None]:
         case RemoveSession() | SavePreference():
             return ()
         case _:
-            assert_never(change)
+            msg = f"no change is of the kind {type(change).__name__}"
+            raise AssertionError(msg)

@@ -13,10 +13,11 @@ from ..protocol.screen import ScreenFrame
 from ..protocol.views import AgentView, Check, SessionView
 from ..protocol.wire import Input
 from ..sessions.ports import SessionStore
+from ..workflows.ports import WorkflowStore
 from .records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 
 
-class Store(SessionStore, Protocol):
+class Store(SessionStore, WorkflowStore, Protocol):
     """Durable state. One writer; every change is on disk before its future ends.
 
     ``durability`` is the one in force: ``normal`` survives the death of the process, ``full`` a

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ..sessions.records import SessionChange
+from ..workflows.records import WorkflowChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,21 @@ class SavePreference:
     value: Any
 
 
-Change = SessionChange | AddEvent | SaveReply | SavePreference
+Change = SessionChange | WorkflowChange | AddEvent | SaveReply | SavePreference
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much history a store keeps when it is pruned: the newest so many of each."""
+    """How much history a store keeps when it is pruned: the newest so many of each.
+
+    Of workflows only those that have ended, and are part of no other one, are ever dropped.
+    """
 
     events: int = 100_000
     replies: int = 10_000
     statuses_per_session: int = 1_000
     closed_items: int = 1_000
+    ended_workflows: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class StoreStatistics:
 
     ``commits`` and ``changes`` count transactions that were made durable, and what was in them;
     ``pending`` those whose futures have not ended. Milliseconds are those of the disk's commit
-    alone. ``mode`` says where commits run at present: ``inline`` (on the loop) or ``thread``.
+    alone. ``mode`` says where commits run at present: ``inline`` (on the loop), ``thread``, or
+    ``server``.
     """
 
     commits: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from .records import (
     WorkflowChange,
     WorkflowRecord,
 )
-from .statuses import WorkflowStatus
+from .statuses import TaskStatus, WorkflowStatus
 
 
 class WorkflowStore(Protocol):
@@ -38,7 +38,10 @@ class WorkflowStore(Protocol):
         ...
 
     def commit(self, changes: Sequence[WorkflowChange]) -> asyncio.Future[None]:
-        """Queue ``changes`` as one transaction; futures end in the order of the calls."""
+        """Queue ``changes`` as one transaction; futures end in the order of the calls.
+
+        A refused one (``stale_version``, ``lease_lost``) leaves no trace, and the others alone.
+        """
         ...
 
     async def ready(self) -> None:
@@ -57,19 +60,25 @@ class WorkflowStore(Protocol):
     ) -> list[WorkflowRecord]:
         """Take instances in ``statuses`` that are free; each with its new lease, oldest first.
 
-        Free is what nobody holds, whose lease expired before ``now``, or what one of the
-        ``former`` engines holds. Two engines never get the same one.
+        Free is what nobody holds, whose lease expired by ``now``, or what one of the ``former``
+        engines holds. Two engines never get the same one. The records are whole.
         """
         ...
 
     async def take(
         self, workflow_id: str, engine_id: str, *, until: datetime, now: datetime
     ) -> Lease | None:
-        """The lease on one instance; ``None`` if another engine holds it."""
+        """The lease on one instance; ``None`` if another engine holds it, or it is not kept.
+
+        An engine that holds it gets its own one, prolonged.
+        """
         ...
 
     async def renew(self, leases: Collection[tuple[str, Lease]], until: datetime) -> set[str]:
-        """Prolong leases; the ids of the instances whose lease was still held."""
+        """Prolong leases; the ids of the instances whose lease was still held.
+
+        One that expired is still held while nobody else took it.
+        """
         ...
 
     async def release(self, leases: Collection[tuple[str, Lease]]) -> None:
@@ -80,29 +89,56 @@ class WorkflowStore(Protocol):
         """One instance; its version is that of its newest change."""
         ...
 
+    async def instance(self, workflow_id: str) -> tuple[WorkflowRecord, list[TaskRecord]] | None:
+        """One instance with its tasks, both as of one moment."""
+        ...
+
     async def workflows(
         self,
         *,
         statuses: Collection[WorkflowStatus] = (),
         name: str | None = None,
+        parent: str | None = None,
         since: datetime | None = None,
         limit: int = 100,
     ) -> list[WorkflowRecord]:
-        """Instances created at or after ``since``, newest first."""
+        """Instances created at or after ``since``, newest first, without definition and inputs."""
+        ...
+
+    async def workflow_counts(self) -> dict[WorkflowStatus, int]:
+        """How many instances stand in each status; statuses without any are left out."""
         ...
 
     async def tasks(self, workflow_id: str) -> list[TaskRecord]:
         """The tasks of an instance, in the order in which they were first saved."""
         ...
 
+    async def task(self, workflow_id: str, task_id: str) -> TaskRecord | None:
+        """One task."""
+        ...
+
+    async def task_counts(
+        self, workflow_ids: Collection[str]
+    ) -> Mapping[str, Mapping[TaskStatus, int]]:
+        """For each of the instances how many of its tasks stand in each status."""
+        ...
+
     async def attempts(self, workflow_id: str, task_id: str | None = None) -> list[AttemptRecord]:
-        """Ended attempts, oldest first."""
+        """Ended attempts, in the order in which they ended."""
         ...
 
     async def changes(
         self, workflow_id: str, *, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> list[HistoryRecord]:
         """History with versions above ``after`` up to ``upto``, oldest first."""
+        ...
+
+    async def version(self, workflow_id: str) -> int:
+        """The version of an instance's newest change; 0 if it is not kept."""
+        ...
+
+    async def whole_version(self, workflow_id: str, upto: int) -> int:
+        """The newest version up to ``upto`` whose body holds the whole state; 0 if there is none."""
         ...
 
     async def handoffs(self, workflow_id: str) -> list[HandoffRecord]:

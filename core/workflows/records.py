@@ -28,10 +28,10 @@ class Lease:
 class WorkflowRecord:
     """One instance as it is kept.
 
-    ``definition`` is JSON: what it was created from, whole. ``version`` is that of its newest
-    change. ``parent`` is the attempt of another instance that it is a part of, as
-    ``workflow_id/task_id/attempt``. ``restored_from`` is the version that the last rollback
-    restored.
+    ``definition`` is JSON: what it was created from, whole; it and ``inputs`` never change, and
+    lists leave both empty. ``version`` is that of its newest change. ``parent`` is the attempt of
+    another instance that it is a part of, as ``workflow_id/task_id/attempt``. ``restored_from`` is
+    the version that the last rollback restored.
     """
 
     id: str
@@ -58,6 +58,8 @@ class TaskRecord:
     ``attempt`` counts the attempts begun, ``losses`` those of them that were lost with their
     engine. ``result`` is JSON, ``None`` while there is none (a result of ``null`` is ``"null"``).
     ``child`` says where the running attempt is to be found again: the keeper's or session's place.
+    ``scheduling`` is JSON that only the scheduler reads: what it needs beyond the other fields to go
+    on, such as which attempts do not count, and the definition of a fan-out's child.
     """
 
     workflow_id: str
@@ -75,6 +77,7 @@ class TaskRecord:
     next_attempt_at: datetime | None = None
     child: str | None = None
     log: str | None = None
+    scheduling: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,12 @@ class AttemptRecord:
 class HistoryRecord:
     """One change of an instance. Versions are 1, 2, 3 ... of each instance, never reused.
 
-    ``kind`` is ``created``, ``task``, ``status``, ``rollback``. ``body`` is JSON: for ``task`` the
-    task's whole record after the change, for ``status`` the workflow's status, error and stamps,
-    for ``created`` and ``rollback`` all of it; so one change costs the same in a workflow of ten
-    tasks and of ten thousand, and the state as of a version is the newest whole one before it and the
-    changes since.
+    ``kind`` is ``created``, ``task``, ``removed``, ``status`` or ``rollback``. ``body`` is JSON:
+    for ``task`` the task's whole record after the change, for ``removed`` nothing, for ``status``
+    the workflow's status, error and stamps, for ``created`` and ``rollback`` all of it; so one
+    change costs the same in a workflow of ten tasks and of ten thousand, and the state as of a
+    version is the newest whole one before it and the changes since. ``core.workflows.deltas``
+    writes and reads bodies.
     """
 
     workflow_id: str
@@ -181,10 +185,22 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class SaveWorkflow:
-    """Insert or replace an instance, its lease excepted.
+    """Insert or replace an instance, its definition included, its lease excepted.
 
     With ``guard`` the whole transaction is refused with ``lease_lost`` unless the kept lease has
     that engine and epoch.
+    """
+
+    record: WorkflowRecord
+    guard: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateWorkflow:
+    """Replace what changes of a kept instance: all but its definition and inputs.
+
+    So a change of status costs the same however large the definition is. ``guard`` as in
+    ``SaveWorkflow``; refused with ``workflow_gone`` if the instance is not kept.
     """
 
     record: WorkflowRecord
@@ -196,6 +212,15 @@ class SaveTask:
     """Insert or replace a task; ``guard`` as in ``SaveWorkflow``."""
 
     record: TaskRecord
+    guard: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTask:
+    """Remove a task; its attempts, history, handoffs and artifacts stay. ``guard`` as above."""
+
+    workflow_id: str
+    task_id: str
     guard: Lease | None = None
 
 
@@ -250,14 +275,16 @@ class RemoveSchedule:
 
 @dataclass(frozen=True, slots=True)
 class RemoveWorkflow:
-    """Remove an instance with its tasks, attempts, history, handoffs, artifacts and signals."""
+    """Remove an instance with all that belongs to it: tasks, history, handoffs, lease and so on."""
 
     workflow_id: str
 
 
 WorkflowChange = (
     SaveWorkflow
+    | UpdateWorkflow
     | SaveTask
+    | RemoveTask
     | AddHistory
     | SaveAttempt
     | SaveHandoff

@@ -15,7 +15,7 @@ from ...core.base.errors import QuarterdeckError
 from .. import faults as f
 from . import translating
 from .opening import doubt
-from .rows import ADD_EVENT, SAVE_SESSION, Statement
+from .rows import ADD_EVENT, REFUSALS, Statement
 
 Job = Callable[[sqlite3.Connection], Any]
 
@@ -149,9 +149,8 @@ class Journal:
         for sql, values in transaction.statements:
             if sql is ADD_EVENT:
                 self._check_sequence(values[0])
-            cursor = execute(sql, values)
-            if sql is SAVE_SESSION and cursor.rowcount != 1:
-                raise f.StaleVersion.of(values[0], values[1])
+            if execute(sql, values).rowcount == 0 and sql in REFUSALS:
+                raise REFUSALS[sql](values)
         if transaction.job is not None:
             transaction.result = transaction.job(self._connection)
 

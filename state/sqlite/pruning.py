@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.engine.records import Retention
+from ...core.workflows.records import RemoveWorkflow
 from .reader import Reader
 from .statements import load_statements
 from .writer import Writer
@@ -35,6 +36,7 @@ class Pruner:
                 "surplus_items", "drop_items", {"keep": max(retention.closed_items, 0)}
             )
             + await self._named("stray_snapshots", "drop_snapshots", {})
+            + await self._workflows(max(retention.ended_workflows, 0))
         )
 
     async def _events(self, keep: int) -> int:
@@ -50,6 +52,13 @@ class Pruner:
         for session_id, edge in await self._reader.rows(_SQL["status_edges"], {"keep": keep}):
             dropped += await self._slices("drop_statuses", {"session": session_id, "edge": edge})
         return dropped
+
+    async def _workflows(self, keep: int) -> int:
+        """Drop ended workflows, each with all that belongs to it in a transaction of its own."""
+        rows = await self._reader.rows(_SQL["surplus_workflows"], {"keep": keep})
+        for row in rows:
+            await self._writer.commit([RemoveWorkflow(row[0])])
+        return len(rows)
 
     async def _named(self, find: str, drop: str, values: Mapping[str, Any]) -> int:
         """Drop the rows that ``find`` names."""

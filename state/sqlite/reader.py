@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,21 +10,14 @@ from typing import Any
 
 import aiosqlite
 
-from ...core.engine.records import EventRecord
-from ...core.protocol.attention import AttentionItem
-from ...core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
 from ..faults import StoreCorrupt
 from . import translating
-from .rows import entry_of, event_of, item_of, session_of, snapshot_of
-from .statements import load_statements
-
-_READS = load_statements("reads")
 
 Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Reader:
-    """Typed reads of what is committed; ``open`` first, ``close`` last.
+    """A connection that reads what is committed; ``open`` first, ``close`` last.
 
     ``corrupted`` is told, when a read meets a damaged page. ``full`` is for checkpoints, which
     run here too: what they write must be as durable as the journal that it came from.
@@ -66,52 +58,6 @@ class Reader:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-
-    async def sessions(self) -> list[SessionRecord]:
-        """Every session, oldest first."""
-        return [session_of(row) for row in await self.rows(_READS["sessions"])]
-
-    async def open_items(self) -> list[AttentionItem]:
-        """Every open item, oldest first."""
-        return [item_of(row) for row in await self.rows(_READS["open_items"])]
-
-    async def snapshot(self, session_id: str) -> ScreenSnapshot | None:
-        """A session's snapshot."""
-        rows = await self.rows(_READS["snapshot"], (session_id,), text_only=False)
-        return snapshot_of(rows[0]) if rows else None
-
-    async def history(self, session_id: str, limit: int) -> list[StatusEntry]:
-        """A session's former statuses, newest first."""
-        rows = await self.rows(_READS["history"], (session_id, max(limit, 0)))
-        return [entry_of(row) for row in rows]
-
-    async def preferences(self) -> dict[str, Any]:
-        """The kept preferences by name."""
-        rows = await self.rows(_READS["preferences"])
-        return {name: json.loads(value) for name, value in rows}
-
-    async def reply(self, command_id: str) -> str | None:
-        """The kept reply to a command."""
-        rows = await self.rows(_READS["reply"], (command_id,))
-        return str(rows[0][0]) if rows else None
-
-    async def events(
-        self, after: int | None, types: tuple[str, ...], session_id: str | None, limit: int
-    ) -> list[EventRecord]:
-        """Events, oldest first: the first ones after ``after``, or the newest of all."""
-        values = {
-            "after": after,
-            "types": json.dumps(types) if types else None,
-            "session": session_id,
-            "limit": max(limit, 0),
-        }
-        name = "newest_events" if after is None else "events_after"
-        events = [event_of(row) for row in await self.rows(_READS[name], values)]
-        return events[::-1] if after is None else events
-
-    async def last_sequence(self) -> int:
-        """The highest sequence ever kept."""
-        return int((await self.rows(_READS["last_sequence"]))[0][0])
 
     async def checkpoint(self) -> bool:
         """Fold the journal while the writer goes on; whether all of it was."""

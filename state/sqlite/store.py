@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ...core.base.clock import Clock
-from ...core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
-from ...core.protocol.attention import AttentionItem
-from ...core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
+from ...core.engine.records import Change, Retention, StoreNotice, StoreStatistics
+from ...core.workflows.records import Lease, WorkflowRecord
+from ...core.workflows.statuses import WorkflowStatus
 from .. import faults as f
+from ..reads import Reads
 from ..settings import BOUND, check_durability, rest_of_url
 from ..stamps import to_text
-from . import translating
+from . import leasing, translating
 from .journal import Journal
 from .migrating import Migrations
 from .opening import Opened, Terms, open_database
@@ -25,16 +27,26 @@ from .pace import Mode, Pace
 from .pruning import Pruner
 from .reader import Reader
 from .rows import ENTER_ENGINE
-from .statements import load_migrations
+from .statements import load_migrations, load_statements
 from .wal import journal_of, size_of
 from .writer import Writer
+
+_READS = {**load_statements("reads"), **load_statements("workflow_reads")}
 
 PATIENCE = 5.0
 """Seconds to wait for another process's lock, off the loop."""
 
 
-def open_store(url: str, *, clock: Clock, durability: str = "normal") -> SqliteStore:
+def open_store(
+    url: str,
+    *,
+    clock: Clock,
+    durability: str = "normal",
+    home: str = "",  # noqa: ARG001  # every store is opened with it
+) -> SqliteStore:
     """The store at ``sqlite://PATH``, not yet opened; the path is taken literally.
+
+    It holds one engine's state, so ``home`` means nothing here.
 
     :raises BadStoreSetting: if the URL or the durability is none.
     """
@@ -59,7 +71,7 @@ class _Parts:
     pruner: Pruner
 
 
-class SqliteStore:
+class SqliteStore(Reads):
     """A ``Store`` in one SQLite file. Belongs to the loop that opened it.
 
     ``bound`` is the number of pending transactions above which ``ready`` waits; ten times as many
@@ -139,44 +151,40 @@ class SqliteStore:
         """Wait while more transactions are pending than the bound."""
         await self._parts.writer.ready()
 
-    async def sessions(self) -> list[SessionRecord]:
-        """Every session, oldest first."""
-        return await self._parts.reader.sessions()
-
-    async def open_items(self) -> list[AttentionItem]:
-        """Every open attention item, oldest first."""
-        return await self._parts.reader.open_items()
-
-    async def snapshot(self, session_id: str) -> ScreenSnapshot | None:
-        """A session's last screen snapshot."""
-        return await self._parts.reader.snapshot(session_id)
-
-    async def history(self, session_id: str, limit: int) -> list[StatusEntry]:
-        """A session's former statuses, newest first."""
-        return await self._parts.reader.history(session_id, limit)
-
-    async def preferences(self) -> dict[str, Any]:
-        """The kept preferences by name."""
-        return await self._parts.reader.preferences()
-
-    async def reply(self, command_id: str) -> str | None:
-        """The kept reply to a command."""
-        return await self._parts.reader.reply(command_id)
-
-    async def events(
+    async def lease(
         self,
+        engine_id: str,
         *,
-        after: int | None = None,
-        types: tuple[str, ...] = (),
-        session_id: str | None = None,
-        limit: int = 200,
-    ) -> list[EventRecord]:
-        """Kept events, oldest first."""
-        return await self._parts.reader.events(after, types, session_id, limit)
+        until: datetime,
+        now: datetime,
+        statuses: Collection[WorkflowStatus],
+        limit: int,
+        former: Collection[str] = (),
+    ) -> list[WorkflowRecord]:
+        """Take instances in ``statuses`` that are free, oldest first."""
+        taken: list[str] = await self._parts.writer.run(
+            leasing.lease(engine_id, until, now, statuses=statuses, limit=limit, former=former)
+        )
+        found = [await self.workflow(workflow_id) for workflow_id in taken]
+        return [record for record in found if record is not None]
 
-    async def last_sequence(self) -> int:
-        """The highest sequence ever kept; 0 if none."""
-        return await self._parts.reader.last_sequence()
+    async def take(
+        self, workflow_id: str, engine_id: str, *, until: datetime, now: datetime
+    ) -> Lease | None:
+        """The lease on one instance; ``None`` if another engine holds it, or it is not kept."""
+        taken: Lease | None = await self._parts.writer.run(
+            leasing.take(workflow_id, engine_id, until, now)
+        )
+        return taken
+
+    async def renew(self, leases: Collection[tuple[str, Lease]], until: datetime) -> set[str]:
+        """Prolong leases; the ids of the instances whose lease was still held."""
+        held: set[str] = await self._parts.writer.run(leasing.renew(leases, until))
+        return held
+
+    async def release(self, leases: Collection[tuple[str, Lease]]) -> None:
+        """Give leases back; those no longer held are left alone."""
+        await self._parts.writer.run(leasing.release(leases))
 
     async def checkpoint(self) -> None:
         """Fold the journal into the main file; nothing, if there is nothing in it."""
@@ -202,6 +210,11 @@ class SqliteStore:
             bytes_on_disk=size_of(self.path) + size_of(journal_of(self.path)),
             mode=writer.mode.value,
         )
+
+    async def _rows(
+        self, name: str, values: Mapping[str, Any], *, raw: bool = False
+    ) -> Sequence[Sequence[Any]]:
+        return await self._parts.reader.rows(_READS[name], values, text_only=not raw)
 
     @property
     def _parts(self) -> _Parts:

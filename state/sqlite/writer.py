@@ -21,7 +21,8 @@ from .pace import Mode, Pace
 from .rows import Statement, statements_of, weight_of
 
 INLINE_CHANGES = 256
-"""The most that one turn of the loop writes; the rest follows in the next turns."""
+"""The most that one turn of the loop writes; the rest follows in the next turns, and what is more
+in one piece goes to the thread."""
 
 THREAD_CHANGES = 4096
 """The most that one commit on the thread holds, so that its first waiter doesn't wait for ever."""
@@ -196,8 +197,8 @@ class Writer:
     def _fits_loop(self, group: Sequence[Transaction]) -> bool:
         if self._pace.mode is Mode.THREAD or self._header_unwritten:
             return False
-        for one in group:  # noqa: SIM110  # a generator would cost more than the whole check
-            if one.weight >= HEAVY_BYTES or one.job is not None:
+        for one in group:  # a generator would cost more than the whole check
+            if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
                 return False
         return True
 

@@ -17,8 +17,12 @@ from quarterdeck.state.sqlite.statements import load_migrations
 if TYPE_CHECKING:
     from tests.state.conftest import OpenStore, Plain
 
-NOTES = ("0002_notes.sql", "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('x');")
-COLOURS = ("0003_colours.sql", "ALTER TABLE notes ADD COLUMN colour TEXT;")
+NOW = len(load_migrations())
+NOTES = (
+    f"{NOW + 1:04}_notes.sql",
+    "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('x');",
+)
+COLOURS = (f"{NOW + 2:04}_colours.sql", "ALTER TABLE notes ADD COLUMN colour TEXT;")
 
 
 def ask(path: Path, sql: str) -> Any:
@@ -80,12 +84,12 @@ async def test_an_older_schema_is_copied_then_brought_up_to_date(
     (notice,) = new.notices
     backup = Path(notice.details["backup"])
     assert notice.code == "store_migrated"
-    assert backup.name == "state.db.schema-1-20260301T120000Z"
+    assert backup.name == f"state.db.schema-{NOW}-20260301T120000Z"
     assert backup.name in notice.message
     assert rights(backup) == 0o600
-    assert ask(backup, "PRAGMA user_version") == 1
+    assert ask(backup, "PRAGMA user_version") == NOW
     assert ask(backup, "SELECT count(*) FROM sessions") == 1
-    assert ask(path, "PRAGMA user_version") == 3
+    assert ask(path, "PRAGMA user_version") == NOW + 2
     assert ask(path, "SELECT colour IS NULL FROM notes") == 1
     assert len(await new.sessions()) == 1
 
@@ -108,11 +112,13 @@ async def test_a_step_that_fails_leaves_the_schema_of_the_step_before(
     store = await open_store()
     await store.commit([plain.save("S1")])
     await store.close()
-    broken = ("0003_broken.sql", "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);")
-    with pytest.raises(QuarterdeckError, match=r"0003_broken\.sql to schema 3 failed") as caught:
+    broken = (f"{NOW + 2:04}_broken.sql", "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(
+        QuarterdeckError, match=rf"_broken\.sql to schema {NOW + 2} failed"
+    ) as caught:
         await open_store(migrations=[*load_migrations(), NOTES, broken])
     assert caught.value.info().code == "store_migration"
-    assert ask(path, "PRAGMA user_version") == 2
+    assert ask(path, "PRAGMA user_version") == NOW + 1
     assert ask(path, "SELECT count(*) FROM sqlite_master WHERE name = 'half'") == 0
     assert ask(path, "SELECT count(*) FROM sessions") == 1
 
@@ -176,4 +182,4 @@ async def test_half_a_copy_is_not_left_behind(
     monkeypatch.undo()
     assert caught.value.info().code == "store_full"
     assert [item.name for item in path.parent.iterdir()] == [path.name]
-    assert ask(path, "PRAGMA user_version") == 1
+    assert ask(path, "PRAGMA user_version") == NOW

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.postgres_server import clean, postgres_url
+from tests.store_conformance.workflow_make import MakeFlow
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.ids import new_id
@@ -50,10 +52,17 @@ def memory_store(home: Home) -> Store:
     return home.stores[0]
 
 
+def postgres_store(home: Home) -> Store:
+    from quarterdeck.state.postgres.store import PostgresStore  # noqa: PLC0415  # its driver is an extra
+
+    return PostgresStore(postgres_url(), clock=home.clock, bound=home.bound, home="here")
+
+
 KINDS: dict[str, Callable[[Home], Store]] = {
     "sqlite": lambda home: sqlite_store(home, "normal"),
     "sqlite-full": lambda home: sqlite_store(home, "full"),
     "memory": memory_store,
+    "postgresql": postgres_store,
 }
 
 
@@ -148,6 +157,8 @@ Commit = Callable[..., Awaitable[None]]
 @pytest.fixture(params=list(KINDS))
 async def home(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Home]:
     found = Home(request.param, tmp_path / "state")
+    if request.param == "postgresql":
+        await clean(postgres_url())
     yield found
     for store in found.stores:
         await store.close()
@@ -161,6 +172,11 @@ async def store(home: Home) -> Store:
 @pytest.fixture
 def make() -> Make:
     return Make()
+
+
+@pytest.fixture
+def flow() -> MakeFlow:
+    return MakeFlow()
 
 
 @pytest.fixture

@@ -340,7 +340,7 @@ async def test_statistics_count_what_became_durable(store: Store, make: Make) ->
     found = store.statistics()
     assert (found.commits, found.changes, found.pending) == (1, 2, 0)
     assert found.slowest_commit_ms >= found.last_commit_ms >= 0
-    assert found.mode in {"inline", "thread"}
+    assert found.mode in {"inline", "thread", "server"}
 
 
 async def test_a_change_is_kept_as_it_was_when_it_was_committed(store: Store, make: Make) -> None:

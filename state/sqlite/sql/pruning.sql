@@ -26,6 +26,18 @@ ORDER BY coalesce(closed_at, created_at) DESC, item_id DESC LIMIT -1 OFFSET :kee
 -- name: stray_snapshots
 SELECT session_id FROM snapshots WHERE session_id NOT IN (SELECT id FROM sessions);
 
+-- name: surplus_workflows
+-- Ended ones beyond the newest, and those that were part of one that is gone.
+SELECT workflow_id FROM (
+    SELECT workflow_id FROM workflow_states
+    WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NULL
+    ORDER BY coalesce(ended_at, created_at) DESC, workflow_id DESC LIMIT -1 OFFSET :keep
+)
+UNION ALL
+SELECT workflow_id FROM workflow_states
+WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NOT NULL
+    AND substr(parent, 1, instr(parent, '/') - 1) NOT IN (SELECT workflow_id FROM workflow_states);
+
 -- name: remember_sequence
 INSERT OR REPLACE INTO counters (name, value)
 SELECT 'last_sequence', highest FROM (SELECT max(sequence) AS highest FROM events)

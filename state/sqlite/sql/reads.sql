@@ -15,17 +15,17 @@ SELECT
 FROM attention_items WHERE state = 'open' ORDER BY created_at, item_id;
 
 -- name: snapshot
-SELECT session_id, generation, "offset", at, data FROM snapshots WHERE session_id = ?;
+SELECT session_id, generation, "offset", at, data FROM snapshots WHERE session_id = :session;
 
 -- name: history
 SELECT session_id, at, lifecycle, activity, source, evidence
-FROM status_history WHERE session_id = ? ORDER BY place DESC LIMIT ?;
+FROM status_history WHERE session_id = :session ORDER BY place DESC LIMIT :limit;
 
 -- name: preferences
 SELECT name, value FROM preferences;
 
 -- name: reply
-SELECT body FROM replies WHERE command_id = ?;
+SELECT body FROM replies WHERE command_id = :command;
 
 -- name: events_after
 SELECT sequence, type, at, session_id, body FROM events

@@ -1,0 +1,222 @@
+"""The driver of durable runs: changes are on disk before what follows from them is done.
+
+All that one turn of the loop brought is handed to the journal together: the end of an attempt,
+what became ready by it, and the starts that follow.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from .driver import Driver, Work, Worker
+from .instance import Instance
+from .journal import Batch, Settled
+from .machine import Drained, Machine, Run, Start, Stop
+from .records import SignalRecord
+from .statuses import TaskStatus
+
+_RUNNING = TaskStatus.RUNNING
+
+
+class Keeps(Protocol):
+    """The journal."""
+
+    pending: int
+
+    def keep(self, batch: Batch, settled: Settled) -> None:
+        """Make a batch durable; ``settled`` is told when it is, or why it is not."""
+        ...
+
+
+class DurableWork(Work, Protocol):
+    """Work whose runs are instances."""
+
+    def lost_hold(self, instance: Instance, error: BaseException) -> None:
+        """The instance's changes can't be kept: it is not this engine's any more."""
+        ...
+
+    def instance_ended(self, instance: Instance) -> None:
+        """The end of the instance is on disk."""
+        ...
+
+
+class DurableDriver(Driver):
+    """Drives a machine whose runs are ``Instance``s."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        work: DurableWork,
+        journal: Keeps,
+        *,
+        monotonic: Callable[[], float],
+        grace: float,
+    ) -> None:
+        super().__init__(machine, work, monotonic=monotonic, grace=grace)
+        self._durable = work
+        self._journal = journal
+        self._starts: deque[Start] = deque()
+        self._signals: dict[Run, list[SignalRecord]] = {}
+        self._scheduled = False
+        self._watchers: list[Future[None]] = []
+        self.closing = False
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way, on disk or off it."""
+        busy = any(worker.at is not None for worker in self._workers)
+        return not (busy or self._scheduled or self._journal.pending or self._starts)
+
+    async def settled(self) -> None:
+        """Wait until all that was decided is on disk."""
+        while self._scheduled or self._journal.pending:
+            await self._next_pulse()
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way any more."""
+        while not self.at_rest:
+            await self._next_pulse()
+
+    def adopt(self, start: Start) -> None:
+        """Carry on an attempt that was begun by another engine."""
+        self._starts.append(start)
+
+    def keep_signal(self, run: Run, signal: SignalRecord) -> None:
+        """Keep a signal with the next changes of its run."""
+        self._signals.setdefault(run, []).append(signal)
+        self._schedule()
+
+    def changed(self) -> None:
+        """To be called after anything was told to the machine from outside."""
+        self._schedule()
+        self._wake()
+
+    # ---- instead of the machine, what is on disk ---------------------------------------------
+
+    def _take(self, now: float) -> Start | None:
+        while self._starts:
+            start = self._starts.popleft()
+            run, task, attempt = start
+            if run.attempts[task] == attempt and run.tasks[task] is _RUNNING:
+                return start
+        return None
+
+    def _more(self) -> float:
+        return len(self._starts)
+
+    def _needed(self) -> bool:
+        return bool(self.machine.runs) and not self.closing
+
+    def _after(self, now: float, *, whole: bool = False) -> None:
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self.flush)
+
+    # ---- turns -------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Decide what is begun, and hand over all that has changed."""
+        self._scheduled = False
+        machine = self.machine
+        now = self._monotonic()
+        starts: list[Start] = []
+        if not self.closing:
+            while (start := machine.take(now)) is not None:
+                starts.append(start)
+        signals, self._signals = self._signals, {}
+        for batch in _batches(machine.drain(), starts, signals).values():
+            self._journal.keep(batch, self._settled)
+        if machine.timers.heap:
+            self._arm()
+        self._pulse()
+
+    def _settled(self, batch: Batch, error: BaseException | None) -> None:
+        try:
+            self._follow(batch, error)
+        finally:
+            self._pulse()
+
+    def _follow(self, batch: Batch, error: BaseException | None) -> None:
+        instance = batch.instance
+        if error is not None:
+            self._durable.lost_hold(instance, error)
+            return
+        if self.machine.runs.get(instance.id) is not instance.run:
+            return  # it was given up meanwhile
+        self._starts += batch.starts
+        if batch.stops:
+            self._end_attempts(batch.stops)
+        if batch.ended:
+            self._durable.instance_ended(instance)
+        self._wake()
+        if not self._needed():
+            self._dismiss()
+
+    async def _park(self, worker: Worker) -> None:
+        self._pulse()
+        await super()._park(worker)
+
+    def _pulse(self) -> None:
+        """Let those who wait for rest look again."""
+        if self._watchers:
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                if not watcher.done():
+                    watcher.set_result(None)
+
+    async def _next_pulse(self) -> None:
+        watcher: Future[None] = self.loop.create_future()
+        self._watchers.append(watcher)
+        await watcher
+
+    def end_all(self, instance: Instance) -> None:
+        """End the attempts of an instance that is given up; nothing of it is recorded."""
+        for worker in self._workers:
+            if worker.at is not None and worker.at[0] is instance.run and worker.task is not None:
+                worker.at = None
+                worker.stopping = True
+                worker.task.cancel()
+
+    def _end_attempts(self, stops: Sequence[Stop]) -> None:
+        super()._end_attempts([stop for stop in stops if _still_asked(stop)])
+
+
+def _still_asked(stop: Stop) -> bool:
+    """Whether the attempt runs on; or a signal has ended its task, not yet what carries it out."""
+    signalled = stop.task not in stop.run.stopping
+    same = stop.run.attempts[stop.task] == stop.attempt
+    return signalled or (same and stop.run.tasks[stop.task] is _RUNNING)
+
+
+def _batches(
+    drained: Drained, starts: Sequence[Start], signals: Mapping[Run, list[SignalRecord]]
+) -> dict[Run, Batch]:
+    """What changed, by run."""
+    found: dict[Run, Batch] = {}
+
+    def of(run: Run) -> Batch:
+        batch = found.get(run)
+        if batch is None:
+            instance: Instance = run.label
+            batch = found[run] = Batch(instance)
+        return batch
+
+    for run, tasks in drained.changed:
+        of(run).tasks = tasks
+    for run in drained.runs:
+        of(run).moved = True
+    for start in starts:
+        of(start[0]).starts.append(start)
+    for stop in drained.stops:
+        of(stop.run).stops.append(stop)
+    for run, kept in signals.items():
+        of(run).signals = kept
+    for run in drained.ended:
+        of(run).ended = True
+    return found

@@ -1,0 +1,236 @@
+"""Which attempt is begun next: slots, order, bounds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf
+
+from ...base.clock import Random
+from ..statuses import TaskStatus, WorkflowStatus
+from .decisions import Drained, Start, Stop, StopReason
+from .ready import NORMAL, Entry, ReadyQueue
+from .run import Run
+from .timers import Due, Timers
+
+_READY = TaskStatus.READY
+_RUNNING = TaskStatus.RUNNING
+_PAUSED = WorkflowStatus.PAUSED
+
+AGEING_SECONDS = 60.0
+RECOVERY_LIMIT = 3
+
+
+class Dispatching:
+    """Slots and the ready queue of all runs.
+
+    ``limit`` bounds the attempts of the engine under way at once (``None``: no bound); those of
+    slotless tasks don't count. ``ageing`` is the seconds after which a waiting task rises one level
+    (``None``: never). A task whose attempts were lost more than ``recovery_limit`` times fails.
+    """
+
+    def __init__(
+        self,
+        limit: int | None = None,
+        *,
+        ageing: float | None = AGEING_SECONDS,
+        recovery_limit: int = RECOVERY_LIMIT,
+        random: Random | None = None,
+    ) -> None:
+        self.limit: float = inf if limit is None else limit
+        self.recovery_limit = recovery_limit
+        self.running = 0
+        self.runs: dict[str, Run] = {}
+        self.timers = Timers()
+        self._random = random
+        self._ageing = ageing
+        self._sequence = 0
+        self._queue = ReadyQueue(ageing)
+        self._waiters: deque[Entry] = deque()
+        self._touched: list[Run] = []
+        self._stops: list[Stop] = []
+        self._ended: list[Run] = []
+
+    def take(self, now: float) -> Start | None:
+        """Begin the next attempt: it is running now, and holds its slots until it is told ended."""
+        entry = self._next_waiter() if self._waiters else None
+        if entry is None:
+            if self.running >= self.limit or (entry := self._next_ready(now)) is None:
+                return None
+            self.running += 1
+            entry[4].running += 1
+        run, task = entry[4], entry[5]
+        attempt = run.attempts[task] + 1
+        run.attempts[task] = attempt
+        run.tasks[task] = _RUNNING
+        run.started[task] = now
+        run.ended[task] = None
+        if not run.changed:
+            self._touched.append(run)
+        run.changed.append(task)
+        if run.plan.special[task]:
+            timeout = run.plan.rules[task].timeout
+            if timeout is not None:
+                self.timers.add(now + timeout, Due.TIMEOUT, run, task, attempt)
+        return run, task, attempt
+
+    @property
+    def pressing(self) -> bool:
+        """Whether stops or ends of runs wait to be drained."""
+        return bool(self._stops or self._ended)
+
+    @property
+    def noted(self) -> int:
+        """How many notes of changes wait to be drained."""
+        return len(self._touched)
+
+    def waiting(self) -> float:
+        """How many attempts ``take`` may have to begin; never less than it has."""
+        if not (queued := len(self._queue)):
+            return len(self._waiters)
+        return len(self._waiters) + min(queued, self.limit - self.running)
+
+    def next_wake(self) -> float | None:
+        """When ``tick`` is next to be called, if nothing else happens before."""
+        return self.timers.next() if self.timers.heap else None
+
+    def drain(self) -> Drained:
+        """What has changed since the last call."""
+        changed: list[tuple[Run, list[int]]] = []
+        moved: list[Run] = []
+        for run in self._touched:
+            if run.changed:
+                changed.append((run, list(dict.fromkeys(run.changed))))
+                run.changed.clear()
+            if run.moved:
+                moved.append(run)
+                run.moved = False
+        drained = Drained(changed, moved, self._stops, self._ended)
+        self._touched = []
+        self._stops = []
+        self._ended = []
+        return drained
+
+    def forget_changes(self) -> None:
+        """Drop the notes on what changed, stops and ends excepted; for runs nobody follows."""
+        for run in self._touched:
+            run.changed.clear()
+            run.moved = False
+        self._touched.clear()
+
+    def note(self, run: Run, task: int) -> None:
+        """Count the task as changed: something that belongs to it is to be kept."""
+        self._note(run, task)
+
+    def _note(self, run: Run, task: int) -> None:
+        if not run.changed:
+            self._touched.append(run)
+        run.changed.append(task)
+
+    def _move(self, run: Run, status: WorkflowStatus) -> None:
+        run.status = status
+        if not run.moved:
+            run.moved = True
+            self._touched.append(run)
+
+    def _make_ready(self, run: Run, task: int, now: float) -> None:
+        run.tasks[task] = _READY
+        if not run.changed:
+            self._touched.append(run)
+        run.changed.append(task)
+        self._sequence += 1
+        if not run.plan.special[task]:
+            entry: Entry = (self._sequence, now, NORMAL, inf, run, task)
+            run.entries[task] = entry
+            self._queue.push(entry)
+            return
+        rules = run.plan.rules[task]
+        entry = (self._sequence, now, int(rules.priority), run.deadlines.get(task, inf), run, task)
+        run.entries[task] = entry
+        if rules.slotless:
+            self._waiters.append(entry)
+        else:
+            self._queue.push(entry)
+
+    def _next_ready(self, now: float) -> Entry | None:
+        while (entry := self._queue.pop(now)) is not None:
+            run = entry[4]
+            if run.status is _PAUSED:
+                self._hold(entry)
+                continue
+            if run.bounds is None:
+                return entry
+            instead = run.bounds.admit(entry, now)
+            if instead is None:
+                return entry
+            self._enter(instead)
+        return None
+
+    def _next_waiter(self) -> Entry | None:
+        while self._waiters:
+            entry = self._waiters.popleft()
+            run, task = entry[4], entry[5]
+            if run.entries[task] is not entry:
+                continue
+            if run.status is _PAUSED:
+                self._hold(entry)
+                continue
+            run.entries[task] = None
+            return entry
+        return None
+
+    def _hold(self, entry: Entry) -> None:
+        entry[4].entries[entry[5]] = entry
+        entry[4].held.append(entry)
+
+    def _let_go(self, run: Run) -> None:
+        """Enter again what was held while the run was paused."""
+        held, run.held = run.held, []
+        for entry in held:
+            if run.entries[entry[5]] is entry:
+                if run.plan.rules[entry[5]].slotless:
+                    self._waiters.append(entry)
+                else:
+                    self._queue.push(entry)
+
+    def _enter(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            entry[4].entries[entry[5]] = entry
+            self._queue.push(entry)
+
+    def _withdraw(self, run: Run, task: int, now: float) -> None:
+        """Take a ready task out of whatever queue it is in."""
+        if run.entries[task] is not None:
+            run.entries[task] = None
+            if run.bounds is not None:
+                self._enter(run.bounds.retry(task, now))
+
+    def _release(self, run: Run, task: int, now: float) -> None:
+        """Give back the slots of an attempt that has ended, and its timer."""
+        if run.plan.special[task]:
+            rules = run.plan.rules[task]
+            if rules.timeout is not None:
+                self.timers.forget_one()
+            if rules.slotless:
+                return
+        self.running -= 1
+        run.running -= 1
+        if run.bounds is not None:
+            self._enter(run.bounds.leave(task, now))
+
+    def _occupy(self, run: Run, task: int) -> None:
+        """Take the slots of an attempt that runs already, free or not."""
+        if run.plan.rules[task].slotless:
+            return
+        self.running += 1
+        run.running += 1
+        if run.bounds is not None:
+            run.bounds.occupy(task)
+
+    def _stop(self, run: Run, task: int, reason: StopReason) -> None:
+        """Ask for the end of a running attempt; the first reason stays, but a cancel wins."""
+        if task not in run.stopping:
+            self._stops.append(Stop(run, task, run.attempts[task], reason))
+            run.stopping[task] = reason
+        elif reason is StopReason.CANCEL:
+            run.stopping[task] = reason

@@ -1,0 +1,78 @@
+"""Restoring a former state as a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from .deltas import Whole, whole_body
+from .records import (
+    AddHistory,
+    HistoryRecord,
+    Lease,
+    RemoveTask,
+    SaveTask,
+    TaskRecord,
+    UpdateWorkflow,
+    WorkflowChange,
+    WorkflowRecord,
+)
+from .statuses import TaskStatus, WorkflowStatus
+
+NOT_UNDONE = (
+    "A rollback restores what is kept of the workflow; sessions, files and whatever else its tasks "
+    "did are not undone."
+)
+
+_CUT_SHORT = frozenset({TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.LOST})
+
+
+def rollback_changes(
+    now: Whole, then: Whole, version: int, at: datetime, guard: Lease | None = None
+) -> list[WorkflowChange]:
+    """The changes that lead from ``now`` to the state as of ``then``, as version ``version``.
+
+    Tasks that ran then are ready now, and a workflow that ran then is paused: nothing runs until
+    it is resumed. Attempts go on being counted, so that no attempt's identity comes twice.
+    """
+    restored_from = then.workflow.version
+    workflow = _workflow(now.workflow, then.workflow, restored_from)
+    tasks = [_task(task, now.tasks.get(task.task_id)) for task in then.tasks.values()]
+    gone = [name for name in now.tasks if name not in then.tasks]
+    body = whole_body(workflow, tasks)
+    line = HistoryRecord(now.workflow.id, version, at, "rollback", body, None, restored_from)
+    return [
+        UpdateWorkflow(workflow, guard),
+        *(SaveTask(task, guard) for task in tasks),
+        *(RemoveTask(now.workflow.id, name, guard) for name in gone),
+        AddHistory(line),
+    ]
+
+
+def running(tasks: Sequence[TaskRecord]) -> list[str]:
+    """The tasks that run, which a rollback must not pull the ground from under."""
+    return [task.task_id for task in tasks if task.status is TaskStatus.RUNNING]
+
+
+def _workflow(now: WorkflowRecord, then: WorkflowRecord, restored_from: int) -> WorkflowRecord:
+    ran = then.status is WorkflowStatus.RUNNING
+    return replace(
+        now,
+        status=WorkflowStatus.PAUSED if ran else then.status,
+        variables=then.variables,
+        metadata=then.metadata,
+        started_at=then.started_at,
+        ended_at=then.ended_at,
+        error=then.error,
+        restored_from=restored_from,
+    )
+
+
+def _task(then: TaskRecord, now: TaskRecord | None) -> TaskRecord:
+    attempt = max(then.attempt, now.attempt if now else 0)
+    losses = max(then.losses, now.losses if now else 0)
+    task = replace(then, attempt=attempt, losses=losses, child=None)
+    if task.status in _CUT_SHORT:
+        return replace(task, status=TaskStatus.READY, started_at=None, next_attempt_at=None)
+    return task

@@ -1,0 +1,39 @@
+"""Machine, driver and journal in virtual time, cut off anywhere.
+
+Every failure names its seed: ``World(seed).run(crashes)`` plays it again.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from tests.simulator.world import World
+
+BLOCK = 250
+
+
+def simulate(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # the same at every run
+    crashes = [random.randint(1, 120) for _ in range(random.choice([0, 1, 1, 2, 4]))]
+    try:
+        World(seed, workflows=random.choice([1, 1, 2])).run(crashes)
+    except BaseException as fault:
+        fault.add_note(f"seed {seed}, crashes {crashes}")
+        raise
+
+
+@pytest.mark.parametrize("block", range(12))
+def test_nothing_is_lost_or_done_twice_wherever_it_is_cut_off(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        simulate(seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_crash_at_every_turn_of_one_run(seed: int) -> None:
+    for turns in range(1, 90):
+        try:
+            World(seed, steering=False).run([turns])
+        except BaseException as fault:
+            fault.add_note(f"seed {seed}, crash after {turns}")
+            raise
