@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import pkgutil
 import re
 import sys
@@ -30,9 +31,14 @@ from quarterdeck.core.protocol.commands import PAYLOADS
 from quarterdeck.core.protocol.events import EVENTS
 from quarterdeck.core.protocol.preferences import PREFERENCES
 from quarterdeck.core.protocol.validation import CODES as PROTOCOL_CODES
+from quarterdeck.core.workflows.files import workflow_schema
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS
 
 DOCS = Path(__file__).parent
+SCHEMAS = (
+    DOCS / "workflow.schema.json",
+    DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json",
+)
 BLOCK = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 GROUPS = ("quarterdeck.core", "quarterdeck.state", "quarterdeck.cli")
 
@@ -202,9 +208,17 @@ def stale() -> list[Path]:
     ]
 
 
+def schema() -> str:
+    """The JSON schema of workflow files."""
+    return json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def main() -> int:
     """Write or check."""
-    old = stale()
+    if "--check" not in sys.argv:
+        for path in SCHEMAS:
+            path.write_text(schema())
+    old = [*stale(), *(path for path in SCHEMAS if path.read_text() != schema())]
     if "--check" in sys.argv:
         for path in old:
             print(f"{path.name} is not up to date: run python docs/generate.py")

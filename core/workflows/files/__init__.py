@@ -1,0 +1,56 @@
+"""Workflows from files: ``load_workflow``, ``check``, templates and the format's JSON schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .executing import fan_out, rendered, scope_of, wanted
+    from .faults import (
+        FanOutTooLarge,
+        Fault,
+        InputsInvalid,
+        TemplateFailed,
+        TemplateTooLong,
+        WorkflowFileInvalid,
+        WorkflowFileUnreadable,
+    )
+    from .loading import LoadedFile, check, load_workflow, read_file
+    from .schema import shipped_schema, workflow_schema
+    from .templates import Scope, holds, render, render_text
+
+__all__ = [
+    "FanOutTooLarge",
+    "Fault",
+    "InputsInvalid",
+    "LoadedFile",
+    "Scope",
+    "TemplateFailed",
+    "TemplateTooLong",
+    "WorkflowFileInvalid",
+    "WorkflowFileUnreadable",
+    "check",
+    "fan_out",
+    "holds",
+    "load_workflow",
+    "read_file",
+    "render",
+    "render_text",
+    "rendered",
+    "scope_of",
+    "shipped_schema",
+    "wanted",
+    "workflow_schema",
+]
+
+_HOMES = {
+    **dict.fromkeys(("fan_out", "rendered", "scope_of", "wanted"), ".executing"),
+    **dict.fromkeys(("LoadedFile", "check", "load_workflow", "read_file"), ".loading"),
+    **dict.fromkeys(("shipped_schema", "workflow_schema"), ".schema"),
+    **dict.fromkeys(("Scope", "holds", "render", "render_text"), ".templates"),
+}
+_HOMES |= {name: ".faults" for name in __all__ if name not in _HOMES}
+
+__getattr__ = lazy_names(__name__, _HOMES)
