@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from .. import graph
 from .inputs import convert_default
-from .model import KINDS, NAME, TaskEntry, WorkflowFile, kinds_of
+from .model import KINDS, NAME, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
 from .reading import Document, KeyPath
 from .shapes import nearest
 from .templates import is_template
@@ -165,16 +165,20 @@ def _details(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
     if task.approve is not None and not task.approve.choices:
         document.fault((*path, "approve", "choices"), "There is nothing to choose.")
     _outputs(document, path, task)
-    foreach = task.foreach
-    if foreach is not None and isinstance(foreach.items, str) and not is_template(foreach.items):
+    if task.foreach is not None:
+        _foreach(document, (*path, "foreach"), task.foreach, grouped=bool(task.group))
+
+
+def _foreach(document: Document, path: KeyPath, foreach: ForeachEntry, *, grouped: bool) -> None:
+    items = foreach.items
+    if isinstance(items, str) and not is_template(items):
         hint = 'Write a list, or a template such as "{{ tasks.list.result }}".'
-        document.fault((*path, "foreach"), "This is no list.", hint)
-    if foreach is not None and foreach.at_once and task.group:
+        document.fault(path, "This is no list.", hint)
+    if isinstance(items, list) and len(items) > foreach.max:
+        document.fault(path, f"These are {len(items)} items, and max is {foreach.max}.")
+    if foreach.at_once and grouped:
         told = "A group and at_once bound the same."
-        document.fault((*path, "foreach", "at_once"), told, "Leave one of them out.")
-    if isinstance(foreach and foreach.items, list) and len(foreach.items) > foreach.max:
-        told = f"These are {len(foreach.items)} items, and max is {foreach.max}."
-        document.fault((*path, "foreach"), told)
+        document.fault((*path, "at_once"), told, "Leave one of them out.")
 
 
 def _group(checked: Checked, path: KeyPath, task: TaskEntry) -> None:

@@ -126,7 +126,7 @@ def _zone(value: Any) -> str:
 
 
 def _wrong(kind: str, message: str, hint: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]  # any kind is right
+    return PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})
 
 
 def resolve_moment(moment: float | datetime, now: datetime) -> datetime:
