@@ -1,0 +1,47 @@
+"""Workflows as drawings: graphs in layers, Gantt rows, Mermaid, DOT, SVG. Data in, rows out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .formats import FORMATS, dot, graph_of, mermaid, svg, text
+    from .gantt import Span, duration, gantt
+    from .layout import Box, Direction, Layout, lay_out
+    from .nodes import GLYPHS, Graph, Node, fold
+    from .painting import Cell, lines_of, paint
+
+__all__ = [
+    "FORMATS",
+    "GLYPHS",
+    "Box",
+    "Cell",
+    "Direction",
+    "Graph",
+    "Layout",
+    "Node",
+    "Span",
+    "dot",
+    "duration",
+    "fold",
+    "gantt",
+    "graph_of",
+    "lay_out",
+    "lines_of",
+    "mermaid",
+    "paint",
+    "svg",
+    "text",
+]
+
+_HOMES = {
+    **dict.fromkeys(("FORMATS", "dot", "graph_of", "mermaid", "svg", "text"), ".formats"),
+    **dict.fromkeys(("Span", "duration", "gantt"), ".gantt"),
+    **dict.fromkeys(("Box", "Direction", "Layout", "lay_out"), ".layout"),
+    **dict.fromkeys(("GLYPHS", "Graph", "Node", "fold"), ".nodes"),
+    **dict.fromkeys(("Cell", "lines_of", "paint"), ".painting"),
+}
+
+__getattr__ = lazy_names(__name__, _HOMES)
