@@ -78,7 +78,8 @@ def mermaid(graph: Graph) -> str:
         start, end = ("([", "])") if node.final else ("[", "]")
         shown = escape(node.text, quote=True).replace("#", "#35;")
         shape = f'{names[name]}{start}"{shown}"{end}'
-        lines.append(f"    {shape}{f':::{node.status}' if node.status in _COLOURS else ''}")
+        mark = f":::{node.status}" if node.status and node.status in _COLOURS else ""
+        lines.append(f"    {shape}{mark}")
     for name, given in _drawn(graph).items():
         lines += [f"    {names[need]} --> {names[name]}" for need in given]
     for status in sorted({node.status for node in graph.nodes.values()} & set(_COLOURS) - {""}):
@@ -104,8 +105,8 @@ def svg(graph: Graph, *, width: int = 120) -> str:
     layout = lay_out(graph, width=width)
     wide, high = (layout.width + 2) * CELL_WIDTH, (layout.height + 2) * CELL_HEIGHT
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" '
-        f'width="{wide}" height="{high}" font-family="monospace" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}"',
+        f'    width="{wide}" height="{high}" font-family="monospace" font-size="13">',
     ]
     lines += [_svg_line(layout, need, name) for name in layout.needs for need in layout.needs[name]]
     lines += [_svg_box(layout.nodes[name], box) for name, box in layout.boxes.items()]

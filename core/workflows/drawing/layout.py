@@ -132,7 +132,16 @@ def lay_out(graph: Graph, *, width: int = 80, boxed: bool = True) -> Layout:
         if lanes * 2 <= reserved or not lanes:
             break
         reserved = lanes * 2
-    return _placed(graph, needs, rows, nets, lanes, widths, max(width - reserved, 1), boxed=boxed)
+    return _placed(
+        graph,
+        needs,
+        rows,
+        nets=nets,
+        lanes=lanes,
+        widths=widths,
+        width=max(width - reserved, 1),
+        boxed=boxed,
+    )
 
 
 def _without_finals(graph: Graph) -> dict[str, Sequence[str]]:
@@ -147,11 +156,11 @@ def _placed(
     graph: Graph,
     needs: Mapping[str, Sequence[str]],
     rows: Sequence[Sequence[str]],
+    *,
     nets: Sequence[Net],
     lanes: int,
     widths: Mapping[str, int],
     width: int,
-    *,
     boxed: bool,
 ) -> Layout:
     spans = _across(rows, needs, widths, width)

@@ -100,7 +100,7 @@ def route(
     """The channels below each row but the last."""
     row_of = {name: at for at, row in enumerate(rows) for name in row}
     outs = {name: _even(spans[name] + widths[name] // 2) for net in nets for name in net.sources}
-    entries = _entries(rows, nets, spans, widths, outs, row_of)
+    entries = _entries(nets, spans, widths, outs, row_of)
     channels = []
     for at in range(len(rows) - 1):
         strands = []
@@ -120,7 +120,6 @@ def route(
 
 
 def _entries(
-    rows: Sequence[Sequence[str]],
     nets: Sequence[Net],
     spans: Mapping[str, int],
     widths: Mapping[str, int],

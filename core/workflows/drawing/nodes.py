@@ -19,7 +19,7 @@ GLYPHS: Mapping[str, str] = {
     "retrying": "↻",
     "completed": "✓",
     "failed": "✗",
-    "skipped": "–",
+    "skipped": "»",
     "cancelled": "⊘",
     "lost": "?",
 }
@@ -113,14 +113,14 @@ def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()
 
 def _folded(key: str, nodes: Sequence[Node]) -> Node:
     names = [node.label or node.id for node in nodes]
-    start = commonprefix(names).rstrip("-_[.")
+    start = commonprefix(names).rstrip("-_[.")  # noqa: RUF071  # by characters is what is meant
     counts = Counter(node.status for node in nodes)
     loudest = next((status for status in _LOUDEST if counts[status]), "")
     told = ", ".join(f"{counts[status]} {status}" for status in _LOUDEST if counts[status])
     return Node(
         key,
         status=loudest,
-        label=f"{start or names[0]}… ×{len(nodes)}",
+        label=f"{start or names[0]}… ({len(nodes)})",
         note=told if len(counts) > 1 or loudest else "",
         kind=nodes[0].kind if len({node.kind for node in nodes}) == 1 else "",
         members=tuple(node.id for node in nodes),

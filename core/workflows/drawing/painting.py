@@ -106,7 +106,8 @@ def paint(layout: Layout, *, cursor: str | None = None) -> list[Row]:
         style = CURSOR if name == cursor else status
         text = _fitted(layout.nodes[name].text, box.width - (4 if layout.boxed else 2))
         if layout.boxed:
-            _paint_box(canvas, name, box, text, style, entered.get(name, ()), left.get(name, ()))
+            label = _Label(name, text, style, entered.get(name, ()), left.get(name, ()))
+            _paint_box(canvas, box, label)
         else:
             canvas.mark(box.x, box.y, f"[{text}]", style, name)
     return canvas.rows()
@@ -123,21 +124,23 @@ def _fitted(text: str, width: int) -> str:
     return set_cell_size(text, width - 1) + ELLIPSIS
 
 
-def _paint_box(
-    canvas: _Canvas,
-    name: str,
-    box: Box,
-    text: str,
-    style: str,
-    entered: Sequence[int],
-    left: Sequence[int],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What stands in a box, and the columns at which lines enter and leave it."""
+
+    name: str
+    text: str
+    style: str
+    entered: Sequence[int]
+    left: Sequence[int]
+
+
+def _paint_box(canvas: _Canvas, box: Box, label: _Label) -> None:
     inner = range(box.x + 1, box.x + box.width - 1)
-    top = "".join("┴" if x in entered else "─" for x in inner)
-    bottom = "".join("┬" if x in left else "─" for x in inner)
-    canvas.mark(box.x, box.y, f"╭{top}╮", style, name)
-    canvas.mark(box.x, box.y + 1, f"│ {text} │", style, name)
-    canvas.mark(box.x, box.y + 2, f"╰{bottom}╯", style, name)
+    top = "".join("┴" if x in label.entered else "─" for x in inner)
+    bottom = "".join("┬" if x in label.left else "─" for x in inner)
+    for at, text in enumerate((f"╭{top}╮", f"│ {label.text} │", f"╰{bottom}╯")):
+        canvas.mark(box.x, box.y + at, text, label.style, label.name)
 
 
 def _paint_channels(canvas: _Canvas, layout: Layout) -> None:

@@ -39,4 +39,4 @@ def _note(task: TaskEntry) -> str:
     kind = kinds_of(task)[0]
     agent = task.agent
     told = agent if agent is not None and not is_template(agent) else kind
-    return f"{told} × items" if task.foreach is not None else told
+    return f"{told}, for each" if task.foreach is not None else told
