@@ -8,10 +8,10 @@ from ...base.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .formats import FORMATS, dot, graph_of, mermaid, svg, text
-    from .gantt import Span, duration, gantt
     from .layout import Box, Direction, Layout, lay_out
     from .nodes import GLYPHS, Graph, Node, fold
     from .painting import Cell, lines_of, paint
+    from .timeline import Span, duration, gantt
 
 __all__ = [
     "FORMATS",
@@ -38,7 +38,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("FORMATS", "dot", "graph_of", "mermaid", "svg", "text"), ".formats"),
-    **dict.fromkeys(("Span", "duration", "gantt"), ".gantt"),
+    **dict.fromkeys(("Span", "duration", "gantt"), ".timeline"),
     **dict.fromkeys(("Box", "Direction", "Layout", "lay_out"), ".layout"),
     **dict.fromkeys(("GLYPHS", "Graph", "Node", "fold"), ".nodes"),
     **dict.fromkeys(("Cell", "lines_of", "paint"), ".painting"),

@@ -17,7 +17,8 @@ GAP = 2
 WIDEST = 34
 NARROWEST = 8
 PADDING = 4
-ATTEMPTS = 5
+_LANE_SHARES = (0.1, 0.2, 0.3, 0.45)
+"""Which parts of the width are tried for lanes: narrower rows are more rows, which need more lanes."""
 
 
 class Direction(StrEnum):
@@ -124,22 +125,42 @@ def lay_out(graph: Graph, *, width: int = 80, boxed: bool = True) -> Layout:
     widths = {
         name: min(cell_len(node.text) + padding, widest) for name, node in graph.nodes.items()
     }
-    reserved = 0
-    for _ in range(ATTEMPTS):
-        rows = arrange(split(ranked, widths, width - reserved, GAP), needs)
-        nets = make_nets(rows, needs)
-        lanes = assign_lanes(nets)
-        if lanes * 2 <= reserved or not lanes:
-            break
-        reserved = lanes * 2
+    tried = [
+        _tried(
+            graph, needs, ranked, widths=widths, width=width, share=share, pitch=pitch, boxed=boxed
+        )
+        for pitch in (2, 1)
+        for share in (0.0, *_LANE_SHARES)
+    ]
+    fitting = next((one for one in tried if one.width <= width), None)
+    return fitting or min(tried, key=lambda one: (one.width, one.height))
+
+
+def _tried(
+    graph: Graph,
+    needs: Mapping[str, Sequence[str]],
+    ranked: Sequence[Sequence[str]],
+    *,
+    widths: Mapping[str, int],
+    width: int,
+    share: float,
+    pitch: int,
+    boxed: bool,
+) -> Layout:
+    """The layout with a share of the width left to lanes, which are ``pitch`` columns apart."""
+    room = width - int(width * share)
+    rows = arrange(split(ranked, widths, room, GAP), needs)
+    nets = make_nets(rows, needs)
+    lanes = assign_lanes(nets)
     return _placed(
         graph,
         needs,
         rows,
         nets=nets,
         lanes=lanes,
+        pitch=pitch,
         widths=widths,
-        width=max(width - reserved, 1),
+        width=room,
         boxed=boxed,
     )
 
@@ -159,6 +180,7 @@ def _placed(
     *,
     nets: Sequence[Net],
     lanes: int,
+    pitch: int,
     widths: Mapping[str, int],
     width: int,
     boxed: bool,
@@ -167,7 +189,7 @@ def _placed(
     right = max(x + widths[name] for name, x in spans.items())
     for net in nets:
         if net.lane is not None:
-            net.lane = right + 1 + 2 * net.lane
+            net.lane = right + 1 + pitch * net.lane
     channels = route(rows, nets, spans, widths)
     height = 3 if boxed else 1
     boxes: dict[str, Box] = {}
@@ -178,7 +200,7 @@ def _placed(
         for column, name in enumerate(row):
             boxes[name] = Box(spans[name], y, widths[name], height, at, column)
         y += height + (channels[at].height if at < len(channels) else 0)
-    total = right + 2 * lanes
+    total = right + 1 + pitch * (lanes - 1) + 1 if lanes else right
     return Layout(graph.nodes, needs, rows, boxes, total, y, boxed, nets, channels, tops)
 
 

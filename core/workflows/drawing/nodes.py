@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import commonprefix
 
+from .. import graph as graphs
+
 FOLD_FROM = 4
 """So many tasks with the same needs and the same dependents are drawn as one."""
 
@@ -88,13 +90,14 @@ class Graph:
 def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()) -> Graph:
     """The graph with tasks that stand side by side, and mean the same to all others, as one.
 
-    ``unfolded`` are ids of folds that stay open; a fold's id is that of its first task, in brackets.
+    Chains that run side by side are folded along their length. ``unfolded`` are ids of folds that
+    stay open; a fold's id is that of its first task, in brackets.
+
+    :raises DependencyError: if tasks wait for each other.
     """
-    dependents = graph.dependents
-    twins: dict[tuple[frozenset[str], frozenset[str], bool], list[str]] = defaultdict(list)
-    for name, node in graph.nodes.items():
-        around = (frozenset(node.needs), frozenset(dependents[name]), node.final)
-        twins[around].append(name)
+    twins: dict[int, list[str]] = defaultdict(list)
+    for name, kind in _classes(graph).items():
+        twins[kind].append(name)
     folds: dict[str, str] = {}
     made: dict[str, Node] = {}
     for names in twins.values():
@@ -109,6 +112,34 @@ def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()
             needs = tuple(dict.fromkeys(folds.get(need, need) for need in node.needs))
             found[key] = replace(made.get(key, node), needs=needs)
     return Graph(found)
+
+
+def _classes(graph: Graph) -> dict[str, int]:
+    """Equal numbers for tasks that differ in name and state only.
+
+    Colour refinement: tasks of one level are told apart by the classes of what they need and of
+    what needs them, until no class falls apart. Levels keep a need out of its dependent's class.
+    """
+    levels = graphs.levels(graph.needs)
+    dependents = graph.dependents
+    found = _numbered({name: (levels[name], node.final) for name, node in graph.nodes.items()})
+    while True:
+        finer = _numbered({
+            name: (
+                found[name],
+                tuple(sorted(found[need] for need in node.needs)),
+                tuple(sorted(found[other] for other in dependents[name])),
+            )
+            for name, node in graph.nodes.items()
+        })  # fmt: skip
+        if len(set(finer.values())) == len(set(found.values())):
+            return finer
+        found = finer
+
+
+def _numbered(colours: Mapping[str, object]) -> dict[str, int]:
+    numbers: dict[object, int] = {}
+    return {name: numbers.setdefault(colour, len(numbers)) for name, colour in colours.items()}
 
 
 def _folded(key: str, nodes: Sequence[Node]) -> Node:

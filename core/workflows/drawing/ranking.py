@@ -16,8 +16,16 @@ Needs = Mapping[str, Sequence[str]]
 
 
 def rank(needs: Needs, finals: frozenset[str]) -> list[list[str]]:
-    """The nodes by rank; final ones below all others."""
+    """The nodes by rank; final ones below all others.
+
+    One that needs nothing stands just above the first that needs it: that keeps its line short.
+    """
     levels = graph.levels(needs)
+    first: dict[str, int] = {}
+    for name, given in needs.items():
+        for need in given:
+            first[need] = min(first.get(need, levels[name]), levels[name])
+    levels.update({name: at - 1 for name, at in first.items() if not needs[name]})
     deepest = max((levels[name] for name in needs if name not in finals), default=-1)
     inner = graph.levels({
         name: [need for need in needs[name] if need in finals] for name in needs if name in finals
