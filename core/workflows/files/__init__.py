@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...base.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .executing import fan_out, rendered, scope_of, wanted
+    from .executing import command_of, fan_out, rendered, scope_of, wanted
     from .faults import (
         FanOutTooLarge,
         Fault,
@@ -32,6 +32,7 @@ __all__ = [
     "WorkflowFileInvalid",
     "WorkflowFileUnreadable",
     "check",
+    "command_of",
     "fan_out",
     "holds",
     "load_workflow",
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("fan_out", "rendered", "scope_of", "wanted"), ".executing"),
+    **dict.fromkeys(("command_of", "fan_out", "rendered", "scope_of", "wanted"), ".executing"),
     **dict.fromkeys(("LoadedFile", "check", "load_workflow", "read_file"), ".loading"),
     **dict.fromkeys(("shipped_schema", "workflow_schema"), ".schema"),
     **dict.fromkeys(("Scope", "holds", "render", "render_text"), ".templates"),

@@ -6,6 +6,7 @@ lookups therefore count their steps, and whatever can make much out of little is
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -141,7 +142,11 @@ def plain(value: Any, amount: Amount | None = None, depth: int = 0) -> Any:
     amount.add(1)
     if depth > 100:
         raise TypeError("it is nested too deeply")
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TypeError(f"it gives {value}, which is no JSON")
         return value
     if isinstance(value, str):
         amount.add(len(value))

@@ -105,8 +105,9 @@ def _name(document: Document, path: KeyPath, name: str) -> None:
 def _kind(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
     kinds = kinds_of(task)
     wrong = [kind for kind in KINDS if checked.is_removed((*path, kind))]
-    if len(kinds) + len(wrong) > 1:
-        told = " and ".join([*kinds, *wrong])
+    given = dict.fromkeys([*kinds, *wrong])
+    if len(given) > 1:
+        told = " and ".join(given)
         checked.document.fault(path, f"It is {told} at once.", "Make two tasks of it.")
     elif not kinds and not wrong:
         hint = f"Give it one of {', '.join(KINDS)}."

@@ -11,6 +11,7 @@ from ..context import FanOut, TaskExecutionContext
 from ..definition import TaskDefinition
 from ..encoding import task_of
 from .faults import FanOutTooLarge, TemplateFailed
+from .environment import text_of
 from .templates import Scope, holds, render, render_text
 
 
@@ -67,6 +68,15 @@ def rendered(task: TaskDefinition, scope: Scope, *keys: str) -> dict[str, Any]:
     }
 
 
+def command_of(task: TaskDefinition, scope: Scope) -> list[str] | str:
+    """A ``run`` task's command with its templates rendered: words, or one line for the shell.
+
+    :raises TemplateFailed: if one can't be.
+    """
+    found = rendered(task, scope, "command")["command"]
+    return [text_of(word) for word in found] if isinstance(found, list) else text_of(found)
+
+
 def fan_out(task: TaskDefinition, scope: Scope) -> FanOut:
     """The children of a ``foreach`` task: ``NAME[0]``, ``NAME[1]``, ...
 
@@ -87,6 +97,8 @@ def fan_out(task: TaskDefinition, scope: Scope) -> FanOut:
             task=task.task_id,
         )
     each = task_of(task.metadata["each"])
+    # Children depend on nothing: what their templates may speak of is what their parent needed.
+    each = replace(each, metadata={**each.metadata, "needs": list(task.dependencies)})
     children = [_child(each, item, index, scope) for index, item in enumerate(items)]
     bound = settings["at_once"]
     return FanOut(children, {task.task_id: bound} if bound else {})
@@ -113,7 +125,8 @@ def _tasks(
     outputs: Mapping[str, Mapping[str, str]],
 ) -> dict[str, dict[str, Any]]:
     results = {one["task_id"]: one["result"]["data"] for one in context.previous_results}
-    names = dict.fromkeys([*context.task_def.dependencies, *results])
+    task = context.task_def
+    names = dict.fromkeys([*task.dependencies, *task.metadata.get("needs", ()), *results])
     return {
         name: {
             "result": results.get(name),

@@ -79,14 +79,12 @@ def convert_default(entry: InputEntry) -> str:
 
 def _convert(entry: InputEntry, value: Any, directory: Path) -> Any:
     made = _READERS[entry.type](value)
+    shown = "what was given" if entry.secret else quoted(value)
     if made is None:
-        shown = "what was given" if entry.secret else quoted(value)
         raise ValueError(f"This is {_ARTICLES[entry.type]}, not {shown}.")
     if entry.type == "choice" and made not in entry.choices:
-        hint = nearest(made, entry.choices)
-        raise ValueError(
-            f"This is {' or '.join(entry.choices)}, not {quoted(value)}. {hint}".rstrip()
-        )
+        hint = "" if entry.secret else nearest(made, entry.choices)
+        raise ValueError(f"This is {' or '.join(entry.choices)}, not {shown}. {hint}".rstrip())
     if entry.type == "path":
         path = directory.absolute() / Path(made).expanduser()
         if entry.must_exist and not path.exists():

@@ -125,6 +125,8 @@ def _said(path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:
         return "There is no such key.", hint
     if kind == "missing":
         return "It is missing.", ""
+    if kind in {"too_short", "string_too_short"}:
+        return "It is empty.", ""
     if kind == "literal_error":
         expected = str(context.get("expected", "")).replace("'", "")
         hint = nearest(str(given), expected.replace(" or ", ", ").split(", "))
