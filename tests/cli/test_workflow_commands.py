@@ -25,7 +25,11 @@ def broken(tmp_path: Path) -> str:
 def test_a_file_without_faults(qd: CommandLine) -> None:
     done = qd("workflow", "check", FEATURE)
     assert (done.code, done.out) == (0, f"No fault in {FEATURE}.\n")
-    assert qd("workflow", "check", FEATURE, "--json").json == {"file": FEATURE, "ok": True, "faults": []}
+    assert qd("workflow", "check", FEATURE, "--json").json == {
+        "file": FEATURE,
+        "ok": True,
+        "faults": [],
+    }
 
 
 def test_every_fault_with_its_place(qd: CommandLine, broken: str) -> None:
@@ -67,7 +71,9 @@ def test_a_graph_unfolded(qd: CommandLine, tmp_path: Path) -> None:
 
 def test_other_forms(qd: CommandLine) -> None:
     assert qd("workflow", "graph", FEATURE, "--format", "mermaid").out.startswith("flowchart TD\n")
-    assert qd("workflow", "graph", FEATURE, "--format", "dot").out.startswith("digraph workflow {\n")
+    assert qd("workflow", "graph", FEATURE, "--format", "dot").out.startswith(
+        "digraph workflow {\n"
+    )
     picture = ET.fromstring(qd("workflow", "graph", FEATURE, "--format", "svg").out)  # noqa: S314  # our own
     assert picture.tag.endswith("svg")
     told = qd("workflow", "graph", FEATURE, "--format", "dot", "--json").json

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from html import escape
 
 from .. import graph as graphs
 from ..definition import TaskDefinition, WorkflowDefinition
 from .layout import Box, Layout, lay_out
-from .nodes import Graph, Node, fold
+from .nodes import Graph, Node, fold, printable
 from .painting import lines_of, paint
 
 CELL_WIDTH, CELL_HEIGHT = 8, 18
@@ -126,14 +125,14 @@ def _svg_box(node: Node, box: Box) -> str:
     fill, line = _COLOURS.get(node.status, _COLOURS[""])
     x, y = _x(box.x), _y(box.y)
     width, height = box.width * CELL_WIDTH, box.height * CELL_HEIGHT
-    told = escape(_printable(node.text))
+    told = escape(node.text)
     inside = (
         f'textLength="{width - 12}" lengthAdjust="spacingAndGlyphs" '
         if len(told) > box.width
         else ""
     )
     return (
-        f"<g><title>{escape(_printable(node.id))}</title>"
+        f"<g><title>{escape(printable(node.id))}</title>"
         f'<rect x="{x:g}" y="{y:g}" width="{width}" height="{height}" rx="6" '
         f'fill="{fill}" stroke="{line}"/>'
         f'<text x="{x + width / 2:g}" y="{y + height / 2 + 4:g}" text-anchor="middle" {inside}'
@@ -154,13 +153,8 @@ def _drawn(graph: Graph) -> dict[str, list[str]]:
 
 
 def _quoted(text: str) -> str:
-    inner = _printable(text).replace("\\", "\\\\").replace('"', '\\"')
+    inner = printable(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{inner}"'
-
-
-def _printable(text: str) -> str:
-    """Without what no XML may hold."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "?", text)
 
 
 FORMATS: Mapping[str, Callable[[Graph], str]] = {

@@ -9,7 +9,7 @@ from enum import StrEnum
 from rich.cells import cell_len
 
 from .. import graph as graphs
-from .nets import Channel, Net, assign_lanes, make_nets, route
+from .nets import Channel, Net, assign_lanes, count_entries, make_nets, route
 from .nodes import Graph, Node
 from .ranking import arrange, rank, split
 
@@ -75,13 +75,14 @@ class Layout:
     def move(self, name: str, direction: Direction) -> str:
         """The node that lies in ``direction`` of ``name``; itself if there is none.
 
-        Up and down prefer what it is connected with.
+        Up and down prefer what it is connected with. Left and right go on in the rows above and
+        below, so that every node is reached.
         """
         box = self.boxes[name]
         if direction in {Direction.LEFT, Direction.RIGHT}:
-            row = self.rows[box.row]
-            to = box.column + (1 if direction is Direction.RIGHT else -1)
-            return row[to] if 0 <= to < len(row) else name
+            order = [one for row in self.rows for one in row]
+            to = order.index(name) + (1 if direction is Direction.RIGHT else -1)
+            return order[to] if 0 <= to < len(order) else name
         if direction is Direction.UP:
             linked = list(self.needs[name])
         else:
@@ -122,8 +123,10 @@ def lay_out(graph: Graph, *, width: int = 80, boxed: bool = True) -> Layout:
     ranked = arrange(rank(needs, finals), needs)
     widest = max(min(WIDEST, width), NARROWEST)
     padding = PADDING if boxed else 2
+    entries = count_entries(needs)
     widths = {
-        name: min(cell_len(node.text) + padding, widest) for name, node in graph.nodes.items()
+        name: max(min(cell_len(node.text) + padding, widest), 2 * entries[name] + 3)
+        for name, node in graph.nodes.items()
     }
     tried = [
         _tried(

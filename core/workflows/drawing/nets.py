@@ -100,23 +100,63 @@ def route(
     """The channels below each row but the last."""
     row_of = {name: at for at, row in enumerate(rows) for name in row}
     outs = {name: _even(spans[name] + widths[name] // 2) for net in nets for name in net.sources}
-    entries = _entries(nets, spans, widths, outs, row_of)
-    channels = []
-    for at in range(len(rows) - 1):
-        strands = []
-        for number, net in enumerate(nets):
-            if not net.first <= at < net.last:
-                continue
-            tops = [outs[name] for name in net.sources if row_of[name] == at]
-            bottoms = [entries[number, name] for name in net.targets if row_of[name] == at + 1]
-            if net.lane is not None:
-                if at > net.first:
-                    tops.append(net.lane)
-                if at + 1 < net.last:
-                    bottoms.append(net.lane)
-            strands.append(Strand(number, tops, bottoms))
-        channels.append(Channel(strands, 1 + _give_tracks(strands)))
-    return channels
+    bent: set[tuple[int, str]] = set()
+    while True:
+        entries = _entries(nets, spans, widths, outs, row_of, bent=bent)
+        strands = [_strands(at, nets, outs, entries, row_of) for at in range(len(rows) - 1)]
+        more = _ambiguous(strands, nets, entries, row_of) - bent
+        if not more:
+            return [Channel(found, 1 + _give_tracks(found)) for found in strands]
+        bent |= more
+
+
+def _strands(
+    at: int,
+    nets: Sequence[Net],
+    outs: Mapping[str, int],
+    entries: Mapping[tuple[int, str], int],
+    row_of: Mapping[str, int],
+) -> list[Strand]:
+    """The nets in the channel below row ``at``."""
+    found = []
+    for number, net in enumerate(nets):
+        if not net.first <= at < net.last:
+            continue
+        tops = [outs[name] for name in net.sources if row_of[name] == at]
+        bottoms = [entries[number, name] for name in net.targets if row_of[name] == at + 1]
+        if net.lane is not None:
+            if at > net.first:
+                tops.append(net.lane)
+            if at + 1 < net.last:
+                bottoms.append(net.lane)
+        found.append(Strand(number, tops, bottoms))
+    return found
+
+
+def _ambiguous(
+    channels: Sequence[Sequence[Strand]],
+    nets: Sequence[Net],
+    entries: Mapping[tuple[int, str], int],
+    row_of: Mapping[str, int],
+) -> set[tuple[int, str]]:
+    """Entries straight below a source, where the net also goes to both sides.
+
+    That would be drawn as lines that cross are.
+    """
+    found = set()
+    for at, strands in enumerate(channels):
+        for strand in strands:
+            inner = {
+                column
+                for column in set(strand.tops) & set(strand.bottoms)
+                if min(strand.columns) < column < max(strand.columns)
+            }
+            found |= {
+                (strand.net, name)
+                for name in nets[strand.net].targets
+                if row_of[name] == at + 1 and entries[strand.net, name] in inner
+            }
+    return found
 
 
 def _entries(
@@ -125,8 +165,10 @@ def _entries(
     widths: Mapping[str, int],
     outs: Mapping[str, int],
     row_of: Mapping[str, int],
+    *,
+    bent: set[tuple[int, str]],
 ) -> dict[tuple[int, str], int]:
-    """The column at which each net enters each of its targets."""
+    """The column at which each net enters each of its targets; not straight where it is ``bent``."""
     into: dict[str, list[int]] = {}
     for number, net in enumerate(nets):
         for name in net.targets:
@@ -134,35 +176,39 @@ def _entries(
     found: dict[tuple[int, str], int] = {}
     for name, numbers in into.items():
         inner = range(spans[name] + 1, spans[name] + widths[name] - 1)
-        odd = [column for column in inner if column % 2]
-        taken: set[int] = set()
-        above = row_of[name] - 1
+        middle, above = inner[len(inner) // 2], row_of[name] - 1
+        free = [column for column in inner if column % 2]
         for number in numbers:
-            straight = [
-                outs[one]
-                for one in nets[number].sources
-                if row_of[one] == above and outs[one] in inner
-            ]
-            if straight:
-                found[number, name] = min(straight, key=lambda x: abs(x - inner[len(inner) // 2]))
+            sources = [outs[one] for one in nets[number].sources if row_of[one] == above]
+            straight = [column for column in sources if column in inner]
+            if straight and (number, name) not in bent:
+                found[number, name] = min(straight, key=lambda x: abs(x - middle))
                 continue
-            wanted = _pull(nets[number], outs, row_of, above, inner[len(inner) // 2])
-            free = [column for column in odd if column not in taken] or odd
+            wanted = _pull(nets[number], sources, above, middle)
             found[number, name] = min(free, key=lambda x: abs(x - wanted))
-            taken.add(found[number, name])
+            free.remove(found[number, name])
     return found
 
 
-def _pull(
-    net: Net, outs: Mapping[str, int], row_of: Mapping[str, int], above: int, middle: int
-) -> float:
+def _pull(net: Net, sources: Sequence[int], above: int, middle: int) -> float:
     """Where a net comes from, so that it enters on that side."""
-    tops = [outs[name] for name in net.sources if row_of[name] == above]
+    tops = list(sources)
     if net.lane is not None and net.first < above:
         tops.append(net.lane)
     if not tops:
         return middle
     return middle + max(-3, min(3, (sum(tops) / len(tops) - middle) / 8))
+
+
+def count_entries(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many nets enter each task."""
+    dependents: dict[str, list[str]] = {}
+    for name, given in needs.items():
+        for need in given:
+            dependents.setdefault(need, []).append(name)
+    return {
+        name: len({frozenset(dependents[need]) for need in given}) for name, given in needs.items()
+    }
 
 
 def _give_tracks(strands: Sequence[Strand]) -> int:

@@ -52,9 +52,9 @@ class Node:
 
     @property
     def text(self) -> str:
-        """Sign, name and state, as they stand in the box."""
+        """Sign, name and state, as they stand in the box; what can't be printed as ``?``."""
         words = [GLYPHS.get(self.status, "?"), self.label or self.id, self.note or self.status]
-        return " ".join(word for word in words if word)
+        return printable(" ".join(word for word in words if word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,11 @@ class Graph:
             for need in node.needs:
                 found[need].append(name)
         return found
+
+
+def printable(text: str) -> str:
+    """``text`` with a ``?`` for every control, line end and half of a letter: names may come from anywhere."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()) -> Graph:

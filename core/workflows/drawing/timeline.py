@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
 
-from .nodes import GLYPHS
+from .nodes import GLYPHS, printable
 from .painting import EDGE, ELLIPSIS, PLAIN, Cell, Row
 
 LONGEST_NAME = 24
@@ -88,8 +88,9 @@ def duration(seconds: float) -> str:
 
 
 def _row(task: str, spans: Sequence[Span], now: datetime, scale: _Scale, name_width: int) -> Row:
-    last = spans[-1]
-    name = task if cell_len(task) <= name_width else set_cell_size(task, name_width - 1) + ELLIPSIS
+    last, name = spans[-1], printable(task)
+    if cell_len(name) > name_width:
+        name = set_cell_size(name, name_width - 1) + ELLIPSIS
     row = [
         Cell(set_cell_size(name, name_width), PLAIN, task),
         Cell(f" {GLYPHS.get(last.status, '?')} ", last.status, task),

@@ -10,8 +10,8 @@ from typing import Any
 from ..context import FanOut, TaskExecutionContext
 from ..definition import TaskDefinition
 from ..encoding import task_of
-from .faults import FanOutTooLarge, TemplateFailed
 from .environment import text_of
+from .faults import FanOutTooLarge, TemplateFailed
 from .templates import Scope, holds, render, render_text
 
 

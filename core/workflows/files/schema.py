@@ -34,6 +34,8 @@ def _tidied(value: Any) -> Any:
     """Without what says nothing: titles that repeat a name, and null as another way to leave out."""
     if isinstance(value, list):
         return [_tidied(one) for one in value]
+    if isinstance(value, str):
+        return value.replace("``", "`")
     if not isinstance(value, dict):
         return value
     kept = {

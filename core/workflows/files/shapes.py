@@ -123,10 +123,8 @@ def _said(path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:
         known = known_keys(path[:-1])
         hint = nearest(str(path[-1]), known) or f"Known here: {', '.join(known)}."
         return "There is no such key.", hint
-    if kind == "missing":
-        return "It is missing.", ""
-    if kind in {"too_short", "string_too_short"}:
-        return "It is empty.", ""
+    if kind in _PLAINLY:
+        return _PLAINLY[kind], ""
     if kind == "literal_error":
         expected = str(context.get("expected", "")).replace("'", "")
         hint = nearest(str(given), expected.replace(" or ", ", ").split(", "))
@@ -140,6 +138,11 @@ def _said(path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:
     return f"{finding['msg'].rstrip('.').replace('Input should', 'This should')}.", ""
 
 
+_PLAINLY = {
+    "missing": "It is missing.",
+    "too_short": "It is empty.",
+    "string_too_short": "It is empty.",
+}
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",

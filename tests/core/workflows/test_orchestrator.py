@@ -147,7 +147,11 @@ async def test_failing_tasks_raise_with_their_names_after_independent_branches(
     ],
 )
 async def test_what_an_executor_raises_says_what_becomes_of_the_task(
-    engine: WorkflowOrchestrator, error: Exception, status: TaskStatus, after: TaskStatus, attempts: int
+    engine: WorkflowOrchestrator,
+    error: Exception,
+    status: TaskStatus,
+    after: TaskStatus,
+    attempts: int,
 ) -> None:
     async def raising(context: Context) -> None:
         raise error

@@ -42,8 +42,7 @@ def test_the_schema_is_published_and_shipped() -> None:
 def test_the_schema_is_one_and_describes_every_key() -> None:
     schema = workflow_schema()
     Draft202012Validator.check_schema(schema)
-    text = json.dumps(schema)
-    assert "``" not in text.replace("``item``", "").replace("``index``", "")
+    assert "``" not in json.dumps(schema)
     for properties in _properties(schema):
         assert [key for key, one in properties.items() if not _described(one)] == []
 

