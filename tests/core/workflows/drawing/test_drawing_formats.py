@@ -143,10 +143,10 @@ def test_attempts_along_the_time() -> None:
         span("test", 1, 75, None, "running"),
     ]
     assert lines_of(gantt(spans, at(100), width=48)) == [
-        "        │0s        │25s       │50s       │1m15s",
+        "        │0s       │25s      │50s      │1m15s",
         "plan  ✓ ███████████",
         "build ✓           ░░░░░░░░░ ███████████",
-        "test  ▸                              ▓▓▓▓▓▓▓▓▓▓",
+        "test  ▸                               ▓▓▓▓▓▓▓▓▓▓",
     ]
 
 
