@@ -1,12 +1,13 @@
 """Durable updates: what a caller waits until its change is on disk.
 
-    python bench/store.py [--json]
+    python -m bench.store [--json]
 
 Every figure stands beside its reference of the same run: the same statements, a commit each, on a
 writer thread in the standard library's ordinary way, an executor of one thread. Rounds are
 interleaved, and figures are medians over them; a ratio is the median of the rounds' ratios.
 
-The rows that the contract limits are updates of one row; a status change writes three. Under a
+The rows that the contract limits are updates of one row; a status change writes three, a workflow's
+update two. On PostgreSQL the reference is a transaction each on a pool of ten connections. Under a
 held loop the reference is the 99th percentile of the turns as they were measured (on a machine that
 others use too a turn is longer than asked for, like all else), and the limits on the ratio stand
 for "so many turns plus so many milliseconds".
@@ -34,11 +35,15 @@ from statistics import median, quantiles
 from typing import Any
 
 import aiosqlite
+from bench import _postgres
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.engine.records import AddEvent, Change, EventRecord
 from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
 from quarterdeck.core.sessions.records import AddStatus, SaveSession, SessionRecord, StatusEntry
+from quarterdeck.core.workflows.deltas import task_body
+from quarterdeck.core.workflows.records import AddHistory, HistoryRecord, SaveTask, TaskRecord
+from quarterdeck.core.workflows.statuses import TaskStatus
 from quarterdeck.state.sqlite.rows import statements_of
 from quarterdeck.state.sqlite.statements import load_migrations
 from quarterdeck.state.sqlite.store import open_store
@@ -64,6 +69,7 @@ class Changes:
 
     def __init__(self, kind: str, callers: int, updates: int) -> None:
         self._sequence = 0
+        self._kind = kind
         self._ready = {
             caller: iter([_STATUS[kind](caller, version) for version in range(1, updates + 1)])
             for caller in range(callers)
@@ -71,6 +77,8 @@ class Changes:
 
     def next(self, caller: int) -> list[Change]:
         """The caller's next update."""
+        if self._kind == "workflow":
+            return next(self._ready[caller])
         self._sequence += 1
         event = EventRecord(self._sequence, "status.changed", NOW, f"S{caller}", BODY)
         return [*next(self._ready[caller]), AddEvent(event)]
@@ -87,10 +95,21 @@ def status_change(caller: int, version: int) -> list[Change]:
     return [SaveSession(record), AddStatus(line)]
 
 
-# What goes with the event in each kind of update.
+def workflow_update(caller: int, version: int) -> list[Change]:
+    """The start of an attempt: the task and a line of its workflow's history."""
+    name = f"W{caller}"
+    task = TaskRecord(
+        name, "build", "alice", "agent", TaskStatus.RUNNING, attempt=version, started_at=NOW
+    )
+    line = HistoryRecord(name, version, NOW, "task", task_body(task), "build")
+    return [SaveTask(task), AddHistory(line)]
+
+
+# What goes with the event in each kind of update; a workflow's has none.
 _STATUS: dict[str, Callable[[int, int], list[Change]]] = {
     "event": lambda _caller, _version: [],
     "status": status_change,
+    "workflow": workflow_update,
 }
 
 
@@ -201,6 +220,9 @@ CONTENDERS: dict[str, Contender] = {
 }
 
 
+ON_POSTGRES: dict[str, Contender] = {"ours": _postgres.ours, "thread": _postgres.pool_each}
+
+
 # ---- measurements --------------------------------------------------------------------------
 
 
@@ -296,13 +318,17 @@ Limits = tuple[float | None, float | None]
 
 
 def throughput_rows(
-    kind: str, label: str, one: Limits = (None, None), many: Limits = (None, None)
+    kind: str,
+    label: str,
+    one: Limits = (None, None),
+    many: Limits = (None, None),
+    contenders: Mapping[str, Contender] = CONTENDERS,
 ) -> list[dict[str, Any]]:
     """One caller and a hundred, for one kind of update."""
     found = []
     for callers, what, limits in (("1 caller", lone, one), ("100 callers", crowd, many)):
         figures = interleaved(
-            {name: partial(measure, it, kind, what) for name, it in CONTENDERS.items()}, ROUNDS
+            {name: partial(measure, it, kind, what) for name, it in contenders.items()}, ROUNDS
         )
         reference = figures.pop("thread")
         found.append(row(f"{label}, {callers}", figures.pop("ours"), reference, "us", limits))
@@ -329,11 +355,20 @@ def held_rows() -> list[dict[str, Any]]:
     return found
 
 
+def postgres_rows() -> list[dict[str, Any]]:
+    """Workflow updates on a real server, against a transaction each on a pool of ten."""
+    if _postgres.server() is None:
+        return []
+    return throughput_rows("workflow", "workflow updates on PostgreSQL", contenders=ON_POSTGRES)
+
+
 def rows() -> list[dict[str, Any]]:
     """Every line: name, value, unit, reference, ratio, must and goal (both for the ratio)."""
     return [
         *throughput_rows("event", "durable updates", (0.6, 0.4), (0.3, 0.2)),
         *throughput_rows("status", "durable status changes of three rows"),
+        *throughput_rows("workflow", "durable workflow updates", (0.6, 0.4), (0.3, 0.2)),
+        *postgres_rows(),
         *held_rows(),
     ]
 

@@ -139,14 +139,16 @@ def definitions(graphs: Sequence[Needs]) -> list[WorkflowDefinition]:
 
 async def durable(wanted: Sequence[WorkflowDefinition], limit: int, file: Path) -> float:
     """Seconds from the first start to the last acknowledged end."""
-    async with StateManager(f"sqlite://{file}") as states:
-        async with WorkflowOrchestrator(states, limit) as engine:
-            engine.register_executor("t", noop)
-            ids = [await engine.create_workflow(one) for one in wanted]
-            gc.collect()
-            started = time.perf_counter()
-            await asyncio.gather(*(engine.execute_workflow(one) for one in ids))
-            return time.perf_counter() - started
+    async with (
+        StateManager(f"sqlite://{file}") as states,
+        WorkflowOrchestrator(states, limit) as engine,
+    ):
+        engine.register_executor("t", noop)
+        ids = [await engine.create_workflow(one) for one in wanted]
+        gc.collect()
+        started = time.perf_counter()
+        await asyncio.gather(*(engine.execute_workflow(one) for one in ids))
+        return time.perf_counter() - started
 
 
 def timed(run: Callable[[], Awaitable[Any]]) -> float:
@@ -171,13 +173,13 @@ def case_rows(name: str, graphs: Sequence[Needs], limit: int) -> list[dict[str, 
             disk.append(asyncio.run(durable(wanted, limit, Path(place) / f"{number}.db")))
     must, goal, durable_must, durable_goal = GOALS[name[:2]]
     return [
-        _ratio_row(f"{name}, in memory", memory, floor, count, must, goal),
-        _ratio_row(f"{name}, durable", disk, floor, count, durable_must, durable_goal),
+        _ratio_row(f"{name}, in memory", memory, floor, count, must=must, goal=goal),
+        _ratio_row(f"{name}, durable", disk, floor, count, must=durable_must, goal=durable_goal),
     ]
 
 
 def _ratio_row(
-    name: str, ours: list[float], floor: list[float], count: int, must: float, goal: float
+    name: str, ours: list[float], floor: list[float], count: int, *, must: float, goal: float
 ) -> dict[str, Any]:
     ratio = median(one / other for one, other in zip(ours, floor, strict=True))
     per_task = 1e6 / count
@@ -250,7 +252,7 @@ def recovery_row() -> dict[str, Any]:
         enough = asyncio.Event()
         ended = 0
 
-        async def half(context: TaskExecutionContext) -> int:
+        async def half(_: TaskExecutionContext) -> int:
             nonlocal ended
             ended += 1
             if ended > 5_000:
@@ -266,7 +268,7 @@ def recovery_row() -> dict[str, Any]:
             await first.close()
             begun = asyncio.Event()
 
-            async def see(context: TaskExecutionContext) -> None:
+            async def see(_: TaskExecutionContext) -> None:
                 begun.set()
                 await asyncio.Event().wait()
 
@@ -289,19 +291,20 @@ def latency_row() -> dict[str, Any]:
         gaps: list[float] = []
         last = 0.0
 
-        async def work(context: TaskExecutionContext) -> None:
+        async def work(_: TaskExecutionContext) -> None:
             nonlocal last
             if last:
                 gaps.append((time.perf_counter() - last) * 1000)
             await asyncio.sleep(0.001)
             last = time.perf_counter()
 
-        async with StateManager(f"sqlite://{file}") as states:
-            async with WorkflowOrchestrator(states) as engine:
-                engine.register_executor("t", work)
-                await engine.execute_workflow(
-                    await engine.create_workflow(definitions([chain(300)])[0])
-                )
+        async with (
+            StateManager(f"sqlite://{file}") as states,
+            WorkflowOrchestrator(states) as engine,
+        ):
+            engine.register_executor("t", work)
+            workflow_id = await engine.create_workflow(definitions([chain(300)])[0])
+            await engine.execute_workflow(workflow_id)
         return gaps
 
     with tempfile.TemporaryDirectory() as place:

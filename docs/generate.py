@@ -32,13 +32,13 @@ from quarterdeck.core.protocol.events import EVENTS
 from quarterdeck.core.protocol.preferences import PREFERENCES
 from quarterdeck.core.protocol.validation import CODES as PROTOCOL_CODES
 from quarterdeck.core.workflows.files import workflow_schema
+from quarterdeck.core.workflows.handoff.lifecycle import HANDOFF_MOVES, HandoffStatus
+from quarterdeck.core.workflows.handoff.validation import SCHEMA_FILE
+from quarterdeck.state.postgres.statements import load_migrations as postgres_migrations
+from quarterdeck.state.sqlite.statements import load_migrations as sqlite_migrations
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS
 
 DOCS = Path(__file__).parent
-SCHEMAS = (
-    DOCS / "workflow.schema.json",
-    DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json",
-)
 BLOCK = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 GROUPS = ("quarterdeck.core", "quarterdeck.state", "quarterdeck.cli")
 
@@ -180,6 +180,32 @@ def _call(command: Command, group: str = "") -> str:
     return f"`{' '.join(filter(None, words))}`"
 
 
+def schema_sqlite() -> str:
+    """SQLite's schema."""
+    return _schema(sqlite_migrations())
+
+
+def schema_postgres() -> str:
+    """PostgreSQL's schema."""
+    return _schema(postgres_migrations())
+
+
+def _schema(migrations: list[tuple[str, str]]) -> str:
+    return "\n".join(f"`{name}`\n\n```sql\n{sql.strip()}\n```\n" for name, sql in migrations)
+
+
+def handoff_moves() -> str:
+    """Where a handoff may go from each of its states."""
+    rows = (
+        (
+            f"`{status}`",
+            ", ".join(f"`{one}`" for one in sorted(HANDOFF_MOVES.targets(status))) or "—",
+        )
+        for status in HandoffStatus
+    )
+    return table(("state", "may become"), rows)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     maker.__name__: maker
     for maker in (
@@ -192,6 +218,9 @@ MAKERS: dict[str, Callable[[], str]] = {
         settings,
         command_line,
         exit_codes,
+        schema_sqlite,
+        schema_postgres,
+        handoff_moves,
     )
 }
 
@@ -201,30 +230,43 @@ def made(page: str) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}{MAKERS[found[2]]()}{found[3]}", page)
 
 
-def stale() -> list[Path]:
-    """Pages that are not up to date."""
-    return [
-        path for path in sorted(DOCS.glob("*.md")) if made(path.read_text()) != path.read_text()
-    ]
+SHIPPED = DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json"
+"""The schema of workflow files, which is made from their model."""
 
 
-def schema() -> str:
+def workflow_file_schema() -> str:
     """The JSON schema of workflow files."""
     return json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+PUBLISHED = (SCHEMA_FILE,)
+"""Shipped files that are published in the documentation as they are."""
+
+
+def wanted() -> dict[Path, str]:
+    """Every page and published file as it should be."""
+    pages = {path: made(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
+    published = {DOCS / path.name: path.read_text() for path in PUBLISHED}
+    schemas = dict.fromkeys((DOCS / SHIPPED.name, SHIPPED), workflow_file_schema())
+    return pages | published | schemas
+
+
+def stale() -> list[Path]:
+    """Pages that are not up to date."""
+    return [
+        path for path, text in wanted().items() if not path.exists() or path.read_text() != text
+    ]
+
+
 def main() -> int:
     """Write or check."""
-    if "--check" not in sys.argv:
-        for path in SCHEMAS:
-            path.write_text(schema())
-    old = [*stale(), *(path for path in SCHEMAS if path.read_text() != schema())]
+    old, texts = stale(), wanted()
     if "--check" in sys.argv:
         for path in old:
             print(f"{path.name} is not up to date: run python docs/generate.py")
         return int(bool(old))
     for path in old:
-        path.write_text(made(path.read_text()))
+        path.write_text(texts[path])
         print(path.name)
     return 0
 

@@ -73,14 +73,13 @@ class WorkflowTables:
 
     def remove(self, workflow_id: str) -> list[Undo]:
         """Remove an instance and all that belongs to it; what undoes it."""
-        keyed: tuple[dict[str, Any], ...] = (
-            self.workflows, self.tasks, self.changes, self.attempts, self.leases
-        )  # fmt: skip
-        undo = [take(table, workflow_id) for table in keyed]
-        others: tuple[dict[Any, Any], ...] = (self.handoffs, self.artifacts, self.signals)
-        for table in others:
-            mine = [key for key, kept in table.items() if kept.workflow_id == workflow_id]
-            undo += [take(table, key) for key in mine]
+        undo = [
+            _drop(table, [workflow_id])
+            for table in (self.workflows, self.tasks, self.changes, self.attempts, self.leases)
+        ]
+        for others in (self.handoffs, self.artifacts, self.signals):
+            mine = [key for key, kept in others.items() if kept.workflow_id == workflow_id]
+            undo.append(_drop(others, mine))
         return undo
 
     def seen(self, workflow_id: str) -> w.WorkflowRecord:
@@ -183,6 +182,12 @@ class WorkflowTables:
         record = change.record
         key = (record.workflow_id, record.name, record.key)
         return [] if key in self.signals else [put(self.signals, key, record)]
+
+
+def _drop(table: dict[Any, Any], keys: Collection[Any]) -> Undo:
+    """Remove ``keys``; what undoes it."""
+    undo = [take(table, key) for key in keys]
+    return lambda: [step() for step in reversed(undo)]
 
 
 def stamps_of(change: w.WorkflowChange) -> list[datetime | None]:

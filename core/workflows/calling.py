@@ -37,9 +37,11 @@ class Threads:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._limit, "quarterdeck-task")
         context = contextvars.copy_context()
-        ended = await asyncio.get_running_loop().run_in_executor(
-            self._pool, context.run, _caught, called, given
-        )
+
+        def job() -> tuple[Any, BaseException | None]:
+            return context.run(_caught, called, given)
+
+        ended = await asyncio.get_running_loop().run_in_executor(self._pool, job)
         value, error = ended
         if error is not None:
             raise error

@@ -105,6 +105,7 @@ class Driver:
         self._workers: set[Worker] = set()
         self._parked: list[Worker] = []
         self._coming = 0
+        self._busy = 0
         self._yielded = 0.0
         self._armed = inf
         self._timer: TimerHandle | None = None
@@ -201,6 +202,7 @@ class Driver:
         """One attempt from its begin to its recorded end; the time then."""
         run, task, attempt = start
         worker.at = start
+        self._busy += 1
         heap = self.machine.timers.heap
         if heap and heap[0][0] < self._armed:
             self._arm()
@@ -214,8 +216,10 @@ class Driver:
                 else:
                     work.succeeded(run, task, attempt, result)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its end
+            self._busy -= 1
             await self._broke(worker, start, error)
             return self._monotonic()
+        self._busy -= 1
         now = self._monotonic()
         if worker.at is start:
             worker.at = None

@@ -116,9 +116,13 @@ class DurableDriver(Driver):
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self.loop.call_soon(self.flush)
+            self.loop.call_soon(self._turn)
 
     # ---- turns -------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        if self._scheduled:
+            self.flush()
 
     def flush(self) -> None:
         """Decide what is begun, and hand over all that has changed."""
@@ -159,6 +163,8 @@ class DurableDriver(Driver):
             self._dismiss()
 
     async def _park(self, worker: Worker) -> None:
+        if self._scheduled and not self._busy:
+            self.flush()  # nobody else can bring more in this turn
         self._pulse()
         await super()._park(worker)
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 SCHEMA = "quarterdeck"
 BACK_OFF = RetryPolicy(max_attempts=10**9, initial_delay=0.05, max_delay=2.0)
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10
 
 Connection = Any
 """An asyncpg connection; the driver has no types of its own."""

@@ -72,6 +72,8 @@ def _apply(connection: sqlite3.Connection, path: Path, number: int, name: str, s
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if _number(connection, "user_version") >= number:
+            return  # another process that opened it at the same time was quicker
         if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
             raise  # the disk's doing, not the step's
         raise f.StoreMigration(

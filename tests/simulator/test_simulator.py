@@ -5,12 +5,22 @@ Every failure names its seed: ``World(seed).run(crashes)`` plays it again.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 from tests.simulator.world import World
 
 BLOCK = 250
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Thousands of planned failures need no log."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def simulate(seed: int) -> None:

@@ -6,18 +6,18 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from tests.postgres_server import clean, postgres_server, postgres_url, start, stop
 from tests.state.test_postgres_store import ask
-from tests.store_conformance.workflow_make import MakeFlow
+from tests.store_conformance.workflow_make import START, MakeFlow
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
-from quarterdeck.state.faults import BadStoreSetting
+from quarterdeck.state.faults import BadStoreSetting, StoreFull
 from quarterdeck.state.postgres import translating
 from quarterdeck.state.postgres.line import Line
 from quarterdeck.state.postgres.statements import load_migrations
@@ -397,7 +397,95 @@ async def test_an_outcome_that_nobody_can_know_is_never_acknowledged(
     await store.close()
 
 
+# ---- within a transaction ----------------------------------------------------------------------------
+
+
+class Failing:
+    """A job that fails a few times before it gives an answer."""
+
+    def __init__(self, error: Exception, times: int = 1) -> None:
+        self._error = error
+        self._left = times
+
+    async def __call__(self, connection: Any) -> int:
+        if self._left:
+            self._left -= 1
+            raise self._error
+        return int(await connection.fetchval("SELECT 7"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.DeadlockDetectedError("two wait for each other"),
+        asyncpg.SerializationError("x"),
+        asyncpg.InternalClientError("another operation is in progress"),
+        asyncpg.ConnectionDoesNotExistError("closed in the middle"),
+        ConnectionResetError("reset"),
+    ],
+)
+async def test_what_passes_by_itself_is_tried_again(store: PostgresStore, error: Exception) -> None:
+    assert await store._parts.writer.run(Failing(error, 2)) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (asyncpg.DiskFullError("no space left on device"), "store_full"),
+        (asyncpg.ReadOnlySQLTransactionError("a standby"), "store_read_only"),
+        (asyncpg.DeadlockDetectedError("for ever"), "store_locked"),
+        (asyncpg.TooManyConnectionsError("53300"), "store_unreachable"),
+        (asyncpg.UndefinedTableError("gone"), "store_failed"),
+        (RuntimeError("a fault of ours"), "store_failed"),
+        (StoreFull("said by the job"), "store_full"),
+    ],
+)
+async def test_what_does_not_fails_the_transaction_alone(
+    store: PostgresStore, flow: MakeFlow, error: Exception, code: str
+) -> None:
+    futures = [
+        store.commit([flow.line(1)]),
+        store._parts.writer.run(Failing(error, 99)),
+        store.commit([flow.line(2)]),
+    ]
+    await asyncio.wait(futures)
+    with pytest.raises(QuarterdeckError) as caught:
+        await futures[1]
+    assert caught.value.code == code
+    await store.commit([flow.task(), flow.line(await store.version("W1") + 1)])
+    assert len(await store.tasks("W1")) == 1
+
+
+async def test_a_refused_transaction_and_a_job_in_one_group_are_sorted_out(
+    store: PostgresStore, flow: MakeFlow
+) -> None:
+    futures: list[asyncio.Future[Any]] = [
+        store.commit([flow.save(), flow.line(1)]),
+        store.commit([flow.line(9)]),
+        asyncio.ensure_future(store.take("W1", "E1", until=START, now=START)),
+        store.commit([flow.line(2)]),
+    ]
+    await asyncio.wait(futures)
+    codes = [getattr(future.exception(), "code", "ok") for future in futures]
+    assert codes == ["ok", "stale_version", "ok", "ok"]
+
+
+async def test_a_writer_that_is_cancelled_leaves_nothing_waiting(
+    store: PostgresStore, flow: MakeFlow
+) -> None:
+    futures = [store.commit([flow.line(n)]) for n in range(1, 4)]
+    await asyncio.sleep(0)
+    futures.append(store.commit([flow.line(4)]))
+    work = store._parts.writer._work
+    assert work is not None
+    work.cancel()
+    await asyncio.wait(futures)
+    assert all(isinstance(future.exception(), QuarterdeckError) for future in futures)
+    await store.commit([flow.line(1)])
+    assert await store.version("W1") == 1
+
+
 async def test_the_server_runs_as_another_user_than_root() -> None:
-    found = await ask("SHOW data_directory")
-    assert str(postgres_server().pgdata) == found
-    assert urlsplit(postgres_url()).scheme == "postgresql"
+    directory = Path(await ask("SHOW data_directory"))
+    assert directory == postgres_server().pgdata
+    assert directory.stat().st_uid != 0  # noqa: ASYNC240  # nothing else runs here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 from contextlib import closing
@@ -158,6 +159,19 @@ async def test_another_programs_database_is_refused_and_left_alone(
         await open_store()
     assert caught.value.info().code == "store_foreign"
     assert read(path) == before
+
+
+async def test_two_that_open_a_fresh_database_at_once_make_its_schema_once(
+    open_store: OpenStore, tmp_path: Path, plain: Plain
+) -> None:
+    for number in range(8):
+        path = tmp_path / f"{number}" / "state.db"
+        stores = await asyncio.gather(*(open_store(path) for _ in range(3)))
+        assert ask(path, "PRAGMA user_version") == NOW
+        await asyncio.gather(
+            *(one.commit([plain.save(f"S{place}")]) for place, one in enumerate(stores))
+        )
+        assert len(await stores[0].sessions()) == 3
 
 
 async def test_half_a_copy_is_not_left_behind(

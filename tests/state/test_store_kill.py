@@ -56,6 +56,11 @@ async def test_what_was_acknowledged_survives_kill_9(
         for session_id, mine in numbers.items():
             lines = await store.history(session_id, 10**6)
             assert [int(line.evidence) for line in lines] == mine[::-1]
+            found = await store.changes(session_id)
+            assert [line.version for line in found] == list(range(1, len(mine) + 1))
+            assert [int(line.body) for line in found] == mine
+            (task,) = await store.tasks(session_id)
+            assert (task.attempt, task.result) == (len(mine), str(mine[-1]))
             snapshot = await store.snapshot(session_id)
             with_snapshot = [number for number in mine if number % 50 == 0]
             assert (snapshot is None) == (not with_snapshot)

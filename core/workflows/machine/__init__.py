@@ -3,8 +3,9 @@
 Events go in as calls, each with the time; decisions come out of ``take`` and ``drain``.
 """
 
-from .decisions import Drained, Outcome, Start, Stop, StopReason
+from .decisions import Drained, Start, Stop
 from .machine import Machine
+from .reasons import Outcome, StopReason
 from .run import Run, TaskState
 from .snapshots import restore, snapshot
 

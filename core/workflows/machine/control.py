@@ -8,8 +8,8 @@ from ...base.errors import BusinessFault
 from ...base.machine import IllegalTransition
 from ..definition import TaskDefinition
 from ..statuses import DONE, ENDED, WORKFLOW_MOVES, TaskStatus, WorkflowStatus
-from .decisions import ErrorType, StopReason
 from .endings import Endings
+from .reasons import ErrorType, StopReason
 from .run import Run
 from .timers import Due
 

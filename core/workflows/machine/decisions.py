@@ -1,53 +1,14 @@
-"""What goes into the machine about attempts, and what comes out of it."""
+"""What comes out of the machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .run import Run
+from .reasons import StopReason
+from .run import Run
 
-Start = tuple["Run", int, int]
+Start = tuple[Run, int, int]
 """Begin this attempt of this task of this run."""
-
-
-class Outcome(StrEnum):
-    """How an attempt ended.
-
-    CONDITION: it was not wanted, since the task's own condition is false. LOST: its child is proven
-    gone. STOPPED: it was ended because the machine asked for that.
-    """
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CONDITION = "condition"
-    LOST = "lost"
-    STOPPED = "stopped"
-
-
-class StopReason(StrEnum):
-    """Why an attempt shall be ended."""
-
-    TIMEOUT = "timeout"
-    CANCEL = "cancelled"
-    INTERRUPT = "interrupted"
-    SIGNAL = "signal"
-
-
-class ErrorType(StrEnum):
-    """The kinds of failure and skipping that the machine itself decides on."""
-
-    TIMEOUT = "timeout"
-    DEADLINE = "deadline"
-    LOSSES = "recovery_limit"
-    CHILDREN = "children"
-    CONDITION = "condition"
-    DEPENDENCY = "dependency"
-    CANCELLED = "cancelled"
-    DRAINED = "drained"
-    CUT_SHORT = "CancelledError"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from math import inf
 
 from ...base.clock import Random
 from ..statuses import TaskStatus, WorkflowStatus
-from .decisions import Drained, Start, Stop, StopReason
+from .decisions import Drained, Start, Stop
 from .ready import NORMAL, Entry, ReadyQueue
+from .reasons import StopReason
 from .run import Run
 from .timers import Due, Timers
 
@@ -170,7 +171,8 @@ class Dispatching:
         while self._waiters:
             entry = self._waiters.popleft()
             run, task = entry[4], entry[5]
-            if run.entries[task] is not entry:
+            mine: bool = run.entries[task] is entry
+            if not mine:
                 continue
             if run.status is _PAUSED:
                 self._hold(entry)

@@ -6,8 +6,8 @@ from math import inf
 
 from ..definition import OnFailure
 from ..statuses import DONE, TaskStatus, WorkflowStatus
-from .decisions import ErrorType, StopReason
 from .dispatching import Dispatching
+from .reasons import ErrorType, StopReason
 from .run import Run
 from .timers import Due
 

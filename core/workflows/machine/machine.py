@@ -9,7 +9,7 @@ from ...base.errors import BusinessFault
 from ..plan import Plan
 from ..statuses import DONE, ENDED, WORKFLOW_MOVES, TaskStatus, WorkflowStatus
 from .control import Control
-from .decisions import ErrorType, Outcome, StopReason
+from .reasons import ErrorType, Outcome, StopReason
 from .run import Run, TaskState
 from .timers import Due
 

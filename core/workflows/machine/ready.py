@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import deque
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ...base.priority import Priority
 
-if TYPE_CHECKING:
-    from .run import Run
-
-Entry = tuple[int, float, int, float, "Run", int]
-"""Sequence, since when at this level, level, deadline, run, task.
+Entry = tuple[int, float, int, float, Any, int]
+"""Sequence, since when at this level, level, deadline, run (whose module needs this one), task.
 
 An entry counts only while it is its run's entry of that task: who takes a task out of the queue, or
 moves it to another level, just enters something else there.
@@ -69,7 +66,8 @@ class ReadyQueue:
         while plain:
             entry = plain.popleft()
             run, task = entry[4], entry[5]
-            if run.entries[task] is entry:
+            mine: bool = run.entries[task] is entry
+            if mine:
                 run.entries[task] = None
                 return entry
         return None
@@ -79,7 +77,8 @@ class ReadyQueue:
             self._age(now, self._interval)
         while (entry := self._first()) is not None:
             run, task = entry[4], entry[5]
-            if run.entries[task] is entry:
+            mine: bool = run.entries[task] is entry
+            if mine:
                 run.entries[task] = None
                 return entry
         return None

@@ -9,8 +9,8 @@ from typing import Any
 from ..plan import Plan
 from ..statuses import DONE, TaskStatus, WorkflowStatus
 from .bounds import Bounds
-from .decisions import ErrorType, StopReason
 from .ready import Entry
+from .reasons import ErrorType, StopReason
 from .timers import Due
 
 _PENDING = TaskStatus.PENDING

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .run import Run
+from typing import Any
 
 
 class Due(IntEnum):
@@ -19,8 +16,8 @@ class Due(IntEnum):
     DEADLINE = 2
 
 
-Timer = tuple[float, int, Due, "Run", int, int]
-"""When, sequence, what, run, task, attempt."""
+Timer = tuple[float, int, Due, Any, int, int]
+"""When, sequence, what, run (whose module needs this one), task, attempt."""
 
 SLACK = 64
 
@@ -35,7 +32,7 @@ class Timers:
         self._sequence = 0
         self._cancelled = 0
 
-    def add(self, at: float, due: Due, run: Run, task: int, attempt: int) -> None:
+    def add(self, at: float, due: Due, run: Any, task: int, attempt: int) -> None:
         """Let it be due at ``at``."""
         self._sequence += 1
         heappush(self.heap, (at, self._sequence, due, run, task, attempt))
@@ -69,4 +66,4 @@ class Timers:
 def counts(timer: Timer) -> bool:
     """Whether a timer still means something."""
     _, _, due, run, task, attempt = timer
-    return run.awaits(due, task, attempt)
+    return bool(run.awaits(due, task, attempt))

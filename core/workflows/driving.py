@@ -1,0 +1,226 @@
+"""The instances that one engine drives: taken with a lease, let go at their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..base.clock import SYSTEM_CLOCK, Clock, Random
+from ..base.ids import new_id
+from ..base.retry import RetryPolicy
+from .calling import Threads
+from .context import AttemptLost, TaskExecutionContext
+from .driver import STOP_GRACE
+from .durable_driver import DurableDriver
+from .durable_runs import DurableRuns, registered
+from .faults import WorkflowBusy
+from .instance import Instance
+from .journal import Journal
+from .leases import LEASE_SECONDS, Leases
+from .machine import Machine, Outcome
+from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
+from .state_faults import WorkflowUnknown
+from .state_manager import StateManager
+from .statuses import ENDED, TaskStatus
+
+_RUNNING = TaskStatus.RUNNING
+
+
+class Driving:
+    """Instances by id, with their runs in the machine and their leases."""
+
+    def __init__(
+        self,
+        state_manager: StateManager,
+        max_parallel_tasks: int = 10,
+        default_retry_policy: RetryPolicy | None = None,
+        *,
+        engine_id: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        random: Random | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        stop_grace: float = STOP_GRACE,
+    ) -> None:
+        self.engine_id = engine_id or new_id()
+        self._states = state_manager
+        self._store = state_manager.store
+        self._policy = default_retry_policy
+        self._clock = clock
+        self._grace = stop_grace
+        self._machine = Machine(max_parallel_tasks, random=random or Random())
+        self._threads = Threads(max_parallel_tasks)
+        self._runs = DurableRuns(
+            self._threads, gone=self._give_up, over=self._finish, child_kept=self._keep_child
+        )
+        self._leases = Leases(self._store, clock, self._give_up, seconds=lease_seconds)
+        self._instances: dict[str, Instance] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
+        self._driver: DurableDriver | None = None
+        self.register_executor("wait_for", _wait_for_ever)
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    def _here(self) -> DurableDriver:
+        if self._driver is None or self._driver.loop is not asyncio.get_running_loop():
+            journal = Journal(self._store, self.engine_id, self._clock, self._clock.monotonic)
+            self._driver = DurableDriver(
+                self._machine,
+                self._runs,
+                journal,
+                monotonic=self._clock.monotonic,
+                grace=self._grace,
+            )
+        return self._driver
+
+    def _changed(self) -> None:
+        self._here().changed()
+
+    async def _on_disk(self) -> None:
+        """Wait until what was decided is."""
+        await self._here().settled()
+
+    async def _open(self, workflow_id: str) -> Instance:
+        """The instance, driven by this engine from now on.
+
+        :raises WorkflowUnknown: if it is not kept.
+        :raises WorkflowBusy: if another engine drives it.
+        """
+        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
+        async with lock:
+            instance = self._instances.get(workflow_id)
+            if instance is None:
+                instance = await self._load(workflow_id)
+        if not lock.locked():
+            self._opening.pop(workflow_id, None)
+        return instance
+
+    async def _load(self, workflow_id: str) -> Instance:
+        now = self._clock.now()
+        lease = await self._store.take(
+            workflow_id, self.engine_id, until=self._leases.until(), now=now
+        )
+        found = await self._store.instance(workflow_id)
+        if found is None:
+            raise WorkflowUnknown.of(workflow_id)
+        if lease is None:
+            raise WorkflowBusy(
+                f"Another engine drives workflow {workflow_id}; steer it there.",
+                workflow_id=workflow_id,
+            )
+        record, rows = found
+        return self._take_in(record, rows, lease, await self._store.signals(workflow_id))
+
+    def _take_in(
+        self,
+        record: WorkflowRecord,
+        rows: Sequence[TaskRecord],
+        lease: Lease,
+        signals: Sequence[SignalRecord],
+    ) -> Instance:
+        instance = Instance(record, lease)
+        for signal in signals:
+            instance.signals.setdefault(signal.name, signal.body)
+        now = self._now()
+        states = instance.load({row.task_id: row for row in rows}, self._due)
+        run = self._machine.put_back(
+            record.id,
+            instance.plan,
+            record.status,
+            states,
+            now,
+            label=instance,
+            deadlines={
+                task: self._due(given.deadline)
+                for task, given in enumerate(instance.tasks)
+                if given.deadline is not None
+            },
+        )
+        instance.attach(run)
+        self._instances[record.id] = instance
+        self._leases.hold(instance)
+        self._take_up_attempts(instance, now)
+        return instance
+
+    def _take_up_attempts(self, instance: Instance, now: float) -> None:
+        """Adopt the attempts that a former engine began, or tell that they are lost."""
+        run = instance.run
+        for task, status in enumerate(list(run.tasks)):
+            if status is not _RUNNING or task in run.expanded:
+                continue
+            attempt = run.attempts[task]
+            executor = self._runs.executors.get(instance.tasks[task].agent_type)
+            if executor is not None and executor.adopt is not None and task in instance.children:
+                instance.adopted.add(task)
+                self._here().adopt((run, task, attempt))
+            else:
+                self._runs.failed(run, task, attempt, _lost(instance, task))
+                self._machine.ended(run, task, attempt, Outcome.LOST, now)
+
+    def _due(self, stamp: datetime) -> float:
+        """The machine's time of a stamp."""
+        return self._now() + (stamp - self._clock.now()).total_seconds()
+
+    def _finish(self, instance: Instance) -> None:
+        """The end is on disk: tell those who wait, and let go."""
+        if instance.run.status not in ENDED:
+            return  # it was begun anew meanwhile
+        self._forget(instance)
+        self._release_soon(instance)
+        if not instance.done.done():
+            instance.done.set_result(None)
+
+    def _give_up(self, instance: Instance, error: BaseException) -> None:
+        """Drive it no further: what it did since is not recorded, and whoever takes it goes on."""
+        if self._instances.get(instance.id) is not instance:
+            return
+        self._here().end_all(instance)
+        self._forget(instance)
+        self._release_soon(instance)
+        if not instance.done.done():
+            instance.done.set_exception(error)
+            instance.done.exception()  # whoever waits is told; nobody need
+
+    def _forget(self, instance: Instance) -> None:
+        self._machine.forget(instance.run)
+        self._instances.pop(instance.id, None)
+
+    def _release_soon(self, instance: Instance) -> None:
+        task = asyncio.get_running_loop().create_task(self._leases.release(instance))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _let_go(self, instance: Instance) -> None:
+        if self._instances.get(instance.id) is instance:
+            await self._on_disk()
+            self._forget(instance)
+            await self._leases.release(instance)
+
+    async def _keep_child(self, instance: Instance, task: int) -> None:
+        self._machine.note(instance.run, task)
+        self._changed()
+        await self._on_disk()
+
+    def register_executor(self, agent_type: str, executor: Any) -> None:
+        """Let ``executor`` run the attempts of ``agent_type``; it replaces an earlier one.
+
+        It takes a ``TaskExecutionContext``, is sync (in a thread) or async, and gives a JSON value;
+        or it is an object with such a method ``execute``, and maybe ``adopt`` for attempts that a
+        former engine began. An exception is the attempt's failure.
+
+        :raises TypeError: if it can't be called.
+        """
+        self._runs.executors[agent_type] = registered(executor)
+
+
+async def _wait_for_ever(_: TaskExecutionContext) -> None:
+    """The executor of ``wait_for``: a signal ends it."""
+    waiting: Awaitable[None] = asyncio.get_running_loop().create_future()
+    await waiting
+
+
+def _lost(instance: Instance, task: int) -> BaseException:
+    return AttemptLost(f"The engine that ran {instance.plan.ids[task]!r} is gone.")
