@@ -39,6 +39,12 @@ class Checked:
         self.document = document
         self.model = model
         self.removed = removed
+        self.every_task = model.every_task()
+        self.names = self._names()
+        self.needs = {
+            name: [one for one in task.needs if one in self.every_task]
+            for name, task in self.every_task.items()
+        }
 
     def places(self) -> Iterator[tuple[KeyPath, str, TaskEntry, bool]]:
         """Every task with its path and name, and whether it is a final one."""
@@ -47,22 +53,17 @@ class Checked:
         for name, task in self.model.finally_.items():
             yield ("finally", name), name, task, True
 
-    def names(self) -> list[str]:
+    def _names(self) -> dict[str, None]:
         """The names of all tasks, those with faults included."""
         value = self.document.value
         found = [*(value.get("tasks") or {}), *self.model.tasks]
         if isinstance(value.get("finally"), dict):
             found += value["finally"]
-        return list(dict.fromkeys(found))
-
-    def needs(self) -> dict[str, list[str]]:
-        """For each task what it needs, as far as that is there."""
-        known = self.model.every_task()
-        return {name: [one for one in task.needs if one in known] for name, task in known.items()}
+        return dict.fromkeys(found)
 
     def upstream(self, name: str) -> set[str]:
         """All tasks that have ended when ``name`` begins."""
-        needs, found = self.needs(), set[str]()
+        needs, found = self.needs, set[str]()
         if name in self.model.finally_:
             found |= set(self.model.tasks)
         pending = list(needs.get(name, ()))
@@ -133,7 +134,7 @@ def _beside(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
 
 
 def _needs(checked: Checked, path: KeyPath, name: str, task: TaskEntry, *, final: bool) -> None:
-    names = checked.names()
+    names = checked.names
     finals = checked.model.finally_
     for at, need in enumerate(task.needs):
         here = _item(checked.document, (*path, "needs"), at)
@@ -211,7 +212,7 @@ def _agent(checked: Checked, path: KeyPath, task: TaskEntry, agents: Collection[
 
 
 def _cycles(checked: Checked) -> None:
-    needs = {name: [one for one in given if one != name] for name, given in checked.needs().items()}
+    needs = {name: [one for one in given if one != name] for name, given in checked.needs.items()}
     for fault in graph.find_faults(needs):
         if fault.kind is graph.FaultKind.CYCLE:
             home = "tasks" if fault.tasks[0] in checked.model.tasks else "finally"

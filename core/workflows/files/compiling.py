@@ -42,6 +42,7 @@ class Compiler:
         self._now = now
         self._scope = Scope(inputs=self._inputs)
         self._origin = {"name": model.name, "file": str(file), "directory": str(directory)}
+        self._known = model.every_task()
         self._secrets = [name for name, entry in model.inputs.items() if entry.secret]
 
     def definition(self) -> WorkflowDefinition:
@@ -68,8 +69,9 @@ class Compiler:
 
     def _task(self, name: str, task: TaskEntry, *, final: bool) -> TaskDefinition:
         # What a template speaks of has ended anyway; as a need its result is at hand, too.
-        known = self._model.every_task()
-        spoken = [one for one in known if one in task_references(task) and one != name]
+        spoken = [
+            one for one in sorted(task_references(task)) if one in self._known and one != name
+        ]
         needs = tuple(dict.fromkeys([*task.needs, *spoken]))
         plain = self._plain(name, task, needs, final=final)
         return plain if task.foreach is None else self._fan_out(plain, task)
@@ -175,7 +177,7 @@ class Compiler:
 
 
 def _outputs(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:
-    given = outputs or OutputsEntry()
+    given = outputs or OutputsEntry.model_validate({})
     found: dict[str, Any] = {"files": dict(given.files)}
     if kind == "run":
         found["stdout"] = given.stdout or "text"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
@@ -56,6 +57,7 @@ class Seen:
     """Lines of values that do not go through ``quote``."""
 
 
+@lru_cache(maxsize=8192)
 def look_into(text: str) -> Seen:
     """What ``text`` refers to, and what is wrong with it."""
     if not is_template(text):

@@ -6,7 +6,7 @@ It is made from the model, lies beside it as ``workflow.schema.json``, and is pu
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from .model import WorkflowFile
@@ -27,7 +27,7 @@ def workflow_schema() -> dict[str, Any]:
 
 def shipped_schema() -> str:
     """The text of the schema as it is shipped."""
-    return (files(__package__) / FILE_NAME).read_text(encoding="utf-8")
+    return Path(__file__).with_name(FILE_NAME).read_text(encoding="utf-8")
 
 
 def _tidied(value: Any) -> Any:

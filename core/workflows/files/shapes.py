@@ -86,14 +86,18 @@ def _removable(path: KeyPath, missing: str) -> KeyPath:
 def _path_in(value: Any, finding: ErrorDetails) -> tuple[KeyPath, str]:
     """The finding's path as far as it is in the file, and the key that is missing there."""
     path: list[str | int] = []
-    at = value
+    at: Any = value
     for part in finding["loc"]:
-        listed = isinstance(at, list) and isinstance(part, int) and part < len(at)
-        if listed or (isinstance(at, dict) and part in at):
+        inside = part in at if isinstance(at, dict) else _is_place(at, part)
+        if inside:
             at = at[part]
             path.append(part)
     missing = str(finding["loc"][-1]) if finding["type"] == "missing" else ""
     return tuple(path), missing
+
+
+def _is_place(value: Any, part: int | str) -> bool:
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
 
 
 def _without(value: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:

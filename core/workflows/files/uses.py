@@ -86,11 +86,10 @@ def check_templates(checked: Checked) -> None:
     """Note every fault in the templates of the file."""
     _check_common(checked)
     for path, name, task, _ in checked.places():
-        upstream = checked.upstream(name)
         env = set(checked.model.env) | set(task.env)
         for use in uses_of(task, path):
             if not checked.is_removed(use.path):
-                _Judge(checked, use, name, upstream, env).judge(look_into(use.text))
+                _Judge(checked, use, name, env).judge(look_into(use.text))
 
 
 def _check_common(checked: Checked) -> None:
@@ -98,19 +97,16 @@ def _check_common(checked: Checked) -> None:
     for key, value in (("env", checked.model.env), ("cwd", checked.model.cwd)):
         for path, text in values_at(value, (key,)):
             use = Use(path, text, early=True, item=False)
-            _Judge(checked, use, "", set(), set()).judge(look_into(text))
+            _Judge(checked, use, "", set()).judge(look_into(text))
 
 
 class _Judge:
     """Judges one template by what it may see."""
 
-    def __init__(
-        self, checked: Checked, use: Use, name: str, upstream: set[str], env: set[str]
-    ) -> None:
+    def __init__(self, checked: Checked, use: Use, name: str, env: set[str]) -> None:
         self._checked = checked
         self._use = use
         self._name = name
-        self._upstream = upstream
         self._env = env
 
     def judge(self, seen: Seen) -> None:
@@ -160,17 +156,22 @@ class _Judge:
                 told = f"{told} Variables don't see each other."
             self._fault(told, nearest(str(key), known), reference.line)
 
+    def _has_ended(self, task: str) -> bool:
+        """Whether ``task`` has ended in any case; the nearest ones are looked at first."""
+        needs = self._checked.needs.get(self._name, ())
+        return task in needs or task in self._checked.upstream(self._name)
+
     def _task(self, reference: Reference) -> None:
         if not reference.keys or reference.keys[0] is None:
             self._fault("The task is not named.", "Write tasks.NAME.result.", reference.line)
             return
         task = str(reference.keys[0])
-        names = self._checked.names()
+        names = self._checked.names
         if task not in names:
             self._fault(f"There is no task {task}.", nearest(task, names), reference.line)
         elif task == self._name:
             self._fault("A task does not know its own result.", "", reference.line)
-        elif task not in self._upstream:
+        elif not self._has_ended(task):
             told = f"{task} need not have ended when {self._name} begins."
             self._fault(told, f"Add it to the needs of {self._name}.", reference.line)
         elif len(reference.keys) > 1 and reference.keys[1] not in TASK_KEYS:
