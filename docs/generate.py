@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import pkgutil
 import re
 import sys
@@ -30,6 +31,7 @@ from quarterdeck.core.protocol.commands import PAYLOADS
 from quarterdeck.core.protocol.events import EVENTS
 from quarterdeck.core.protocol.preferences import PREFERENCES
 from quarterdeck.core.protocol.validation import CODES as PROTOCOL_CODES
+from quarterdeck.core.workflows.files import workflow_schema
 from quarterdeck.core.workflows.handoff.lifecycle import HANDOFF_MOVES, HandoffStatus
 from quarterdeck.core.workflows.handoff.validation import SCHEMA_FILE
 from quarterdeck.state.postgres.statements import load_migrations as postgres_migrations
@@ -228,6 +230,15 @@ def made(page: str) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}{MAKERS[found[2]]()}{found[3]}", page)
 
 
+SHIPPED = DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json"
+"""The schema of workflow files, which is made from their model."""
+
+
+def workflow_file_schema() -> str:
+    """The JSON schema of workflow files."""
+    return json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PUBLISHED = (SCHEMA_FILE,)
 """Shipped files that are published in the documentation as they are."""
 
@@ -235,7 +246,9 @@ PUBLISHED = (SCHEMA_FILE,)
 def wanted() -> dict[Path, str]:
     """Every page and published file as it should be."""
     pages = {path: made(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
-    return pages | {DOCS / path.name: path.read_text() for path in PUBLISHED}
+    published = {DOCS / path.name: path.read_text() for path in PUBLISHED}
+    schemas = dict.fromkeys((DOCS / SHIPPED.name, SHIPPED), workflow_file_schema())
+    return pages | published | schemas
 
 
 def stale() -> list[Path]:

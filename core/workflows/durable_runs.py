@@ -183,7 +183,9 @@ class DurableRuns:
             instance.tasks[task],
             instance.id,
             instance.context,
-            instance.previous(task) if instance.tasks[task].dependencies else [],
+            instance.previous(task)
+            if instance.tasks[task].dependencies or task in instance.plan.parents
+            else [],
             {} if record.variables == "{}" else json.loads(record.variables),
             attempt,
             {} if record.inputs == "{}" else json.loads(record.inputs),

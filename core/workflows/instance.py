@@ -106,17 +106,29 @@ class Instance:
             self.texts.append(None)
 
     def previous(self, task: int) -> list[Previous]:
-        """The results of the direct dependencies that completed, decoded anew for each reader."""
+        """The results of the direct dependencies that completed, decoded anew for each reader.
+
+        A child of a fan-out has those of its parent, too; a fan-out's result is its children's.
+        """
         found = []
+        parent = self.plan.parents.get(task)
         needs = self.tasks[task].dependencies
+        if parent is not None:
+            needs = (*needs, *self.tasks[parent].dependencies)
         for name in needs:
             at = self.plan.index[name]
             text = self.texts[at]
             if text is not None and self.run.tasks[at] is TaskStatus.COMPLETED:
-                data = json.loads(text)
+                parts = self.plan.children.get(at)
+                data = json.loads(text) if parts is None else [self._part(one) for one in parts]
                 agent = self.tasks[at].agent_id
                 found.append({"task_id": name, "agent_id": agent, "result": {"data": data}})
         return found
+
+    def _part(self, child: int) -> Any:
+        """What a child of a fan-out gave; ``None`` if it gave nothing."""
+        text = self.texts[child]
+        return None if text is None else json.loads(text)
 
     def attempts_ended(self, engine_id: str, at: datetime) -> list[AttemptRecord]:
         """Those that have ended since the last time, as records."""

@@ -1,0 +1,257 @@
+"""What a file means as a whole: kinds, needs, groups, inputs. Every fault is noted at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, SchemaError
+
+from .. import graph
+from .inputs import convert_default
+from .model import KINDS, NAME, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
+from .reading import Document, KeyPath
+from .shapes import nearest
+from .templates import is_template
+
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("agent",),
+    "mode": ("agent",),
+    "shell": ("run",),
+    "trusted": ("python",),
+    "with_": ("python",),
+    "inputs": ("workflow",),
+    "env": ("agent", "run", "python"),
+    "cwd": ("agent", "run", "python"),
+    "outputs": ("agent", "run", "python"),
+    "retry": ("agent", "run", "python", "workflow"),
+    "group": ("agent", "run", "python"),
+}
+"""Keys that mean something beside some kinds only."""
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+class Checked:
+    """A file's model with its document, and what was taken out of it because it was wrong."""
+
+    def __init__(self, document: Document, model: WorkflowFile, removed: set[KeyPath]) -> None:
+        self.document = document
+        self.model = model
+        self.removed = removed
+        self.every_task = model.every_task()
+        self.names = self._names()
+        self.needs = {
+            name: [one for one in task.needs if one in self.every_task]
+            for name, task in self.every_task.items()
+        }
+
+    def places(self) -> Iterator[tuple[KeyPath, str, TaskEntry, bool]]:
+        """Every task with its path and name, and whether it is a final one."""
+        for name, task in self.model.tasks.items():
+            yield ("tasks", name), name, task, False
+        for name, task in self.model.finally_.items():
+            yield ("finally", name), name, task, True
+
+    def _names(self) -> dict[str, None]:
+        """The names of all tasks, those with faults included."""
+        value = self.document.value
+        found = [*(value.get("tasks") or {}), *self.model.tasks]
+        if isinstance(value.get("finally"), dict):
+            found += value["finally"]
+        return dict.fromkeys(found)
+
+    def upstream(self, name: str) -> set[str]:
+        """All tasks that have ended when ``name`` begins."""
+        needs, found = self.needs, set[str]()
+        if name in self.model.finally_:
+            found |= set(self.model.tasks)
+        pending = list(needs.get(name, ()))
+        while pending:
+            one = pending.pop()
+            if one not in found and one != name:
+                found.add(one)
+                pending += needs.get(one, ())
+        return found
+
+    def is_removed(self, path: KeyPath) -> bool:
+        """Whether something there was wrong already."""
+        return any(one[: len(path)] == path for one in self.removed)
+
+
+def check_whole(checked: Checked, agents: Collection[str] | None = None) -> None:
+    """Note all faults that lie between several keys."""
+    _inputs(checked)
+    for path, name, task, final in checked.places():
+        _name(checked.document, path, name)
+        _kind(checked, path, task)
+        _beside(checked, path, task)
+        _needs(checked, path, name, task, final=final)
+        _details(checked, path, task)
+        if agents is not None:
+            _agent(checked, path, task, agents)
+    _cycles(checked)
+    _unique(checked)
+
+
+def _name(document: Document, path: KeyPath, name: str) -> None:
+    if not re.match(NAME, name):
+        document.fault(
+            path,
+            "This is no name.",
+            "Names begin with a letter and go on with letters, digits, _ and -, 100 at most.",
+        )
+
+
+def _kind(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
+    kinds = kinds_of(task)
+    wrong = [kind for kind in KINDS if checked.is_removed((*path, kind))]
+    given = dict.fromkeys([*kinds, *wrong])
+    if len(given) > 1:
+        told = " and ".join(given)
+        checked.document.fault(path, f"It is {told} at once.", "Make two tasks of it.")
+    elif not kinds and not wrong:
+        hint = f"Give it one of {', '.join(KINDS)}."
+        checked.document.fault(path, "Nothing says what it does.", hint)
+    missing = task.prompt is None and not checked.is_removed((*path, "prompt"))
+    if task.agent is not None and missing:
+        checked.document.fault((*path, "agent"), "The agent is told nothing.", "Add a prompt.")
+
+
+def _beside(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
+    """Keys without the kind that they belong to."""
+    kinds = [kind for kind in KINDS if getattr(task, kind) is not None]
+    if len(kinds) != 1:
+        return
+    for key in sorted(task.model_fields_set):
+        wanted = _BESIDE.get(key)
+        if wanted is not None and kinds[0] not in wanted:
+            checked.document.fault(
+                (*path, key.rstrip("_")),
+                f"It means nothing beside {kinds[0]}.",
+                f"It belongs to {' or '.join(wanted)}.",
+            )
+
+
+def _needs(checked: Checked, path: KeyPath, name: str, task: TaskEntry, *, final: bool) -> None:
+    names = checked.names
+    finals = checked.model.finally_
+    for at, need in enumerate(task.needs):
+        here = _item(checked.document, (*path, "needs"), at)
+        if need == name:
+            checked.document.fault(here, f"{name} needs itself.")
+        elif need not in names:
+            hint = nearest(need, [one for one in names if one != name])
+            checked.document.fault(here, f"There is no task {need}.", hint)
+        elif need in finals and not final:
+            told = f"{need} runs when all others have ended, {name} among them."
+            checked.document.fault(here, told)
+
+
+def _item(document: Document, path: KeyPath, at: int) -> KeyPath:
+    """The place of an item, or of the key where one stands alone."""
+    here = (*path, at)
+    return here if here in document.places else path
+
+
+def _details(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
+    document = checked.document
+    if isinstance(task.run, str) and not task.shell:
+        hint = "Write [program, argument, ...], or add shell: true."
+        document.fault((*path, "run"), "One line is for the shell.", hint)
+    if isinstance(task.run, list) and task.shell:
+        document.fault((*path, "shell"), "The shell takes one line, not a list.")
+    if task.python is not None and not _FUNCTION.fullmatch(task.python):
+        document.fault((*path, "python"), "This is no function.", "Write module:function.")
+    _group(checked, path, task)
+    if task.approve is not None and not task.approve.choices:
+        document.fault((*path, "approve", "choices"), "There is nothing to choose.")
+    _outputs(document, path, task)
+    if task.foreach is not None:
+        _foreach(document, (*path, "foreach"), task.foreach, grouped=bool(task.group))
+
+
+def _foreach(document: Document, path: KeyPath, foreach: ForeachEntry, *, grouped: bool) -> None:
+    items = foreach.items
+    if isinstance(items, str) and not is_template(items):
+        hint = 'Write a list, or a template such as "{{ tasks.list.result }}".'
+        document.fault(path, "This is no list.", hint)
+    if isinstance(items, list) and len(items) > foreach.max:
+        document.fault(path, f"These are {len(items)} items, and max is {foreach.max}.")
+    if foreach.at_once and grouped:
+        told = "A group and at_once bound the same."
+        document.fault((*path, "at_once"), told, "Leave one of them out.")
+
+
+def _group(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
+    known = checked.model.concurrency
+    if task.group and task.group not in known and not checked.is_removed(("concurrency",)):
+        hint = nearest(task.group, known) or f"Add concurrency: {{{task.group}: 1}} at the top."
+        checked.document.fault((*path, "group"), f"There is no group {task.group}.", hint)
+
+
+def _outputs(document: Document, path: KeyPath, task: TaskEntry) -> None:
+    if task.outputs is None:
+        return
+    if task.outputs.stdout and task.run is None:
+        document.fault((*path, "outputs", "stdout"), "Only a command has an output of its own.")
+    if task.outputs.schema_ is not None:
+        try:
+            Draft202012Validator.check_schema(task.outputs.schema_)
+        except SchemaError as error:
+            at = ".".join(map(str, error.path))
+            told = f"This is no JSON schema: {at + ': ' if at else ''}{error.message}."
+            document.fault((*path, "outputs", "schema"), told)
+
+
+def _agent(checked: Checked, path: KeyPath, task: TaskEntry, agents: Collection[str]) -> None:
+    name = task.agent
+    if name is not None and not is_template(name) and name not in agents:
+        message = f"There is no agent {name}."
+        checked.document.fault((*path, "agent"), message, nearest(name, agents))
+
+
+def _cycles(checked: Checked) -> None:
+    needs = {name: [one for one in given if one != name] for name, given in checked.needs.items()}
+    for fault in graph.find_faults(needs):
+        if fault.kind is graph.FaultKind.CYCLE:
+            home = "tasks" if fault.tasks[0] in checked.model.tasks else "finally"
+            path = (home, fault.tasks[0], "needs")
+            checked.document.fault(path, fault.message, "Remove one of these needs.")
+
+
+def _unique(checked: Checked) -> None:
+    for name in checked.model.finally_:
+        if name in checked.model.tasks:
+            checked.document.fault(("finally", name), f"There is a task {name} already.")
+
+
+def _inputs(checked: Checked) -> None:
+    document = checked.document
+    for name, entry in checked.model.inputs.items():
+        path: KeyPath = ("inputs", name)
+        _name(document, path, name)
+        if entry.type == "choice" and not entry.choices:
+            document.fault(path, "A choice needs choices.", "Add choices: [one, another].")
+        elif entry.choices and entry.type != "choice":
+            document.fault(
+                (*path, "choices"), f"A {entry.type} has no choices.", "Write type: choice."
+            )
+        if entry.must_exist and entry.type != "path":
+            document.fault((*path, "must_exist"), f"A {entry.type} is no path.")
+        if not entry.required and entry.default is not None:
+            message = convert_default(entry)
+            if message:
+                document.fault((*path, "default"), message)
+
+
+def values_at(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Every text in ``value``, with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from values_at(one, (*path, str(key)))
+    elif isinstance(value, list):
+        for at, one in enumerate(value):
+            yield from values_at(one, (*path, at))
