@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import typer
 
+from ..core.base.homes import expanded
 from .invocation import Invocation
 from .link import Link, Message
 from .printing import clean
@@ -24,7 +24,7 @@ Offers = list[tuple[str, str]]
 def directories(incomplete: str) -> Iterator[str]:
     """The directories whose path begins with ``incomplete``."""
     folder, slash, name = incomplete.rpartition("/")
-    place = Path(folder + slash or ".").expanduser()
+    place = expanded(folder + slash or ".")
     try:
         entries = sorted(entry for entry in place.iterdir() if entry.is_dir())
     except OSError:

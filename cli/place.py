@@ -107,7 +107,8 @@ def load(place: Place, **flags: Any) -> Loaded:
 
 
 def _absolute(path: str) -> Path:
-    return Path(path).expanduser().absolute()
+    # As core.base.homes has it, without loading that room for a plain command.
+    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
 
 
 def _own() -> Path:

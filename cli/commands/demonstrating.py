@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...core.base.homes import expanded
 from ...core.client.client import Client
 from ...core.protocol.commands import CreateSession
 from ...core.protocol.events import Event
@@ -61,7 +62,7 @@ def _check_pace(pace: str | None) -> None:
 def _scratch(given: str | None) -> Iterator[Path]:
     """The given state directory, or one that is removed afterwards."""
     if given is not None:
-        yield Path(given).expanduser().absolute()
+        yield expanded(given).absolute()
         return
     scratch = Path(tempfile.mkdtemp(prefix="quarterdeck-demo-"))
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ...core.base.homes import expanded
 from ..catalogue import ENTRIES
 from ..failing import fault, near
 from ..invocation import Invocation
@@ -43,7 +44,7 @@ def existing_directory(path: str | None) -> Path:
 
     :raises CliFault: ``usage`` if it is no directory, with the command that may be meant.
     """
-    found = Path(path or ".").expanduser()
+    found = expanded(path or ".")
     if not found.is_dir():
         raise fault(
             "usage", f"{path} is neither a command nor a directory.{near(str(path), ENTRIES)}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from ...core.base.homes import expanded
 from ..failing import fault, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Message
@@ -40,7 +39,7 @@ def new(
     """``session new``."""
     if agent is None:
         raise fault("usage", "Say which agent: --agent NAME. See them with: quarterdeck agent list")
-    place = Path(cwd or ".").expanduser().resolve()
+    place = expanded(cwd or ".").resolve()
     if not place.is_dir():
         raise fault("directory_missing", f"{place} is no directory; create it, or give another.")
     result = invocation.call(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import ResourceFault
+from .homes import expanded
 
 PRIVATE = 0o700
 
@@ -56,7 +57,7 @@ def runtime_directory(environment: Mapping[str, str] | None = None) -> Path:
 
 def place_key(state_dir: Path) -> str:
     """The short name of a state directory in socket paths: 16 hexadecimal digits."""
-    return hashlib.sha256(os.fsencode(state_dir.expanduser().resolve())).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(expanded(state_dir).resolve())).hexdigest()[:16]
 
 
 def engine_socket(state_dir: Path, environment: Mapping[str, str] | None = None) -> Path:

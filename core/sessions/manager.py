@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import QuarterdeckError
+from ..base.homes import expanded
 from ..base.ids import new_id
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem, AttentionKind
@@ -251,7 +252,7 @@ class SessionManager:
             id=new_id(),
             name=wish.name,
             agent=wish.agent,
-            cwd=str(Path(wish.cwd or definition.cwd or Path.cwd()).expanduser().absolute()),
+            cwd=str(expanded(wish.cwd or definition.cwd or Path.cwd()).absolute()),
             created_at=now,
             status=Status(since=now, evidence="not started yet"),
             args=wish.args,

@@ -14,6 +14,7 @@ from typing import Any
 from platformdirs import user_config_path
 from pydantic import ValidationError
 
+from ..base.homes import expanded
 from ..base.toml_lines import KeyPath, line_map, line_of
 from .faults import Fault, SettingsInvalid, faults_of
 from .model import PROGRAM, ProfiledSettings, Settings
@@ -98,9 +99,9 @@ def config_files(
     user = user_config_path(PROGRAM, appauthor=False) if user_dir is None else user_dir
     files = [(Kind.USER, user / FILE_NAME)]
     if project is not None:
-        files.append((Kind.PROJECT, _project_file(project.expanduser().absolute())))
+        files.append((Kind.PROJECT, _project_file(expanded(project).absolute())))
     if config is not None:
-        files.append((Kind.FILE, config.expanduser().absolute()))
+        files.append((Kind.FILE, expanded(config).absolute()))
     return files
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..base.homes import expanded
 from ..sessions.terminal.factory import DEFAULT_SCROLLBACK
 
 PROGRAM = "quarterdeck"
@@ -113,12 +114,12 @@ class Settings(Section):
         """The state directory, absolute: the given one, else the user's."""
         given = self.state.dir
         place = user_state_path(PROGRAM, appauthor=False) if given is None else given
-        return place.expanduser().absolute()
+        return expanded(place).absolute()
 
     @property
     def state_file(self) -> Path:
         """The state file, within the state directory unless its path is absolute."""
-        return self.state_dir / Path(self.engine.state_file).expanduser()
+        return self.state_dir / expanded(self.engine.state_file)
 
     @property
     def store_url(self) -> str:

@@ -45,7 +45,6 @@ def test_unknown_commands_and_options(machine: Machine) -> None:
     assert "--frobnicate" in ended.err
 
 
-@pytest.mark.xfail(reason="known fault: an error line passes control characters on", strict=False)
 def test_names_that_cannot_be(machine: Machine) -> None:
     machine.serve()
     for name in ("", "a/b", "\x1b[31mred", "x" * 500):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...base.homes import expanded
 from ...protocol.rules import quoted
 from .faults import InputsInvalid
 from .model import InputEntry
@@ -86,7 +87,7 @@ def _convert(entry: InputEntry, value: Any, directory: Path) -> Any:
         hint = "" if entry.secret else nearest(made, entry.choices)
         raise ValueError(f"This is {' or '.join(entry.choices)}, not {shown}. {hint}".rstrip())
     if entry.type == "path":
-        path = directory.absolute() / Path(made).expanduser()
+        path = directory.absolute() / expanded(made)
         if entry.must_exist and not path.exists():
             raise ValueError(f"{path} is not there.")
         return str(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...base.homes import expanded
+
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -12,7 +14,7 @@ def find_nested(name: str, beside: Path) -> Path:
 
     Where nothing is found it is the path that was looked for first.
     """
-    given = beside.parent / Path(name).expanduser()
+    given = beside.parent / expanded(name)
     if given.suffix in ENDINGS:
         return given
     tried = [given.with_name(given.name + ending) for ending in ENDINGS]

@@ -124,7 +124,11 @@ def test_defaults_hold_where_nothing_is_given() -> None:
         "b": entry("list", default=None),
         "c": entry("integer", default=3),
     }
-    assert convert_inputs(entries, {"c": "4"}, HERE) == {"a": "/home/ann/place/x", "b": None, "c": 4}
+    assert convert_inputs(entries, {"c": "4"}, HERE) == {
+        "a": "/home/ann/place/x",
+        "b": None,
+        "c": 4,
+    }
 
 
 def test_secrets_are_not_told() -> None:
