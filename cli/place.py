@@ -67,11 +67,11 @@ def locate(
 
     :raises SettingsInvalid: if a configuration file can't be read.
     """
-    start = _absolute(project or ".")
-    file = _absolute(config) if config else None
+    start = absolute(project or ".")
+    file = absolute(config) if config else None
     place = Place(_own(), state_dir, file, profile, start)
     given = state_dir or setting(place, "state", "dir", read=read)
-    return place._replace(state_dir=_absolute(given)) if given else place
+    return place._replace(state_dir=absolute(given)) if given else place
 
 
 def setting(place: Place, section: str, key: str, *, read: bool = True) -> str | None:
@@ -106,7 +106,8 @@ def load(place: Place, **flags: Any) -> Loaded:
     )
 
 
-def _absolute(path: str) -> Path:
+def absolute(path: str) -> Path:
+    """``path`` with its ``~`` replaced, from here."""
     # As core.base.homes has it, without loading that room for a plain command.
     return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.base.homes import expanded
 from ..failing import fault, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Message
 from ..naming import find_session
+from ..place import absolute
 from ..presenting import (
     SESSION_HEADS,
     SESSION_SPARE,
@@ -39,7 +39,7 @@ def new(
     """``session new``."""
     if agent is None:
         raise fault("usage", "Say which agent: --agent NAME. See them with: quarterdeck agent list")
-    place = expanded(cwd or ".").resolve()
+    place = absolute(cwd or ".").resolve()
     if not place.is_dir():
         raise fault("directory_missing", f"{place} is no directory; create it, or give another.")
     result = invocation.call(
