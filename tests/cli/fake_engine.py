@@ -150,6 +150,7 @@ class FakeEngine:
         """Stop serving; a second time does nothing."""
         if not self._loop.is_closed():
             self._in_loop(self._stop())
+            self._in_loop(self._end_links())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -176,6 +177,14 @@ class FakeEngine:
             writer.close()
         if self._links:
             await asyncio.wait(self._links)
+
+    async def _end_links(self) -> None:
+        """End those too that were being taken while the server closed."""
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)
+            for writer in list(self._writers):
+                writer.close()
+            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers[writer] = None
