@@ -32,13 +32,15 @@ class ItemState(StrEnum):
 
 
 class AttentionItem(BaseModel):
-    """One thing that needs a person."""
+    """One thing that needs a person; of a session, or of a workflow's task."""
 
     model_config = ConfigDict(frozen=True)
 
     item_id: str
     kind: AttentionKind
-    session_id: str
+    session_id: str = ""
+    workflow_id: str = ""
+    task_id: str = ""
     request_id: str
     title: str
     text: str = ""

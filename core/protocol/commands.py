@@ -10,8 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from ..base.ids import new_id
 from ..base.priority import Priority
+from .payload import Payload as Payload
 from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
 from .status import Activity, Lifecycle
+from .workflow_commands import WORKFLOW_PAYLOADS
 
 MIN_COLS, MAX_COLS = 2, 1000
 MIN_LINES, MAX_LINES = 1, 1000
@@ -19,13 +21,6 @@ MIN_LINES, MAX_LINES = 1, 1000
 Cols = Annotated[int, Field(ge=MIN_COLS, le=MAX_COLS)]
 Lines = Annotated[int, Field(ge=MIN_LINES, le=MAX_LINES)]
 Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
-
-
-class Payload(BaseModel):
-    """Base of all payloads; ``type`` names the command it belongs to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    type: ClassVar[str]
 
 
 class OnSession(Payload):
@@ -308,19 +303,18 @@ class GetState(Payload):
     type: ClassVar[str] = "system.state"
 
 
-PAYLOADS: dict[str, type[Payload]] = {
-    kind.type: kind
-    for kind in (
-        CreateSession, DeleteSession, UpdateSession, ListSessions,
-        StartAgent, StopAgent, RestartAgent,
-        SetFocus, NextActionable, ToggleMinimal, SetPreference, GetPreferences,
-        HealthCheck, Shutdown, GetState,
-        Prompt, SendKeys, Resize, Answer, ReadScreen, SearchScreen, ReadLog,
-        ExplainSession, SessionHistory,
-        ListAttention, AnswerItem, SnoozeItem, ResolveItem,
-        ListAgents, ListEvents,
-    )
-}  # fmt: skip
+_PAYLOADS: tuple[type[Payload], ...] = (
+    CreateSession, DeleteSession, UpdateSession, ListSessions,
+    StartAgent, StopAgent, RestartAgent,
+    SetFocus, NextActionable, ToggleMinimal, SetPreference, GetPreferences,
+    HealthCheck, Shutdown, GetState,
+    Prompt, SendKeys, Resize, Answer, ReadScreen, SearchScreen, ReadLog,
+    ExplainSession, SessionHistory,
+    ListAttention, AnswerItem, SnoozeItem, ResolveItem,
+    ListAgents, ListEvents,
+)  # fmt: skip
+
+PAYLOADS: dict[str, type[Payload]] = {kind.type: kind for kind in (*_PAYLOADS, *WORKFLOW_PAYLOADS)}
 """Every command's payload by its type."""
 
 

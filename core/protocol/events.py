@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ..base.errors import ErrorInfo
 from ..base.ids import new_id
 from .attention import AttentionItem
+from .event_payload import EventPayload as EventPayload
 from .status import Activity, Lifecycle, Status
 from .views import HealthView, SessionView, StateView
+from .workflow_events import WORKFLOW_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +25,6 @@ class Cause:
     correlation_id: str | None = None
     causation_id: str | None = None
     client_id: str | None = None
-
-
-class EventPayload(BaseModel):
-    """Base of all event payloads.
-
-    ``durable`` ones are journalled. ``coalesce`` ones may be replaced, while unsent, by a newer
-    one of the same key; all others are never dropped.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    type: ClassVar[str]
-    durable: ClassVar[bool] = True
-    coalesce: ClassVar[bool] = False
-
-    def key(self) -> str:
-        """What the event is about: with the type, the key it coalesces by."""
-        return ""
-
-    def merged(self, older: EventPayload) -> EventPayload:
-        """This payload in place of an unsent ``older`` one of the same key."""
-        return self
 
 
 class AboutSession(EventPayload):
@@ -220,15 +201,14 @@ class PreferenceChanged(EventPayload):
     value: JsonValue = None
 
 
-EVENTS: dict[str, type[EventPayload]] = {
-    kind.type: kind
-    for kind in (
-        SessionCreated, SessionDeleted, SessionUpdated, SessionListed,
-        StatusChanged, StatusProgress, EnvReady, EnvError,
-        AttentionRaised, AttentionUpdated, AttentionClosed,
-        SystemError_, SystemWarning, SystemInfo, StateSnapshot, HealthReport, PreferenceChanged,
-    )
-}  # fmt: skip
+_EVENTS: tuple[type[EventPayload], ...] = (
+    SessionCreated, SessionDeleted, SessionUpdated, SessionListed,
+    StatusChanged, StatusProgress, EnvReady, EnvError,
+    AttentionRaised, AttentionUpdated, AttentionClosed,
+    SystemError_, SystemWarning, SystemInfo, StateSnapshot, HealthReport, PreferenceChanged,
+)  # fmt: skip
+
+EVENTS: dict[str, type[EventPayload]] = {kind.type: kind for kind in (*_EVENTS, *WORKFLOW_EVENTS)}
 """Every event's payload by its type."""
 
 

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..base.priority import Priority
 from .attention import AttentionItem
 from .status import Lifecycle, Status, shown_status
-
-
-class View(BaseModel):
-    """Base of all views: frozen values."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def changed(self, **changes: Any) -> Self:
-        """A copy with fields changed, unchecked as in ``model_copy``, at a sixth of its cost.
-
-        A program may report its progress thousands of times a second.
-        """
-        new = type(self).__new__(type(self))
-        object.__setattr__(new, "__dict__", {**self.__dict__, **changes})
-        object.__setattr__(
-            new, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *changes}
-        )
-        object.__setattr__(new, "__pydantic_extra__", None)
-        object.__setattr__(new, "__pydantic_private__", None)
-        return new
+from .view import View as View
+from .workflow_views import WorkflowView
 
 
 class SessionView(View):
@@ -140,7 +122,10 @@ class NoticeView(View):
 
 
 class StateView(View):
-    """Everything a front end shows, as of ``sequence``."""
+    """Everything a front end shows, as of ``sequence``.
+
+    ``workflows`` are those that have not ended, and the newest of those that have; newest first.
+    """
 
     sequence: int
     engine: EngineView
@@ -150,3 +135,4 @@ class StateView(View):
     agents: tuple[AgentView, ...] = ()
     health: HealthView | None = None
     notices: tuple[NoticeView, ...] = ()
+    workflows: tuple[WorkflowView, ...] = ()
