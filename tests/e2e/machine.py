@@ -209,7 +209,7 @@ class Machine:
         left: list[int] = []
         try:
             self._stop_sessions()
-            left = self.living_keepers()
+            left = self._keepers_that_stay()
         finally:
             for terminal in self.terminals:
                 terminal.close()
@@ -221,6 +221,13 @@ class Machine:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         assert not left, f"keepers were left: {left}"
+
+    def _keepers_that_stay(self) -> list[int]:
+        """Keepers whose sessions were stopped end by themselves: those that don't."""
+        end = time.monotonic() + PATIENCE
+        while (left := self.living_keepers()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return left
 
     def _stop_sessions(self) -> None:
         """Have an engine stop every session; a dashboard that holds one would start another."""
