@@ -102,6 +102,30 @@ class Journal:
         self._fail(group, fault)
         return True
 
+    def append(self, turns: Sequence[Sequence[Any]]) -> bool:
+        """Make turns durable, without waiting for anybody; ``False``: nothing was done."""
+        if self._broken is not None:
+            return False
+        self._set_patience(False)
+        several = len(turns) > 1
+        started = self._clock.monotonic()
+        try:
+            if several:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            for row in turns:
+                self._turns.add(row)
+            if several:
+                self._cursor.execute("COMMIT")
+            self._turns.keep()
+        except BaseException as error:
+            self._turns.undo()
+            self._roll_back()
+            if not isinstance(error, _FAILURES):
+                raise
+            return False
+        self.commit_ms = (self._clock.monotonic() - started) * 1000
+        return True
+
     def run_alone(self, transaction: Transaction) -> None:
         """Run a job outside of any transaction; it ends with result or fault."""
         self.commit_ms = None

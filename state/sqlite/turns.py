@@ -21,6 +21,7 @@ _SQL = {**load_statements("workflow_journal"), **load_statements("workflow_chang
 
 ADD_TURN = _SQL["add_turn"]
 IS_JOURNALLED = _SQL["is_journalled"]
+HAS_TURNS = _SQL["has_turns"]
 
 SLICE = 500
 """Turns that are posted in one transaction: so much keeps commits waiting at a time."""
