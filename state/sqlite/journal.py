@@ -16,6 +16,7 @@ from .. import faults as f
 from . import translating
 from .opening import doubt
 from .rows import ADD_EVENT, ADD_TURN, REFUSALS, Statement
+from .texts import encodable
 from .turns import IS_JOURNALLED, Turns
 
 Job = Callable[[sqlite3.Connection], Any]
@@ -257,13 +258,4 @@ def _forget(group: Iterable[Transaction]) -> None:
 
 def _with_bytes(statement: Statement) -> Statement:
     sql, values = statement
-    return sql, tuple(_encodable(value) for value in values)
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "surrogatepass")
-    return value
+    return sql, encodable(values)
