@@ -27,8 +27,11 @@ class Keeps(Protocol):
 
     pending: int
 
-    def keep(self, batch: Batch, settled: Settled) -> None:
-        """Make a batch durable; ``settled`` is told when it is, or why it is not."""
+    def keep(self, batches: Collection[Batch], settled: Settled) -> None:
+        """Make batches durable; ``settled`` is told of each when it is, or why it is not.
+
+        That may be before this returns.
+        """
         ...
 
 
@@ -62,6 +65,8 @@ class DurableDriver(Driver):
         self._starts: deque[Start] = deque()
         self._signals: dict[Run, list[SignalRecord]] = {}
         self._scheduled = False
+        self._turning = False
+        self._parking = False
         self._watchers: list[Future[None]] = []
         self._leaving: set[Task[None]] = set()
         self.closing = False
@@ -116,13 +121,15 @@ class DurableDriver(Driver):
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
+        self._scheduled = True
+        if not self._turning:
+            self._turning = True
             self.loop.call_soon(self._turn)
 
     # ---- turns -------------------------------------------------------------------------------
 
     def _turn(self) -> None:
+        self._turning = False
         if self._scheduled:
             self.flush()
 
@@ -136,8 +143,9 @@ class DurableDriver(Driver):
             while (start := machine.take(now)) is not None:
                 starts.append(start)
         signals, self._signals = self._signals, {}
-        for batch in _batches(machine.drain(), starts, signals).values():
-            self._journal.keep(batch, self._settled)
+        batches = _batches(machine.drain(), starts, signals)
+        if batches:
+            self._journal.keep(list(batches.values()), self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
@@ -160,13 +168,21 @@ class DurableDriver(Driver):
             self._end_attempts(batch.stops)
         if batch.ended:
             self._durable.instance_ended(instance)
-        self._wake()
+        if not self._parking:
+            self._wake()
         if not self._needed():
             self._dismiss()
 
     async def _park(self, worker: Worker) -> None:
         if self._scheduled and not self._busy:
-            self.flush()  # nobody else can bring more in this turn
+            # Nobody else can bring more in this turn. What is on disk at once, this worker takes.
+            self._parking = True
+            try:
+                self.flush()
+            finally:
+                self._parking = False
+            if self._starts or not self._needed():
+                return
         self._pulse()
         await super()._park(worker)
 
@@ -220,27 +236,27 @@ def _still_asked(stop: Stop) -> bool:
 
 def _batches(
     drained: Drained, starts: Sequence[Start], signals: Mapping[Run, list[SignalRecord]]
-) -> dict[Run, Batch]:
+) -> Mapping[Run, Batch]:
     """What changed, by run."""
-    found: dict[Run, Batch] = {}
-
-    def of(run: Run) -> Batch:
-        batch = found.get(run)
-        if batch is None:
-            instance: Instance = run.label
-            batch = found[run] = Batch(instance)
-        return batch
-
+    found = _Batches()
     for run, tasks in drained.changed:
-        of(run).tasks = tasks
+        found[run].tasks = tasks
     for run in drained.runs:
-        of(run).moved = True
+        found[run].moved = True
     for start in starts:
-        of(start[0]).starts.append(start)
+        found[start[0]].starts.append(start)
     for stop in drained.stops:
-        of(stop.run).stops.append(stop)
+        found[stop.run].stops.append(stop)
     for run, kept in signals.items():
-        of(run).signals = kept
+        found[run].signals = kept
     for run in drained.ended:
-        of(run).ended = True
+        found[run].ended = True
     return found
+
+
+class _Batches(dict[Run, Batch]):
+    """A batch for each run that is asked for."""
+
+    def __missing__(self, run: Run) -> Batch:
+        batch = self[run] = Batch(run.label)
+        return batch

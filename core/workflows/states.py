@@ -124,13 +124,19 @@ def state_of(record: WorkflowRecord, tasks: Iterable[TaskRecord]) -> WorkflowSta
     """The state that records say."""
     definition = json.loads(record.definition)
     needs = {task["task_id"]: tuple(task["dependencies"]) for task in definition.get("tasks", ())}
+    found = {one.task_id: task_state_of(one, needs.get(one.task_id, ())) for one in tasks}
+    return workflow_state_of(record, found)
+
+
+def workflow_state_of(record: WorkflowRecord, tasks: dict[str, TaskState]) -> WorkflowState:
+    """The state of an instance whose tasks stand like that."""
     return WorkflowState(
         workflow_id=record.id,
         name=record.name,
         status=record.status,
         created_at=record.created_at,
         version=record.version,
-        tasks={one.task_id: task_state_of(one, needs.get(one.task_id, ())) for one in tasks},
+        tasks=tasks,
         inputs=json.loads(record.inputs),
         variables=json.loads(record.variables),
         metadata=json.loads(record.metadata),

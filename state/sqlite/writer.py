@@ -15,11 +15,13 @@ from concurrent.futures import Executor
 from typing import Any
 
 from ...core.engine.records import Change
+from ...core.workflows.records import AddTurn
 from .. import faults as f
 from ..settings import REFUSED_AT
+from ..workflow_rows import turn_row
 from .journal import Job, Journal, Transaction
 from .pace import Mode, Pace
-from .rows import Statement, statements_of, weight_of
+from .rows import ADD_TURN, BEHIND_TURNS, Statement, statements_of, weight_of
 
 INLINE_CHANGES = 256
 """The most that one turn of the loop writes; the rest follows in the next turns, and what is more
@@ -36,10 +38,17 @@ SWITCH_SECONDS = 0.00005
 interpreter only after it was held for a whole interval; a loop that passes through ``select`` more
 often than that keeps it away without bound, so the interval must be shorter than a turn."""
 
+POSTED_ON_LOOP = 64
+"""Lines of workflows' turns that are posted on the loop (a millisecond); more on the thread."""
+
+POSTED_AT = 50_000
+"""Lines of turns (some 10 MB) that are posted without waiting for anybody to read them."""
+
 FOLD_PAGES = 4_000
 """Pages in the journal (16 MB) after which it should be folded into the main file."""
 
 PAGES_PER_COMMIT = 4
+PAGES_PER_TURN = 1
 PAGES_PER_CHANGE = 0.25
 PAGE_BYTES = 4096
 
@@ -117,6 +126,8 @@ class Writer:
         self._bound = bound
         self._grown = grown
         self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._done.set_result(None)
         self._queue: deque[Transaction] = deque()
         self._away: Sequence[Transaction] = ()
         self._scheduled = False
@@ -139,23 +150,47 @@ class Writer:
 
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """Queue ``changes`` as one transaction; its future ends when it is on disk."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        if self._pending >= self._bound * REFUSED_AT:
-            future.set_exception(f.StoreBusy.for_pending(self._pending))
-            return future
-        fault, statements = None, list[Statement]()
-        try:
-            statements = statements_of(changes)
-        except (ValueError, TypeError) as error:
-            fault = f.InvalidChange.because(error)
-        weight = weight_of(statements)
-        self._add(Transaction(future, statements, len(changes), weight, fault=fault))
-        return future
+        return self._queue_up([changes])[0]
 
-    def run(self, job: Job, *, alone: bool = False) -> asyncio.Future[Any]:
-        """Queue ``job`` for the thread, as a transaction or with the connection to itself."""
+    def commit_each(
+        self, transactions: Sequence[Sequence[Change]]
+    ) -> Sequence[asyncio.Future[None]]:
+        """Queue each as a transaction; where that can be, all are on disk on return."""
+        if self._queue or self._away or self._scheduled or self._pace.mode is not Mode.INLINE:
+            return self._queue_up(transactions)
+        if self._append(transactions):
+            return [self._done] * len(transactions)
+        self._scheduled = True
+        futures = self._queue_up(transactions)
+        self._turn()
+        return futures
+
+    def _append(self, transactions: Sequence[Sequence[Change]]) -> bool:
+        """Write transactions that are a turn each, the shortest way; ``False``: nothing was done."""
+        if self._header_unwritten:
+            return False
+        rows, weight = [], 0
+        for changes in transactions:
+            if len(changes) != 1 or type(changes[0]) is not AddTurn:
+                return False
+            row = turn_row(changes[0])
+            weight += len(row[5])
+            rows.append(row)
+        if weight >= HEAVY_BYTES or not self._journal.append(rows):
+            return False
+        self.tally.commits += len(rows)
+        self.tally.changes += len(rows)
+        self.unfolded += PAGES_PER_TURN + weight / PAGE_BYTES
+        self._note_commit()
+        return True
+
+    def run(self, job: Job, *, alone: bool = False, posts: bool = False) -> asyncio.Future[Any]:
+        """Queue ``job`` for the thread, as a transaction or with the connection to itself.
+
+        One that ``posts`` finds all turns of workflows in the tables.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._add(Transaction(future, job=job, alone=alone))
+        self._add(Transaction(future, job=job, alone=alone, posts=posts))
         return future
 
     async def ready(self) -> None:
@@ -177,6 +212,17 @@ class Writer:
             group = self._take()
             self._write(group, patient=True)
             self._settle(group)
+
+    def _queue_up(self, transactions: Sequence[Sequence[Change]]) -> Sequence[asyncio.Future[None]]:
+        futures = []
+        for changes in transactions:
+            future: asyncio.Future[None] = self._loop.create_future()
+            futures.append(future)
+            if self._pending >= self._bound * REFUSED_AT:
+                future.set_exception(f.StoreBusy.for_pending(self._pending))
+            else:
+                self._add(_transaction(future, changes))
+        return futures
 
     def _add(self, transaction: Transaction) -> None:
         self._queue.append(transaction)
@@ -230,6 +276,8 @@ class Writer:
         for one in group:  # a generator would cost more than the whole check
             if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
                 return False
+            if one.posts and self._journal.turns > POSTED_ON_LOOP:
+                return False
         return True
 
     def _write(self, group: Sequence[Transaction], *, patient: bool) -> bool:
@@ -278,10 +326,30 @@ class Writer:
         self._pending -= len(group)
         if self._pending <= self._bound:
             self._room.set()
+        self.unfolded += max([one.pages for one in group])
+        self._note_commit()
+
+    def _note_commit(self) -> None:
+        """Account for the last commit, if there was one."""
         milliseconds = self._journal.commit_ms
         if milliseconds is not None:
             self.tally.took(milliseconds)
             self._pace.note(milliseconds)
-        self.unfolded += PAGES_PER_COMMIT
-        if self.unfolded > FOLD_PAGES:
+        if self.unfolded > FOLD_PAGES or self._journal.turns > POSTED_AT:
             self._grown()
+
+
+def _transaction(future: asyncio.Future[None], changes: Sequence[Change]) -> Transaction:
+    fault, statements = None, list[Statement]()
+    try:
+        statements = statements_of(changes)
+    except (ValueError, TypeError) as error:
+        fault = f.InvalidChange.because(error)
+    posts = False
+    for sql, _ in statements:
+        if sql in BEHIND_TURNS:
+            posts = True
+            break
+    pages = PAGES_PER_TURN if statements and statements[0][0] is ADD_TURN else PAGES_PER_COMMIT
+    weight = weight_of(statements)
+    return Transaction(future, statements, len(changes), weight, pages, posts=posts, fault=fault)
