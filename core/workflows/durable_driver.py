@@ -42,6 +42,10 @@ class DurableWork(Work, Protocol):
         """The end of the instance is on disk."""
         ...
 
+    def kept(self, batch: Batch) -> None:
+        """The batch is on disk."""
+        ...
+
 
 class DurableDriver(Driver):
     """Drives a machine whose runs are ``Instance``s."""
@@ -151,6 +155,7 @@ class DurableDriver(Driver):
         if error is not None:
             self._durable.lost_hold(instance, error)
             return
+        self._durable.kept(batch)
         if self.machine.runs.get(instance.id) is not instance.run:
             return  # it was given up meanwhile
         self._starts += batch.starts
