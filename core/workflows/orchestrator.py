@@ -230,15 +230,23 @@ class WorkflowOrchestrator(Driving):
         return self._deliver(instance, name)
 
     async def close(self) -> None:
-        """End what runs so that it can be taken up again, give the leases back."""
+        """Let go of what can be adopted, end what else runs, give the leases back.
+
+        An attempt whose child is kept goes on by itself, and the next engine adopts it; any other
+        is ended, and begun again then.
+        """
+        self.closing = True
         driver = self._driver
         if driver is None:
             return
         driver.closing = True
         for instance in list(self._instances.values()):
-            self._machine.interrupt(instance.run)
+            left = self._adoptable(instance)
+            driver.leave(instance, left)
+            self._machine.interrupt(instance.run, but=left)
         driver.changed()
         await driver.rest()
+        await driver.left()
         for instance in list(self._instances.values()):
             await self._let_go(instance)
         if self._releasing:
@@ -247,6 +255,16 @@ class WorkflowOrchestrator(Driving):
         self._driver = None
 
     # ---- inside ----------------------------------------------------------------------------
+
+    def _adoptable(self, instance: Instance) -> set[int]:
+        """The running tasks whose attempts the next engine can carry on."""
+        return {
+            task
+            for task in instance.children
+            if instance.run.tasks[task] is TaskStatus.RUNNING
+            and task not in instance.run.stopping
+            and self._runs.executors[instance.tasks[task].agent_type].adopt is not None
+        }
 
     async def _free_waiting(self, former: Collection[str]) -> None:
         """Give back what former engines held of those that wait for a person to go on."""
@@ -265,6 +283,8 @@ class WorkflowOrchestrator(Driving):
         if missing:
             told = ", ".join(f"{task.agent_type!r} (task {task.task_id!r})" for task in missing)
             raise ExecutorMissing(f"No executor is registered for {told}.")
+        for task in tasks:
+            self._checks[task.agent_type](task)
 
     async def _steer(self, workflow_id: str, wish: Callable[[Run, float], Any]) -> None:
         instance = await self._open(workflow_id)
