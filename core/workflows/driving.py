@@ -97,6 +97,11 @@ class Driving:
         if instance is not None:
             instance.set_log(instance.plan.index[task_id], place)
 
+    async def settled(self) -> None:
+        """Wait until what was decided is on disk."""
+        if self._driver is not None:
+            await self._on_disk()
+
     def _now(self) -> float:
         return self._clock.monotonic()
 

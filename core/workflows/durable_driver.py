@@ -66,6 +66,7 @@ class DurableDriver(Driver):
         self._starts: deque[Start] = deque()
         self._signals: dict[Run, list[SignalRecord]] = {}
         self._scheduled = False
+        self._under_way: dict[int, Batch] = {}
         self._watchers: list[Future[None]] = []
         self._leaving: set[Task[None]] = set()
         self.closing = False
@@ -77,8 +78,11 @@ class DurableDriver(Driver):
         return not (busy or self._scheduled or self._journal.pending or self._starts)
 
     async def settled(self) -> None:
-        """Wait until all that was decided is on disk."""
-        while self._scheduled or self._journal.pending:
+        """Wait until all that was decided so far is on disk, or refused."""
+        if self._scheduled:
+            self.flush()
+        awaited = set(self._under_way)
+        while not awaited.isdisjoint(self._under_way):
             await self._next_pulse()
 
     async def rest(self) -> None:
@@ -141,12 +145,14 @@ class DurableDriver(Driver):
                 starts.append(start)
         signals, self._signals = self._signals, {}
         for batch in _batches(machine.drain(), starts, signals).values():
+            self._under_way[id(batch)] = batch
             self._journal.keep(batch, self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
 
     def _settled(self, batch: Batch, error: BaseException | None) -> None:
+        self._under_way.pop(id(batch), None)
         try:
             self._follow(batch, error)
         finally:
