@@ -20,6 +20,7 @@ from ..core.sessions.records import (
     SaveSnapshot,
 )
 from ..core.workflows import records as w
+from ..core.workflows.turns import expanded
 from . import rows
 from . import workflow_rows as wr
 from .faults import LeaseLost, StaleVersion, WorkflowGone
@@ -42,6 +43,7 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     SaveItem: ("save_item", lambda change: rows.item_row(change.item)),
     SaveSnapshot: ("save_snapshot", lambda change: rows.snapshot_row(change.snapshot)),
     SaveReply: ("save_reply", lambda change: rows.reply_row(change.reply)),
+    w.MoveWorkflow: ("move_workflow", wr.move_row),
     w.AddHistory: ("add_history", lambda change: wr.history_row(change.record)),
     w.SaveAttempt: ("save_attempt", lambda change: wr.attempt_row(change.record)),
     w.SaveHandoff: ("save_handoff", lambda change: wr.handoff_row(change.record)),
@@ -53,7 +55,7 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 
 _LARGE = {
     "add_event": 4, "save_snapshot": 4, "save_reply": 2, "save_definition": 1, "save_task": 15,
-    "save_task_guarded": 15, "add_history": 6, "save_handoff": 7,
+    "save_task_guarded": 15, "add_history": 6, "save_handoff": 7, "add_turn": 5,
 }  # fmt: skip
 """The statements with a value that may be large, and its place."""
 
@@ -66,11 +68,13 @@ class Encoder:
 
     def __init__(self, sql: Mapping[str, str]) -> None:
         self._sql = sql
-        self._large = {sql[name]: place for name, place in _LARGE.items()}
+        self._turn = sql.get("add_turn")
+        self._large = {sql[name]: place for name, place in _LARGE.items() if name in sql}
         self._makers: dict[type, Maker] = {
             kind: _one(sql[name], row) for kind, (name, row) in _ONE_STATEMENT.items()
         }
         self._makers |= {
+            w.AddTurn: self._add_turn,
             w.SaveTask: self._save_task,
             w.SaveWorkflow: self._save_workflow,
             w.UpdateWorkflow: self._update_workflow,
@@ -83,6 +87,7 @@ class Encoder:
             sql["save_session"]: lambda values: StaleVersion.of(values[0], values[1]),
             sql["add_history"]: lambda values: StaleVersion.of_workflow(values[0], values[1]),
             sql["update_workflow"]: lambda values: WorkflowGone.of(values[-1]),
+            sql["move_workflow"]: lambda values: WorkflowGone.of(values[-1]),
         } | dict.fromkeys(
             (sql["save_task_guarded"], sql["update_workflow_guarded"], sql["check_lease"]),
             lambda values: LeaseLost.of(*values[-3:]),
@@ -117,6 +122,15 @@ class Encoder:
             if place is not None and values[place] is not None:
                 weight += len(values[place])
         return weight
+
+    def _add_turn(self, add: Add, change: w.AddTurn) -> None:
+        """A row of the journal, in a store that has one; else all that the turn stands for."""
+        if self._turn is not None:
+            add((self._turn, wr.turn_row(change)))
+            return
+        self._check_lease(add, change.workflow_id, change.guard)
+        for one in expanded(change):
+            self._makers[type(one)](add, one)
 
     def _save_task(self, add: Add, change: w.SaveTask) -> None:
         row, guard = wr.task_row(change.record), change.guard

@@ -118,6 +118,14 @@ class MemoryStore(MemoryWorkflows):
             self._add(changes, future)
         return future
 
+    def commit_each(self, transactions: Sequence[Sequence[Change]]) -> list[asyncio.Future[None]]:
+        """Queue each as a transaction, and make all at once if nothing is before them."""
+        before = self._queue or self._holds or not self._open
+        futures = [self.commit(changes) for changes in transactions]
+        if not before:
+            self._write_all()
+        return futures
+
     async def ready(self) -> None:
         """Wait while more transactions are pending than the bound."""
         self._check_open()

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.workflows.records import (
+    AddTurn,
     ArtifactRecord,
     AttemptRecord,
     HandoffRecord,
     HistoryRecord,
     Lease,
+    MoveWorkflow,
     ScheduleRecord,
     SignalRecord,
     TaskRecord,
@@ -20,6 +22,11 @@ from ..core.workflows.statuses import TaskStatus, WorkflowStatus
 from .stamps import from_text, from_text_or_none, to_text, to_text_or_none
 
 Row = Sequence[Any]
+
+TASK_COLUMNS = (
+    "workflow_id", "task_id", "agent_id", "agent_type", "status", "attempt", "losses", "error",
+    "error_type", "started_at", "ended_at", "next_attempt_at", "child", "log", "scheduling", "result",
+)  # fmt: skip
 
 
 def workflow_row(record: WorkflowRecord) -> tuple[Any, ...]:
@@ -62,6 +69,33 @@ def task_row(record: TaskRecord) -> tuple[Any, ...]:
         record.log,
         record.scheduling,
         record.result,
+    )
+
+
+def move_row(change: MoveWorkflow) -> tuple[Any, ...]:
+    """The values of a change of status; the instance comes last."""
+    return (
+        change.status.value,
+        change.error,
+        to_text_or_none(change.started_at),
+        to_text_or_none(change.ended_at),
+        change.restored_from,
+        change.workflow_id,
+    )
+
+
+def turn_row(turn: AddTurn) -> tuple[Any, ...]:
+    """The values of a turn; the lease's epoch comes last."""
+    lines, guard = turn.lines, turn.guard
+    return (
+        turn.workflow_id,
+        turn.version,
+        turn.version + len(lines) - 1,
+        turn.at,
+        guard.engine_id,
+        lines[0] if len(lines) == 1 else "\n".join(lines),
+        "\n".join(turn.ends),
+        guard.epoch,
     )
 
 

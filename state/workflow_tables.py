@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ..core.base.errors import QuarterdeckError
 from ..core.workflows import records as w
 from ..core.workflows.statuses import WorkflowStatus
+from ..core.workflows.turns import expanded
 from . import faults as f
 from .undoing import Undo, put, take
 
@@ -57,11 +59,13 @@ class WorkflowTables:
 
     def __post_init__(self) -> None:
         self._makers: dict[type, Callable[[Any], list[Undo]]] = {
+            w.AddTurn: self._add_turn,
             w.SaveTask: self._save_task,
             w.AddHistory: self._add_history,
             w.SaveAttempt: self._save_attempt,
             w.SaveWorkflow: self._save_workflow,
             w.UpdateWorkflow: self._update_workflow,
+            w.MoveWorkflow: self._move_workflow,
             w.RemoveTask: self._remove_task,
             w.SaveHandoff: lambda change: [put(self.handoffs, change.record.id, change.record)],
             w.AddArtifact: self._add_artifact,
@@ -143,6 +147,32 @@ class WorkflowTables:
         whole = replace(record, definition=kept.definition, inputs=kept.inputs)
         return [put(self.workflows, record.id, whole)]
 
+    def _add_turn(self, change: w.AddTurn) -> list[Undo]:
+        self._check(change.workflow_id, change.guard)
+        undo: list[Undo] = []
+        try:
+            for one in expanded(change):
+                undo += self.make(one)
+        except QuarterdeckError:
+            for step in reversed(undo):
+                step()
+            raise
+        return undo
+
+    def _move_workflow(self, change: w.MoveWorkflow) -> list[Undo]:
+        kept = self.workflows.get(change.workflow_id)
+        if kept is None:
+            raise f.WorkflowGone.of(change.workflow_id)
+        moved = replace(
+            kept,
+            status=change.status,
+            error=change.error,
+            started_at=change.started_at,
+            ended_at=change.ended_at,
+            restored_from=change.restored_from,
+        )
+        return [put(self.workflows, kept.id, moved)]
+
     def _save_task(self, change: w.SaveTask) -> list[Undo]:
         record = change.record
         self._check(record.workflow_id, change.guard)
@@ -192,6 +222,8 @@ def _drop(table: dict[Any, Any], keys: Collection[Any]) -> Undo:
 
 def stamps_of(change: w.WorkflowChange) -> list[datetime | None]:
     """The stamps in a change."""
+    if isinstance(change, w.MoveWorkflow):
+        return [change.started_at, change.ended_at]
     record = getattr(change, "record", None)
     names = _STAMPS.get(type(record), ())
     return [getattr(record, name) for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .records import HistoryRecord, TaskRecord, WorkflowRecord
@@ -32,6 +32,11 @@ class Whole:
 
     workflow: WorkflowRecord
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
+
+
+def stamp_text(stamp: datetime) -> str:
+    """ISO 8601 in UTC with six digits of a second, as all stamps are kept."""
+    return (stamp if stamp.tzinfo is UTC else stamp.astimezone(UTC)).isoformat("T", "microseconds")
 
 
 def task_body(record: TaskRecord) -> str:
@@ -74,11 +79,12 @@ def _task_values(record: TaskRecord) -> dict[str, Any]:
     for name, default in _TASK_DEFAULTS.items():
         value = getattr(record, name)
         if value != default:
-            found[name] = value.isoformat() if name in _TASK_STAMPS else value
+            found[name] = stamp_text(value) if name in _TASK_STAMPS else value
     return found
 
 
-def _task_of(workflow_id: str, body: Mapping[str, Any]) -> TaskRecord:
+def task_of(workflow_id: str, body: Mapping[str, Any]) -> TaskRecord:
+    """The task in a body that was read as JSON."""
     values = {**body, "status": TaskStatus(body["status"])}
     return TaskRecord(workflow_id=workflow_id, **_with_stamps(values, _TASK_STAMPS))
 
@@ -87,8 +93,8 @@ def _workflow_values(record: WorkflowRecord, *, values: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "status": record.status.value,
         "error": record.error,
-        "started_at": record.started_at and record.started_at.isoformat(),
-        "ended_at": record.ended_at and record.ended_at.isoformat(),
+        "started_at": record.started_at and stamp_text(record.started_at),
+        "ended_at": record.ended_at and stamp_text(record.ended_at),
         "restored_from": record.restored_from,
     }
     if values:
@@ -111,12 +117,12 @@ def _with_stamps(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]
 
 def _take_whole(state: Whole, change: HistoryRecord) -> Whole:
     body = json.loads(change.body)
-    tasks = (_task_of(change.workflow_id, task) for task in body["tasks"])
+    tasks = (task_of(change.workflow_id, task) for task in body["tasks"])
     return Whole(_updated(state.workflow, body), {task.task_id: task for task in tasks})
 
 
 def _take_task(state: Whole, change: HistoryRecord) -> Whole:
-    task = _task_of(change.workflow_id, json.loads(change.body))
+    task = task_of(change.workflow_id, json.loads(change.body))
     state.tasks[task.task_id] = task
     return state
 

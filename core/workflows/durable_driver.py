@@ -27,8 +27,11 @@ class Keeps(Protocol):
 
     pending: int
 
-    def keep(self, batch: Batch, settled: Settled) -> None:
-        """Make a batch durable; ``settled`` is told when it is, or why it is not."""
+    def keep(self, batches: Collection[Batch], settled: Settled) -> None:
+        """Make batches durable; ``settled`` is told of each when it is, or why it is not.
+
+        That may be before this returns.
+        """
         ...
 
 
@@ -66,6 +69,8 @@ class DurableDriver(Driver):
         self._starts: deque[Start] = deque()
         self._signals: dict[Run, list[SignalRecord]] = {}
         self._scheduled = False
+        self._turning = False
+        self._parking = False
         self._under_way: dict[int, Batch] = {}
         self._watchers: list[Future[None]] = []
         self._leaving: set[Task[None]] = set()
@@ -124,13 +129,15 @@ class DurableDriver(Driver):
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
+        self._scheduled = True
+        if not self._turning:
+            self._turning = True
             self.loop.call_soon(self._turn)
 
     # ---- turns -------------------------------------------------------------------------------
 
     def _turn(self) -> None:
+        self._turning = False
         if self._scheduled:
             self.flush()
 
@@ -144,9 +151,10 @@ class DurableDriver(Driver):
             while (start := machine.take(now)) is not None:
                 starts.append(start)
         signals, self._signals = self._signals, {}
-        for batch in _batches(machine.drain(), starts, signals).values():
-            self._under_way[id(batch)] = batch
-            self._journal.keep(batch, self._settled)
+        batches = _batches(machine.drain(), starts, signals)
+        if batches:
+            self._under_way.update((id(batch), batch) for batch in batches.values())
+            self._journal.keep(batches.values(), self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
@@ -171,13 +179,21 @@ class DurableDriver(Driver):
             self._end_attempts(batch.stops)
         if batch.ended:
             self._durable.instance_ended(instance)
-        self._wake()
+        if not self._parking:
+            self._wake()
         if not self._needed():
             self._dismiss()
 
     async def _park(self, worker: Worker) -> None:
         if self._scheduled and not self._busy:
-            self.flush()  # nobody else can bring more in this turn
+            # Nobody else can bring more in this turn. What is on disk at once, this worker takes.
+            self._parking = True
+            try:
+                self.flush()
+            finally:
+                self._parking = False
+            if self._starts or not self._needed():
+                return
         self._pulse()
         await super()._park(worker)
 

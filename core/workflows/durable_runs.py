@@ -13,7 +13,7 @@ from .calling import Threads, is_async
 from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
 from .encoding import value_text
 from .faults import ExecutorMissing
-from .instance import Ended, Instance
+from .instance import Instance
 from .journal import Batch
 from .light_runs import described
 from .logs import warn
@@ -21,6 +21,7 @@ from .machine import Drained, Outcome, Run, StopReason
 from .observing import Observer
 from .state_faults import StateInvalid
 from .statuses import TaskStatus
+from .turns import Ended
 
 _log = logging.getLogger(__name__)
 

@@ -6,17 +6,20 @@ import asyncio
 import json
 from asyncio import Future
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from .definition import TaskDefinition, WorkflowDefinition
+from .deltas import stamp_text, task_body
 from .encoding import definition_of, task_of
 from .handoff import HandoffContext
 from .machine import Run, TaskState
 from .plan import Plan, compile_plan
-from .records import AttemptRecord, Lease, TaskRecord, WorkflowRecord
+from .records import Lease, TaskRecord, WorkflowRecord
+from .states import WorkflowState, state_of
 from .statuses import TaskStatus
+from .turns import Ended, completed_line, end_line, opening_of, ready_line, running_line
 
 CONTEXT = "workflow_context"
 """Where in an instance's metadata the context lies that its attempts are given."""
@@ -25,21 +28,12 @@ Previous = dict[str, Any]
 Due = Callable[[datetime], float]
 
 
-@dataclass(slots=True)
-class Ended:
-    """An attempt's end, until it is journalled."""
-
-    task: int
-    attempt: int
-    status: TaskStatus
-    error: str | None = None
-    error_type: str | None = None
-
-
 class Instance:
     """The label of a durable run. Lists are by task.
 
-    ``records`` are as of the newest change handed to the store. ``texts`` are results as JSON.
+    Times are of the newest change handed to the store: ``started_at`` that of attempt ``begun``.
+    ``shared`` says that somebody else has changed what is kept of it while it was driven.
+    ``texts`` are results as JSON, ``openings`` how the tasks' lines in the journal begin.
     """
 
     def __init__(self, record: WorkflowRecord, lease: Lease) -> None:
@@ -49,13 +43,18 @@ class Instance:
         self.definition: WorkflowDefinition = definition_of(record.definition)
         self.plan: Plan = compile_plan(self.definition)
         self.tasks: list[TaskDefinition] = list(self.definition.tasks)
-        self.records: list[TaskRecord] = []
+        self.openings: list[str] = []
+        self.begun: list[int] = []
+        self.started_at: list[str | None] = []
+        self.ended_at: list[str | None] = []
         self.texts: list[str | None] = []
+        self.logs: dict[int, str] = {}
         self.errors: dict[int, str] = {}
         self.children: dict[int, str] = {}
         self.groups: dict[int, dict[str, int]] = {}
         self.adopted: set[int] = set()
         self.signals: dict[str, str] = {}
+        self.shared = False
         self.ended: list[Ended] = []
         self.context = _context(record)
         self.done: Future[None] = asyncio.get_running_loop().create_future()
@@ -83,27 +82,21 @@ class Instance:
         """
         known = set(self.plan.ids)
         self._load_children({name: row for name, row in rows.items() if name not in known})
-        for task, name in enumerate(self.plan.ids):
-            row = rows.get(name) or self._new_row(task)
-            self.records.append(row)
-            self.texts.append(row.result)
-            if row.error is not None:
-                self.errors[task] = row.error
-            if row.child is not None:
-                self.children[task] = row.child
+        found = [rows.get(name) or self._new_row(task) for task, name in enumerate(self.plan.ids)]
+        for row in found:
+            self._take_row(row)
         for parent, children in self.plan.children.items():
             if self.texts[parent] is None:
                 self.texts[parent] = json.dumps([self.plan.ids[child] for child in children])
-        return [self._state(record, due) for record in self.records]
+        return [self._state(row, due) for row in found]
 
     def grow(self) -> None:
         """Make room for tasks that were appended to the plan."""
-        for task in range(len(self.records), len(self.plan)):
+        for task in range(len(self.openings), len(self.plan)):
             rules = self.plan.rules[task]
             assert isinstance(rules, TaskDefinition)  # noqa: S101  # children are definitions
             self.tasks.append(rules)
-            self.records.append(self._new_row(task))
-            self.texts.append(None)
+            self._take_row(self._new_row(task))
 
     def previous(self, task: int) -> list[Previous]:
         """The results of the direct dependencies that completed, decoded anew for each reader.
@@ -130,63 +123,87 @@ class Instance:
         text = self.texts[child]
         return None if text is None else json.loads(text)
 
-    def attempts_ended(self, engine_id: str, at: datetime) -> list[AttemptRecord]:
-        """Those that have ended since the last time, as records."""
+    def take_ends(self, at: str) -> list[str]:
+        """The lines of the attempts that have ended since the last time; ``at`` is the time now."""
         ended, self.ended = self.ended, []
+        ids, started, logs = self.plan.ids, self.started_at, self.logs
         return [
-            AttemptRecord(
-                self.id,
-                self.plan.ids[one.task],
-                one.attempt,
-                one.status,
-                self.records[one.task].started_at or at,
-                at,
-                engine_id,
-                one.error,
-                one.error_type,
-                self.records[one.task].log,
-            )
+            end_line(ids[one.task], one, started[one.task] or at, logs.get(one.task))
             for one in ended
         ]
 
-    def record_of(self, task: int, at: datetime, next_at: datetime | None) -> TaskRecord:
-        """The task's record as the machine has it now."""
-        run, old = self.run, self.records[task]
+    def line_of(self, task: int, at: str, due: Callable[[float], str]) -> str:
+        """The line that says how a task stands in the machine now; ``due`` gives a time's stamp."""
+        run = self.run
         status, attempt = run.tasks[task], run.attempts[task]
-        begun = status is TaskStatus.RUNNING
-        started, ended = old.started_at, old.ended_at
-        if begun:
-            started = at if attempt != old.attempt or started is None else started
-            ended = None
+        self._note_times(task, status, attempt, at)
+        if not self._is_marked(run, task):
+            if status is _RUNNING and task not in self.children:
+                return running_line(self.openings[task], attempt, self.started_at[task] or at)
+            started, text = self.started_at[task], self.texts[task]
+            if status is _COMPLETED and started is not None and text is not None:
+                return completed_line(self.openings[task], attempt, text, started, at)
+            if status is _READY and not attempt:
+                return ready_line(self.openings[task])
+        next_at = run.next_at.get(task)
+        return task_body(self.record_of(task, None if next_at is None else due(next_at)))
+
+    def _is_marked(self, run: Run, task: int) -> bool:
+        """Whether there is more to be said of a task than its status, times and result."""
+        return (
+            task in run.losses
+            or task in run.forgiven
+            or task in run.next_at
+            or task in self.logs
+            or task in self.groups
+            or task in run.plan.parents
+        )
+
+    def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
+        if status is _RUNNING:
+            if attempt != self.begun[task] or self.started_at[task] is None:
+                self.started_at[task] = at
+                self.begun[task] = attempt
+            self.ended_at[task] = None
         elif status in _ENDED:
-            ended = at
+            self.ended_at[task] = at
         elif status is TaskStatus.PENDING:
-            started = ended = None
+            self.started_at[task] = self.ended_at[task] = None
+
+    def record_of(self, task: int, next_at: str | None = None) -> TaskRecord:
+        """The task's record, with the times of its newest line."""
+        run, given = self.run, self.tasks[task]
+        status = run.tasks[task]
         errors = status in _WITH_ERROR
-        new = TaskRecord(
-            old.workflow_id,
-            old.task_id,
-            old.agent_id,
-            old.agent_type,
+        return TaskRecord(
+            self.id,
+            given.task_id,
+            given.agent_id,
+            given.agent_type,
             status,
-            attempt,
+            run.attempts[task],
             run.losses.get(task, 0),
-            self.texts[task] if status is TaskStatus.COMPLETED else None,
+            self.texts[task] if status is _COMPLETED else None,
             self.errors.get(task) if errors else None,
             run.error_types.get(task) if errors else None,
-            started,
-            ended,
-            next_at,
-            self.children.get(task) if begun else None,
-            old.log,
+            _stamp(self.started_at[task]),
+            _stamp(self.ended_at[task]),
+            _stamp(next_at),
+            self.children.get(task) if status is _RUNNING else None,
+            self.logs.get(task),
             self._scheduling(task),
         )
-        self.records[task] = new
-        return new
+
+    def state(self) -> WorkflowState:
+        """The whole of it as programs read it, as of the newest change handed to the store."""
+        record = replace(self.record, version=self.version)
+        rows = [self.record_of(task) for task in range(len(self.openings))]
+        needs = {one.task_id: tuple(one.dependencies) for one in self.definition.tasks}
+        return state_of(record, rows, needs)
 
     def set_log(self, task: int, place: str) -> None:
         """Say where the running attempt's log is; kept with its next change."""
-        self.records[task] = replace(self.records[task], log=place)
+        self.logs[task] = place
 
     def _scheduling(self, task: int) -> str | None:
         run = self.run
@@ -206,6 +223,21 @@ class Instance:
             found["parent"] = run.plan.ids[parent]
             found["task"] = task_values(self.tasks[task])
         return json.dumps(found, separators=(",", ":")) if found else None
+
+    def _take_row(self, row: TaskRecord) -> None:
+        """Make room for one more task, that stands as in ``row``."""
+        task = len(self.openings)
+        self.openings.append(opening_of(row.task_id, row.agent_id, row.agent_type))
+        self.begun.append(row.attempt)
+        self.started_at.append(_text(row.started_at))
+        self.ended_at.append(_text(row.ended_at))
+        self.texts.append(row.result)
+        if row.error is not None:
+            self.errors[task] = row.error
+        if row.child is not None:
+            self.children[task] = row.child
+        if row.log is not None:
+            self.logs[task] = row.log
 
     def _new_row(self, task: int) -> TaskRecord:
         given = self.tasks[task]
@@ -234,6 +266,9 @@ class Instance:
         )
 
 
+_READY = TaskStatus.READY
+_RUNNING = TaskStatus.RUNNING
+_COMPLETED = TaskStatus.COMPLETED
 _ENDED = frozenset(
     {
         TaskStatus.COMPLETED,
@@ -256,3 +291,11 @@ def _kept(row: TaskRecord) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = json.loads(row.scheduling)
     return found
+
+
+def _text(stamp: datetime | None) -> str | None:
+    return None if stamp is None else stamp_text(stamp)
+
+
+def _stamp(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,36 +1,25 @@
 """The orchestrator's journal: the changes of one turn, one transaction for each instance.
 
-Versions are given when changes are handed over, without waiting for those before. Where somebody
-else has changed the instance meanwhile, what was refused is numbered anew and handed over again, in
-order.
+Versions are given when changes are made, without waiting for those before. Where somebody else has
+changed the instance meanwhile, what was refused is numbered anew and handed over again, in order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..base.clock import Clock
 from ..base.errors import QuarterdeckError
-from .deltas import status_body, task_body
+from .deltas import stamp_text, status_body
 from .instance import Instance
 from .machine import Start, Stop
 from .ports import WorkflowStore
-from .records import (
-    AddHistory,
-    AddSignal,
-    HistoryRecord,
-    Lease,
-    SaveAttempt,
-    SaveTask,
-    SignalRecord,
-    UpdateWorkflow,
-    WorkflowChange,
-)
+from .records import AddSignal, AddTurn, SignalRecord, WorkflowChange
 from .statuses import ENDED, WorkflowStatus
 
 STALE = "stale_version"
@@ -56,7 +45,11 @@ Settled = Callable[[Batch, BaseException | None], None]
 
 
 class Journal:
-    """Hands batches to the store; ``settled`` is told each one's end, in order for each instance."""
+    """Hands batches to the store; ``settled`` is told each one's end, in order for each instance.
+
+    Of one instance one transaction is under way at a time, and what comes meanwhile is the next one:
+    so none can be kept while one before it was refused.
+    """
 
     def __init__(
         self, store: WorkflowStore, engine_id: str, clock: Clock, monotonic: Callable[[], float]
@@ -65,117 +58,134 @@ class Journal:
         self._engine_id = engine_id
         self._clock = clock
         self._monotonic = monotonic
-        self._refused: dict[Instance, deque[Batch]] = {}
+        self._waiting: dict[Instance, list[Batch]] = {}
         self._mending: set[asyncio.Task[None]] = set()
         self.pending = 0
 
-    def keep(self, batch: Batch, settled: Settled) -> None:
-        """Make a batch durable."""
-        batch.changes = self._changes(batch)
-        self.pending += 1
-        self._hand_over(batch, settled)
+    def keep(self, batches: Collection[Batch], settled: Settled) -> None:
+        """Make batches durable, each by itself; on a quick disk all of them are on return."""
+        going: list[list[Batch]] = []
+        for batch in batches:
+            batch.changes = self._changes(batch)
+            waiting = self._waiting.get(batch.instance)
+            if waiting is None:
+                self._waiting[batch.instance] = []
+                going.append([batch])
+            else:
+                waiting.append(batch)
+        self.pending += len(batches)
+        if going:
+            self._hand_over(going, settled)
 
-    def _hand_over(self, batch: Batch, settled: Settled) -> None:
-        instance = batch.instance
-        if instance in self._refused:
-            self._refused[instance].append(batch)
-            return
-        future = self._store.commit(batch.changes)
-        future.add_done_callback(lambda ended: self._ended(batch, ended, settled))
+    def _hand_over(self, flights: Sequence[list[Batch]], settled: Settled) -> None:
+        futures = self._store.commit_each([_changes_of(flight) for flight in flights])
+        for flight, future in zip(flights, futures, strict=True):
+            if future.done():
+                self._ended(flight, settled, future)
+            else:
+                future.add_done_callback(partial(self._ended, flight, settled))
 
-    def _ended(self, batch: Batch, future: Future[None], settled: Settled) -> None:
+    def _ended(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
         error = CutOff() if future.cancelled() else future.exception()
-        stale = isinstance(error, QuarterdeckError) and error.code == STALE
-        if stale and batch.tries < TRIES:
-            self._put_aside(batch, settled)
+        if error is None or not self._can_mend(flight, error):
+            self._settle(flight, settled, error)
             return
-        self.pending -= 1
-        settled(batch, error)
-
-    # ---- numbering anew --------------------------------------------------------------------
-
-    def _put_aside(self, batch: Batch, settled: Settled) -> None:
-        """Collect what was refused, and what comes meanwhile; then hand it over again."""
-        batch.tries += 1
-        waiting = self._refused.get(batch.instance)
-        if waiting is not None:
-            waiting.append(batch)
-            return
-        self._refused[batch.instance] = deque([batch])
-        task = asyncio.get_running_loop().create_task(self._mend(batch.instance, settled))
+        task = asyncio.get_running_loop().create_task(self._mend(flight, settled))
         self._mending.add(task)
         task.add_done_callback(self._mending.discard)
 
-    async def _mend(self, instance: Instance, settled: Settled) -> None:
-        await asyncio.sleep(0)  # those handed over after the first are refused in the same turn
-        error: BaseException | None = None
+    def _settle(
+        self, flight: Sequence[Batch], settled: Settled, error: BaseException | None
+    ) -> None:
+        instance = flight[0].instance
+        for batch in flight:
+            self.pending -= 1
+            settled(batch, error)
+        waiting = self._waiting.pop(instance)
+        if waiting:
+            self._waiting[instance] = []
+            self._hand_over([waiting], settled)
+
+    # ---- numbering anew --------------------------------------------------------------------
+
+    @staticmethod
+    def _can_mend(flight: Sequence[Batch], error: BaseException) -> bool:
+        """Whether somebody else was quicker, and it may be tried again."""
+        flight[0].tries += 1
+        stale = isinstance(error, QuarterdeckError) and error.code == STALE
+        return stale and flight[0].tries <= TRIES
+
+    async def _mend(self, flight: list[Batch], settled: Settled) -> None:
+        """Number it anew, with what waits for it, and hand it over again."""
+        instance = flight[0].instance
         try:
             instance.version = await self._store.version(instance.id)
         except QuarterdeckError as fault:
-            error = fault
-        waiting = self._refused.pop(instance)
-        for batch in sorted(waiting, key=_first_version):
-            if error is not None:
-                self.pending -= 1
-                settled(batch, error)
-            else:
-                batch.changes = [self._renumbered(instance, one) for one in batch.changes]
-                self._hand_over(batch, settled)
-
-    @staticmethod
-    def _renumbered(instance: Instance, change: WorkflowChange) -> WorkflowChange:
-        if not isinstance(change, AddHistory):
-            return change
-        instance.version += 1
-        return AddHistory(replace(change.record, version=instance.version))
+            self._settle(flight, settled, fault)
+            return
+        instance.shared = True
+        for batch in (*flight, *self._waiting[instance]):
+            batch.changes = [_renumbered(instance, change) for change in batch.changes]
+        self._hand_over([flight], settled)
 
     # ---- what is written -------------------------------------------------------------------
 
     def _changes(self, batch: Batch) -> list[WorkflowChange]:
         instance = batch.instance
         at = self._clock.now()
-        changes: list[WorkflowChange] = [
-            SaveAttempt(one) for one in instance.attempts_ended(self._engine_id, at)
-        ]
-        guard: Lease | None = instance.lease
-        over = instance.run.status in ENDED
-        if batch.moved and not over:
-            changes += self._moved(instance, at)
-        workflow_id, version = instance.id, instance.version
-        for task in batch.tasks:
-            record = instance.record_of(task, at, self._next_at(instance, task, at))
-            version += 1
-            changes.append(SaveTask(record, guard))
-            body = task_body(record)
-            line = HistoryRecord(workflow_id, version, at, "task", body, record.task_id)
-            changes.append(AddHistory(line))
-            guard = None  # once is enough for the transaction
-        instance.version = version
-        if batch.moved and over:
-            changes += self._moved(instance, at)
-        changes += [AddSignal(signal) for signal in batch.signals]
+        stamp = stamp_text(at)
+        ends = instance.take_ends(stamp) if instance.ended else ()
+        due = self._due_from(at)
+        lines = [instance.line_of(task, stamp, due) for task in batch.tasks]
+        if batch.moved:
+            status = self._moved(instance, at, instance.version + len(lines) + 1)
+            if instance.run.status in ENDED:
+                lines.append(status)
+            else:
+                lines.insert(0, status)
+        changes: list[WorkflowChange] = []
+        if lines or ends:
+            first = instance.version + 1
+            instance.version += len(lines)
+            changes.append(AddTurn(instance.id, first, stamp, instance.lease, lines, ends))
+        if batch.signals:
+            changes += [AddSignal(signal) for signal in batch.signals]
         return changes
 
-    def _moved(self, instance: Instance, at: datetime) -> Sequence[WorkflowChange]:
+    def _moved(self, instance: Instance, at: datetime, version: int) -> str:
         status = instance.run.status
         record = instance.record
-        ended = status in ENDED
-        started = record.started_at or (at if status is not WorkflowStatus.PENDING else None)
-        instance.version += 1
-        instance.record = record = replace(
+        instance.record = replace(
             record,
             status=status,
-            started_at=started,
-            ended_at=at if ended else None,
+            started_at=record.started_at or (at if status is not WorkflowStatus.PENDING else None),
+            ended_at=at if status in ENDED else None,
             error=failure_of(instance) if status is WorkflowStatus.FAILED else None,
-            version=instance.version,
+            version=version,
         )
-        line = HistoryRecord(record.id, record.version, at, "status", status_body(record))
-        return [UpdateWorkflow(record, instance.lease), AddHistory(line)]
+        return status_body(instance.record)
 
-    def _next_at(self, instance: Instance, task: int, at: datetime) -> datetime | None:
-        due = instance.run.next_at.get(task)
-        return None if due is None else at + timedelta(seconds=due - self._monotonic())
+    def _due_from(self, at: datetime) -> Callable[[float], str]:
+        """What gives the stamp of a time of the machine's, ``at`` being now."""
+
+        def stamp(due: float) -> str:
+            return stamp_text(at + timedelta(seconds=due - self._monotonic()))
+
+        return stamp
+
+
+def _changes_of(flight: Sequence[Batch]) -> Sequence[WorkflowChange]:
+    if len(flight) == 1:
+        return flight[0].changes
+    return [change for batch in flight for change in batch.changes]
+
+
+def _renumbered(instance: Instance, change: WorkflowChange) -> WorkflowChange:
+    if not isinstance(change, AddTurn):
+        return change
+    first = instance.version + 1
+    instance.version += len(change.lines)
+    return replace(change, version=first)
 
 
 class CutOff(Exception):
@@ -190,9 +200,3 @@ def failure_of(instance: Instance) -> str:
         for task in run.critical
     ]
     return f"Critical tasks failed: {', '.join(told)}."
-
-
-def _first_version(batch: Batch) -> int:
-    return next(
-        (change.record.version for change in batch.changes if isinstance(change, AddHistory)), 0
-    )

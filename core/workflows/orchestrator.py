@@ -15,12 +15,13 @@ from .durable_driver import DurableDriver
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError, WorkflowUnderWay
 from .handoff import HandoffContext
-from .instance import CONTEXT, Ended, Instance
+from .instance import CONTEXT, Instance
 from .machine import Run
 from .plan import compile_plan
 from .records import SignalRecord
 from .states import WorkflowState
 from .statuses import ENDED, TaskStatus, WorkflowStatus
+from .turns import Ended
 
 RECOVERED_AT_ONCE = 1000
 _UNFINISHED = frozenset({WorkflowStatus.RUNNING})
@@ -93,12 +94,13 @@ class WorkflowOrchestrator(Driving):
         :raises WorkflowBusy: if another engine drives it.
         """
         await self.start_workflow(workflow_id)
+        instance = self._instances.get(workflow_id)
         try:
             await self.wait(workflow_id)
         except CancelledError:
             await self._cancel_and_wait(workflow_id)
             raise
-        return await self._ended_state(workflow_id)
+        return await self._ended_state(workflow_id, instance)
 
     async def start_workflow(self, workflow_id: str) -> None:
         """Run an instance in the background, or go on with it; returns when that has begun.
@@ -111,7 +113,9 @@ class WorkflowOrchestrator(Driving):
             self._machine.start(run, self._now())
         elif run.status is WorkflowStatus.PAUSED:
             self._machine.resume(run, self._now())
-        elif run.status in ENDED:
+        elif (
+            instance.record.status in ENDED
+        ):  # on disk; one that ends by being taken up goes on to it
             await self._let_go(instance)
             raise OrchestrationError(
                 f"Workflow {workflow_id} is {run.status}; retry it, or rerun it from a task.",
@@ -361,8 +365,12 @@ class WorkflowOrchestrator(Driving):
             with contextlib.suppress(CancelledError):
                 await asyncio.shield(instance.done)
 
-    async def _ended_state(self, workflow_id: str) -> WorkflowState:
-        state = await self._states.get_workflow(workflow_id)
+    async def _ended_state(self, workflow_id: str, instance: Instance | None) -> WorkflowState:
+        """How it stands: what this engine has written last, if nobody else has changed anything."""
+        if instance is None or instance.shared or instance.run.status not in ENDED:
+            state = await self._states.get_workflow(workflow_id)
+        else:
+            state = instance.state()
         if state.status is WorkflowStatus.FAILED:
             raise OrchestrationError(
                 state.error or f"Workflow {workflow_id} failed.", workflow_id=workflow_id

@@ -44,6 +44,16 @@ class WorkflowStore(Protocol):
         """
         ...
 
+    def commit_each(
+        self, transactions: Sequence[Sequence[WorkflowChange]]
+    ) -> Sequence[asyncio.Future[None]]:
+        """Queue each as a transaction, as ``commit`` does it.
+
+        Where the disk is quick and nothing is before them, all are written before this returns, and
+        their futures are done.
+        """
+        ...
+
     async def ready(self) -> None:
         """Wait while more transactions are pending than the store's bound."""
         ...

@@ -6,6 +6,7 @@ are, and whoever needs them decodes them once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -225,6 +226,40 @@ class RemoveTask:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveWorkflow:
+    """Replace the status of a kept instance and what goes with it; variables and the rest stay.
+
+    Refused with ``workflow_gone`` if the instance is not kept.
+    """
+
+    workflow_id: str
+    status: WorkflowStatus
+    error: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    restored_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddTurn:
+    """All that one turn of an engine's loop brought for one instance, as text (see ``turns``).
+
+    ``lines`` are bodies of history, the first of them for ``version``, the next for the one after it,
+    and so on; each stands for its change of the task or the workflow, too. ``ends`` are attempts
+    that have ended. ``at`` is ISO 8601 in UTC with six digits of a second. Refused with
+    ``lease_lost`` unless ``guard`` is in force, and with ``stale_version`` if ``version`` is not the
+    next one. A store may keep it as it is, and bring its tables up to date when they are read.
+    """
+
+    workflow_id: str
+    version: int
+    at: str
+    guard: Lease
+    lines: Sequence[str]
+    ends: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AddHistory:
     """Append a change; refused with ``stale_version`` if its version is not the next one."""
 
@@ -283,8 +318,10 @@ class RemoveWorkflow:
 WorkflowChange = (
     SaveWorkflow
     | UpdateWorkflow
+    | MoveWorkflow
     | SaveTask
     | RemoveTask
+    | AddTurn
     | AddHistory
     | SaveAttempt
     | SaveHandoff

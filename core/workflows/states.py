@@ -120,10 +120,15 @@ class Difference:
     removed: tuple[str, ...] = ()
 
 
-def state_of(record: WorkflowRecord, tasks: Iterable[TaskRecord]) -> WorkflowState:
-    """The state that records say."""
-    definition = json.loads(record.definition)
-    needs = {task["task_id"]: tuple(task["dependencies"]) for task in definition.get("tasks", ())}
+def state_of(
+    record: WorkflowRecord,
+    tasks: Iterable[TaskRecord],
+    needs: Mapping[str, tuple[str, ...]] | None = None,
+) -> WorkflowState:
+    """The state that records say; ``needs`` by task, if they are known, are not read again."""
+    if needs is None:
+        given = json.loads(record.definition).get("tasks", ())
+        needs = {task["task_id"]: tuple(task["dependencies"]) for task in given}
     return WorkflowState(
         workflow_id=record.id,
         name=record.name,

@@ -151,6 +151,10 @@ class PostgresStore(Reads):
         future.set_exception(translating.closed(self._terms.place))
         return future
 
+    def commit_each(self, transactions: Sequence[Sequence[Change]]) -> list[asyncio.Future[None]]:
+        """Queue each as a transaction; they share a trip to the server."""
+        return [self.commit(changes) for changes in transactions]
+
     async def ready(self) -> None:
         """Wait while more transactions are pending than the bound."""
         await self._parts.writer.ready()

@@ -15,7 +15,8 @@ from ...core.base.errors import QuarterdeckError
 from .. import faults as f
 from . import translating
 from .opening import doubt
-from .rows import ADD_EVENT, REFUSALS, Statement
+from .rows import ADD_EVENT, ADD_TURN, REFUSALS, Statement
+from .turns import IS_JOURNALLED, Turns
 
 Job = Callable[[sqlite3.Connection], Any]
 
@@ -26,7 +27,8 @@ _FAILURES = (QuarterdeckError, sqlite3.Error, ValueError, OverflowError)
 class Transaction:
     """Changes, or a job, that end as one; ``fault`` or ``result`` say how.
 
-    ``weight`` is the size of the large values in it, in bytes. An ``alone`` job has the
+    ``posts`` says that turns of workflows are to be in their tables before it. ``weight`` is the size of the large values in it, in bytes, ``pages`` about how many pages it
+    writes besides. An ``alone`` job has the
     connection to itself, outside of any transaction.
     """
 
@@ -34,8 +36,10 @@ class Transaction:
     statements: Sequence[Statement] = ()
     changes: int = 0
     weight: int = 0
+    pages: int = 0
     job: Job | None = None
     alone: bool = False
+    posts: bool = False
     fault: QuarterdeckError | None = None
     result: Any = None
 
@@ -64,6 +68,7 @@ class Journal:
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
+        self._turns = Turns(connection)
         self._path = path
         self._clock = clock
         self._sequence = last_sequence
@@ -71,6 +76,11 @@ class Journal:
         self._patient: bool | None = None
         self._broken: f.StoreCorrupt | None = None
         self.commit_ms: float | None = None
+
+    @property
+    def turns(self) -> int:
+        """About how many lines of turns are to be posted."""
+        return self._turns.pending
 
     def write(self, group: Sequence[Transaction], *, patient: bool) -> bool:
         """Make the group durable with as few commits as can be; each ends with result or fault.
@@ -99,6 +109,10 @@ class Journal:
             transaction.result = transaction.job and transaction.job(self._connection)
         except _FAILURES as error:
             transaction.fault = self._fault_of(error)
+
+    def post(self, _: sqlite3.Connection) -> bool:
+        """A job: post some of the turns; whether more may be there."""
+        return self._turns.post_some()
 
     def give_up(self, fault: f.StoreCorrupt) -> None:
         """Take no more changes, since the database is damaged; the next start checks all of it.
@@ -136,8 +150,10 @@ class Journal:
             started = self._clock.monotonic()
             self._cursor.execute("COMMIT")
             self.commit_ms = (self._clock.monotonic() - started) * 1000
+            self._turns.keep()
         except BaseException as error:
             self._sequence = sequence
+            self._turns.undo()
             self._roll_back()
             if not isinstance(error, _FAILURES):
                 raise
@@ -146,7 +162,12 @@ class Journal:
 
     def _apply(self, transaction: Transaction) -> None:
         execute = self._cursor.execute
+        if transaction.posts and execute(IS_JOURNALLED).fetchone()[0]:
+            self._turns.post_all()
         for sql, values in transaction.statements:
+            if sql is ADD_TURN:
+                self._turns.add(values)
+                continue
             if sql is ADD_EVENT:
                 self._check_sequence(values[0])
             if execute(sql, values).rowcount == 0 and sql in REFUSALS:
@@ -159,7 +180,7 @@ class Journal:
 
         Text that is no valid Unicode (a file name can hold such) is kept as bytes.
         """
-        sequence = self._sequence
+        sequence, mark = self._sequence, self._turns.mark()
         transaction.statements = [_with_bytes(one) for one in transaction.statements]
         self._cursor.execute("SAVEPOINT one")
         try:
@@ -171,6 +192,7 @@ class Journal:
             transaction.fault = fault
             self._sequence = sequence
             self._cursor.execute("ROLLBACK TO one")
+            self._turns.undo(mark)
         self._cursor.execute("RELEASE one")
 
     def _fail(self, group: Sequence[Transaction], fault: QuarterdeckError) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ...core.base.clock import Clock
+from ...core.base.errors import QuarterdeckError
 from ...core.engine.records import Change, Retention, StoreNotice, StoreStatistics
 from ...core.workflows.records import Lease, WorkflowRecord
 from ...core.workflows.statuses import WorkflowStatus
@@ -28,10 +30,12 @@ from .pruning import Pruner
 from .reader import Reader
 from .rows import ENTER_ENGINE
 from .statements import load_migrations, load_statements
+from .turns import IS_JOURNALLED
 from .wal import journal_of, size_of
-from .writer import Writer
+from .writer import POSTED_AT, Writer
 
-_READS = {**load_statements("reads"), **load_statements("workflow_reads")}
+_WORKFLOW_READS = load_statements("workflow_reads")
+_READS = {**load_statements("reads"), **_WORKFLOW_READS}
 
 PATIENCE = 5.0
 """Seconds to wait for another process's lock, off the loop."""
@@ -147,6 +151,14 @@ class SqliteStore(Reads):
         future.set_exception(translating.closed(self.path))
         return future
 
+    def commit_each(
+        self, transactions: Sequence[Sequence[Change]]
+    ) -> Sequence[asyncio.Future[None]]:
+        """Queue each as a transaction; on a quick disk all are written on return."""
+        if self._open is not None:
+            return self._open.writer.commit_each(transactions)
+        return [self.commit(changes) for changes in transactions]
+
     async def ready(self) -> None:
         """Wait while more transactions are pending than the bound."""
         await self._parts.writer.ready()
@@ -163,7 +175,8 @@ class SqliteStore(Reads):
     ) -> list[WorkflowRecord]:
         """Take instances in ``statuses`` that are free, oldest first."""
         taken: list[str] = await self._parts.writer.run(
-            leasing.lease(engine_id, until, now, statuses=statuses, limit=limit, former=former)
+            leasing.lease(engine_id, until, now, statuses=statuses, limit=limit, former=former),
+            posts=True,
         )
         found = [await self.workflow(workflow_id) for workflow_id in taken]
         return [record for record in found if record is not None]
@@ -189,11 +202,13 @@ class SqliteStore(Reads):
     async def checkpoint(self) -> None:
         """Fold the journal into the main file; nothing, if there is nothing in it."""
         parts = self._parts
+        await _post(parts)
         if parts.writer.unfolded:
             await asyncio.shield(self._start_folding(parts))
 
     async def prune(self, retention: Retention) -> int:
         """Drop history beyond ``retention``, and what belongs to no session."""
+        await _post(self._parts)
         return await self._parts.pruner.prune(retention)
 
     def statistics(self) -> StoreStatistics:
@@ -214,7 +229,10 @@ class SqliteStore(Reads):
     async def _rows(
         self, name: str, values: Mapping[str, Any], *, raw: bool = False
     ) -> Sequence[Sequence[Any]]:
-        return await self._parts.reader.rows(_READS[name], values, text_only=not raw)
+        parts = self._parts
+        if name in _WORKFLOW_READS:
+            await _post(parts)
+        return await parts.reader.rows(_READS[name], values, text_only=not raw)
 
     @property
     def _parts(self) -> _Parts:
@@ -252,7 +270,10 @@ class SqliteStore(Reads):
         )
         reader = Reader(self.path, self._patience, journal.give_up, full=full)
         await reader.open()
-        return _Parts(reader, writer, journal, thread, Pruner(reader, writer))
+        parts = _Parts(reader, writer, journal, thread, Pruner(reader, writer))
+        with suppress(QuarterdeckError):  # then whoever reads is told
+            await _post(parts)
+        return parts
 
     def _grown(self) -> None:
         if self._open is not None:
@@ -272,8 +293,10 @@ class SqliteStore(Reads):
         without bound.
         """
         writer = parts.writer
-        before = writer.unfolded
         try:
+            if parts.journal.turns > POSTED_AT:
+                await _post(parts)
+            before = writer.unfolded
             whole = await parts.reader.checkpoint()
             if not whole or writer.pending or writer.unfolded != before:
                 await writer.run(_checkpoint, alone=True)
@@ -285,6 +308,8 @@ class SqliteStore(Reads):
         try:
             if self._folding is not None:
                 await asyncio.wait([self._folding])
+            with suppress(QuarterdeckError):  # what can't be posted now is at the next start
+                await _post(parts)
             await parts.writer.run(_nothing, alone=True)  # ends when all before it has
             await parts.reader.close()
             await asyncio.get_running_loop().run_in_executor(parts.thread, parts.journal.close)
@@ -294,6 +319,13 @@ class SqliteStore(Reads):
             parts.writer.finish()
             parts.journal.close()
             await parts.reader.close()
+
+
+async def _post(parts: _Parts) -> None:
+    """Post what turns of workflows there are, by another process too."""
+    if parts.journal.turns or (await parts.reader.rows(IS_JOURNALLED))[0][0]:
+        while await parts.writer.run(parts.journal.post):
+            pass
 
 
 def _nothing(_: sqlite3.Connection) -> None:

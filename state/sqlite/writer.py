@@ -19,7 +19,7 @@ from .. import faults as f
 from ..settings import REFUSED_AT
 from .journal import Job, Journal, Transaction
 from .pace import Mode, Pace
-from .rows import Statement, statements_of, weight_of
+from .rows import ADD_TURN, BEHIND_TURNS, Statement, statements_of, weight_of
 
 INLINE_CHANGES = 256
 """The most that one turn of the loop writes; the rest follows in the next turns, and what is more
@@ -36,10 +36,17 @@ SWITCH_SECONDS = 0.00005
 interpreter only after it was held for a whole interval; a loop that passes through ``select`` more
 often than that keeps it away without bound, so the interval must be shorter than a turn."""
 
+POSTED_ON_LOOP = 64
+"""Lines of workflows' turns that are posted on the loop (a millisecond); more on the thread."""
+
+POSTED_AT = 50_000
+"""Lines of turns (some 10 MB) that are posted without waiting for anybody to read them."""
+
 FOLD_PAGES = 4_000
 """Pages in the journal (16 MB) after which it should be folded into the main file."""
 
 PAGES_PER_COMMIT = 4
+PAGES_PER_TURN = 1
 PAGES_PER_CHANGE = 0.25
 PAGE_BYTES = 4096
 
@@ -139,23 +146,28 @@ class Writer:
 
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """Queue ``changes`` as one transaction; its future ends when it is on disk."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        if self._pending >= self._bound * REFUSED_AT:
-            future.set_exception(f.StoreBusy.for_pending(self._pending))
-            return future
-        fault, statements = None, list[Statement]()
-        try:
-            statements = statements_of(changes)
-        except (ValueError, TypeError) as error:
-            fault = f.InvalidChange.because(error)
-        weight = weight_of(statements)
-        self._add(Transaction(future, statements, len(changes), weight, fault=fault))
-        return future
+        return self._queue_up([changes])[0]
 
-    def run(self, job: Job, *, alone: bool = False) -> asyncio.Future[Any]:
-        """Queue ``job`` for the thread, as a transaction or with the connection to itself."""
+    def commit_each(
+        self, transactions: Sequence[Sequence[Change]]
+    ) -> Sequence[asyncio.Future[None]]:
+        """Queue each as a transaction; where that can be, all are on disk on return."""
+        at_once = self._pace.mode is Mode.INLINE and not (
+            self._queue or self._away or self._scheduled
+        )
+        self._scheduled = self._scheduled or at_once
+        futures = self._queue_up(transactions)
+        if at_once:
+            self._turn()
+        return futures
+
+    def run(self, job: Job, *, alone: bool = False, posts: bool = False) -> asyncio.Future[Any]:
+        """Queue ``job`` for the thread, as a transaction or with the connection to itself.
+
+        One that ``posts`` finds all turns of workflows in the tables.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._add(Transaction(future, job=job, alone=alone))
+        self._add(Transaction(future, job=job, alone=alone, posts=posts))
         return future
 
     async def ready(self) -> None:
@@ -177,6 +189,17 @@ class Writer:
             group = self._take()
             self._write(group, patient=True)
             self._settle(group)
+
+    def _queue_up(self, transactions: Sequence[Sequence[Change]]) -> Sequence[asyncio.Future[None]]:
+        futures = []
+        for changes in transactions:
+            future: asyncio.Future[None] = self._loop.create_future()
+            futures.append(future)
+            if self._pending >= self._bound * REFUSED_AT:
+                future.set_exception(f.StoreBusy.for_pending(self._pending))
+            else:
+                self._add(_transaction(future, changes))
+        return futures
 
     def _add(self, transaction: Transaction) -> None:
         self._queue.append(transaction)
@@ -230,6 +253,8 @@ class Writer:
         for one in group:  # a generator would cost more than the whole check
             if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
                 return False
+            if one.posts and self._journal.turns > POSTED_ON_LOOP:
+                return False
         return True
 
     def _write(self, group: Sequence[Transaction], *, patient: bool) -> bool:
@@ -282,6 +307,22 @@ class Writer:
         if milliseconds is not None:
             self.tally.took(milliseconds)
             self._pace.note(milliseconds)
-        self.unfolded += PAGES_PER_COMMIT
-        if self.unfolded > FOLD_PAGES:
+        self.unfolded += max([one.pages for one in group])
+        if self.unfolded > FOLD_PAGES or self._journal.turns > POSTED_AT:
             self._grown()
+
+
+def _transaction(future: asyncio.Future[None], changes: Sequence[Change]) -> Transaction:
+    fault, statements = None, list[Statement]()
+    try:
+        statements = statements_of(changes)
+    except (ValueError, TypeError) as error:
+        fault = f.InvalidChange.because(error)
+    posts = False
+    for sql, _ in statements:
+        if sql in BEHIND_TURNS:
+            posts = True
+            break
+    pages = PAGES_PER_TURN if statements and statements[0][0] is ADD_TURN else PAGES_PER_COMMIT
+    weight = weight_of(statements)
+    return Transaction(future, statements, len(changes), weight, pages, posts=posts, fault=fault)

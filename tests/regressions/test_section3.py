@@ -19,7 +19,7 @@ from quarterdeck.core.workflows import (
     WorkflowOrchestrator,
     WorkflowStatus,
 )
-from quarterdeck.core.workflows.records import AddHistory, SaveAttempt, SaveTask, WorkflowChange
+from quarterdeck.core.workflows.records import AddTurn, WorkflowChange
 from quarterdeck.state.memory import MemoryStore
 
 Context = TaskExecutionContext
@@ -251,11 +251,11 @@ async def test_one_update_does_not_rewrite_every_task(
     )
     store.given.clear()
     await engine.execute_workflow(workflow_id)
-    kinds = [type(change) for change in store.given]
-    assert kinds.count(SaveTask) == 2 * count  # begun, ended
-    assert kinds.count(SaveAttempt) == count
-    bodies = [len(one.record.body) for one in store.given if isinstance(one, AddHistory)]
-    assert max(bodies) < 400
+    turns = [change for change in store.given if isinstance(change, AddTurn)]
+    lines = [line for turn in turns for line in turn.lines]
+    assert len(lines) == 2 * count + 2  # each task begun and ended, and so was the workflow
+    assert sum(len(turn.ends) for turn in turns) == count
+    assert max(map(len, lines)) < 400
 
 
 async def test_a_missing_executor_is_told_at_creation_not_in_the_middle(

@@ -41,13 +41,14 @@ def test_every_shipped_statement_fits_the_schema(name: str) -> None:
         assert statements
         for sql in statements.values():
             named: dict[str, None] = dict.fromkeys(PLACEHOLDER.findall(sql))
-            values = [None] * sql.count("?") if "?" in sql else named
-            connection.execute(f"EXPLAIN {sql}", values)
+            places = len(set(NUMBERED.findall(sql))) or sql.count("?")
+            connection.execute(f"EXPLAIN {sql}", [None] * places if places else named)
     finally:
         connection.close()
 
 
 PLACEHOLDER = re.compile(r":([a-z]+)")
+NUMBERED = re.compile(r"\?(\d+)")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,7 @@ PLACEHOLDER = re.compile(r":([a-z]+)")
         ("workflow_changes", "update_workflow_guarded save_task_guarded check_lease add_history"),
         ("workflow_changes", "remove_task remove_tasks remove_workflow_history remove_attempts"),
         ("workflow_changes", "remove_handoffs remove_artifacts remove_signals remove_lease"),
+        ("workflow_journal", "holds kept_version posted"),
         ("leases", "holder renew release"),
     ],
 )

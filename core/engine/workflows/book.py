@@ -8,11 +8,13 @@ from datetime import datetime
 
 from ...protocol.workflow_views import TaskView, WorkflowView
 from ...workflows.instance import Instance
-from ...workflows.records import TaskRecord, WorkflowRecord
-from ...workflows.statuses import ENDED, TaskStatus
+from ...workflows.records import WorkflowRecord
+from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
+from ...workflows.turns import move_of, task_in
 from .views import TaskViewer, workflow_view
 
 ENDED_KEPT = 50
+_STATUS = '"status":"'
 
 
 class Book:
@@ -59,30 +61,41 @@ class Standing:
     def __init__(self, instance: Instance) -> None:
         self.record: WorkflowRecord = instance.record
         self.version = instance.record.version
-        self.statuses = {record.task_id: record.status for record in instance.records}
+        self.statuses = dict(zip(instance.plan.ids, instance.run.tasks, strict=True))
         self._counts = Counter(self.statuses.values())
         self._viewer = TaskViewer(instance.definition)
-        self._changed: dict[str, tuple[TaskRecord, int]] = {}
+        self._changed: dict[str, tuple[str, int]] = {}
         self.waiting: dict[str, None] = {}
         self.stirred = False
 
-    def take(self, record: TaskRecord, version: int) -> TaskStatus | None:
-        """A task as it is on disk; what it was before."""
-        before = self.statuses.get(record.task_id)
+    def take(self, task_id: str, line: str, version: int) -> bool:
+        """A task as a line on disk says it; whether it has run until now, and does not any more."""
+        before = self.statuses.get(task_id)
+        # The sign for a status can't stand in a text before it: quotes in texts are escaped.
+        status = TaskStatus(line.partition(_STATUS)[2].partition('"')[0])
         if before is not None:
             self._counts[before] -= 1
-        self._counts[record.status] += 1
-        self.statuses[record.task_id] = record.status
-        self._changed[record.task_id] = (record, version)
-        self.version = max(self.version, version)
+        self._counts[status] += 1
+        self.statuses[task_id] = status
+        self._changed[task_id] = (line, version)
+        self.version = version
         self.stirred = True
-        return before
+        return before is TaskStatus.RUNNING and status is not before
 
-    def move(self, record: WorkflowRecord) -> WorkflowRecord:
-        """The workflow as it is on disk; how it was before."""
-        before, self.record = self.record, record
-        self.version = max(self.version, record.version)
-        return before
+    def move(self, line: str, version: int) -> WorkflowStatus:
+        """The workflow as a line on disk says it; its status before."""
+        before = self.record
+        moved = move_of(before.id, line)
+        self.record = replace(
+            before,
+            status=moved.status,
+            error=moved.error,
+            started_at=moved.started_at,
+            ended_at=moved.ended_at,
+            restored_from=moved.restored_from,
+        )
+        self.version = version
+        return before.status
 
     def view(self, engine_id: str, now: datetime) -> WorkflowView:
         """The line about it."""
@@ -94,6 +107,6 @@ class Standing:
         """The tasks that changed since this was asked last, as they stand now."""
         changed, self._changed = self._changed, {}
         return [
-            self._viewer.view(record, version, self.statuses)
-            for record, version in changed.values()
+            self._viewer.view(task_in(self.record.id, line), version, self.statuses)
+            for line, version in changed.values()
         ]

@@ -15,15 +15,14 @@ from ...protocol.workflow_events import (
 )
 from ...protocol.workflow_views import WorkflowView
 from ...workflows.instance import Instance
-from ...workflows.records import AddHistory, SaveTask, UpdateWorkflow, WorkflowChange
-from ...workflows.statuses import TaskStatus, WorkflowStatus
+from ...workflows.records import AddTurn, WorkflowChange
+from ...workflows.statuses import WorkflowStatus
+from ...workflows.turns import task_named
 from ..journal import Journal
 from .book import Book, Standing
 
 PAUSE = 0.03
 """Seconds for which changes of tasks are gathered; of each task the newest counts."""
-
-_RUNNING = TaskStatus.RUNNING
 
 Moved = Callable[[WorkflowView, WorkflowStatus], None]
 Left = Callable[[str, str], None]
@@ -93,16 +92,18 @@ class Gazette:
         standing = self._standings.get(instance.id)
         if standing is None:
             return
-        task: SaveTask | None = None
         for change in changes:
-            if type(change) is SaveTask:
-                task = change
-            elif type(change) is AddHistory and task is not None:
-                self._task(standing, task, change.record.version)
-                task = None
-            elif type(change) is UpdateWorkflow:
-                self._move(standing, change)
+            if type(change) is AddTurn:
+                self._take(instance.id, standing, change)
         self._soon()
+
+    def _take(self, workflow_id: str, standing: Standing, turn: AddTurn) -> None:
+        for version, line in enumerate(turn.lines, turn.version):
+            task_id = task_named(line)
+            if task_id is None:
+                self._move(workflow_id, standing, line, version)
+            elif standing.take(task_id, line, version):
+                self._left(workflow_id, task_id)
 
     def let_go(self, instance: Instance) -> None:
         """This engine does not drive the instance any more."""
@@ -115,23 +116,17 @@ class Gazette:
         self._book.put(view)
         self._journal.announce(WorkflowProgress(workflow=view))
 
-    def _task(self, standing: Standing, change: SaveTask, version: int) -> None:
-        record = change.record
-        before = standing.take(record, version)
-        if before is _RUNNING and record.status is not _RUNNING:
-            self._left(record.workflow_id, record.task_id)
-
-    def _move(self, standing: Standing, change: UpdateWorkflow) -> None:
-        before = standing.move(change.record)
-        self._tell_tasks(change.record.id, standing)
+    def _move(self, workflow_id: str, standing: Standing, line: str, version: int) -> None:
+        before = standing.move(line, version)
+        self._tell_tasks(workflow_id, standing)
         view = standing.view(self._engine_id, self._clock.now())
         standing.stirred = False
         self._book.put(view)
-        if before.status is not view.status:
+        if before is not view.status:
             cause = self._causes.pop(view.id, None)
-            event = WorkflowChanged(workflow=view, old_status=before.status)
+            event = WorkflowChanged(workflow=view, old_status=before)
             self._journal.record([], [event], cause)
-            self._moved(view, before.status)
+            self._moved(view, before)
 
     # ---- telling -----------------------------------------------------------------------------
 

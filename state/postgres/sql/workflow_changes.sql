@@ -38,6 +38,12 @@ WHERE workflow_id = $11 AND EXISTS (
 )
 RETURNING 1;
 
+-- name: move_workflow
+UPDATE workflow_states SET
+    status = $1, error = $2, started_at = $3, ended_at = $4, restored_from = $5
+WHERE workflow_id = $6
+RETURNING 1;
+
 -- name: save_task
 INSERT INTO task_states (
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,

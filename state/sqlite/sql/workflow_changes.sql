@@ -31,6 +31,10 @@ WHERE workflow_id = ? AND EXISTS (
     SELECT 1 FROM leases WHERE workflow_id = ? AND engine_id = ? AND epoch = ?
 );
 
+-- name: move_workflow
+UPDATE workflow_states SET status = ?, error = ?, started_at = ?, ended_at = ?, restored_from = ?
+WHERE workflow_id = ?;
+
 -- name: save_task
 INSERT INTO task_states (
     workflow_id, task_id, agent_id, agent_type, status, attempt, losses, error, error_type,

@@ -1,0 +1,34 @@
+-- What the writer runs for turns. The history's newest version tells what others have written; what
+-- this journal holds beyond it is known to the program.
+
+-- name: add_turn
+INSERT INTO workflow_journal (workflow_id, version, upto, at, engine_id, lines, ends)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (
+    SELECT 1 FROM leases WHERE workflow_id = ?1 AND engine_id = ?5 AND epoch = ?8
+) AND coalesce(
+    (SELECT max(version) FROM workflow_state_history WHERE workflow_id = ?1), 0
+) < ?2;
+
+-- name: holds
+SELECT 1 FROM leases WHERE workflow_id = ? AND engine_id = ? AND epoch = ?;
+
+-- name: kept_version
+SELECT coalesce(max(version), 0) FROM workflow_state_history WHERE workflow_id = ?;
+
+-- name: journal_version
+-- A walk through the journal, from its end.
+SELECT upto FROM workflow_journal WHERE workflow_id = ? ORDER BY place DESC LIMIT 1;
+
+-- name: is_journalled
+SELECT EXISTS (SELECT 1 FROM workflow_journal);
+
+-- name: journalled
+SELECT place, workflow_id, version, at, engine_id, lines, ends
+FROM workflow_journal ORDER BY place LIMIT ?;
+
+-- name: post_history
+INSERT INTO workflow_state_history (workflow_id, version, at, kind, task_id, body)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: posted
+DELETE FROM workflow_journal WHERE place <= ?;
