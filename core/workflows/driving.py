@@ -11,6 +11,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
 from .calling import Threads
+from .changing import CREATED
 from .context import AttemptLost, TaskExecutionContext
 from .definition import TaskDefinition
 from .driver import STOP_GRACE
@@ -21,6 +22,7 @@ from .instance import Instance
 from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
 from .machine import Machine, Outcome
+from .made import Made, MadeHere
 from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
 from .state_faults import WorkflowUnknown
@@ -66,6 +68,7 @@ class Driving:
         self._observer = observer or Nobody()
         self._leases = Leases(self._store, clock, self._give_up, seconds=lease_seconds)
         self._instances: dict[str, Instance] = {}
+        self._made = MadeHere()
         self._opening: dict[str, asyncio.Lock] = {}
         self._releasing: set[asyncio.Task[None]] = set()
         self._driver: DurableDriver | None = None
@@ -149,7 +152,8 @@ class Driving:
         lease = await self._store.take(
             workflow_id, self.engine_id, until=self._leases.until(), now=now
         )
-        found = await self._store.instance(workflow_id)
+        made = self._made.take(workflow_id)
+        found = await self._found(workflow_id, made)
         if found is None:
             raise WorkflowUnknown.of(workflow_id)
         if lease is None:
@@ -158,7 +162,22 @@ class Driving:
                 workflow_id=workflow_id,
             )
         record, rows = found
-        return self._take_in(record, rows, lease, await self._store.signals(workflow_id))
+        if rows is None:
+            rows = []
+        else:
+            made = None
+        signals = await self._store.signals(workflow_id)
+        return self._take_in(record, rows, lease, signals, made)
+
+    async def _found(
+        self, workflow_id: str, made: Made | None
+    ) -> tuple[WorkflowRecord, list[TaskRecord] | None] | None:
+        """What is kept of an instance; no tasks, if nobody has changed it since it was ``made``."""
+        if made is not None:
+            record = await self._store.workflow(workflow_id)
+            if record is None or record.version == CREATED:
+                return None if record is None else (record, None)
+        return await self._store.instance(workflow_id)
 
     def _take_in(
         self,
@@ -166,8 +185,9 @@ class Driving:
         rows: Sequence[TaskRecord],
         lease: Lease,
         signals: Sequence[SignalRecord],
+        made: Made | None = None,
     ) -> Instance:
-        instance = Instance(record, lease)
+        instance = Instance(record, lease, made)
         for signal in signals:
             instance.signals.setdefault(signal.name, signal.body)
         now = self._now()

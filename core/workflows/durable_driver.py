@@ -154,7 +154,7 @@ class DurableDriver(Driver):
         batches = _batches(machine.drain(), starts, signals)
         if batches:
             self._under_way.update((id(batch), batch) for batch in batches.values())
-            self._journal.keep(batches.values(), self._settled)
+            self._journal.keep(list(batches.values()), self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
@@ -247,27 +247,27 @@ def _still_asked(stop: Stop) -> bool:
 
 def _batches(
     drained: Drained, starts: Sequence[Start], signals: Mapping[Run, list[SignalRecord]]
-) -> dict[Run, Batch]:
+) -> Mapping[Run, Batch]:
     """What changed, by run."""
-    found: dict[Run, Batch] = {}
-
-    def of(run: Run) -> Batch:
-        batch = found.get(run)
-        if batch is None:
-            instance: Instance = run.label
-            batch = found[run] = Batch(instance)
-        return batch
-
+    found = _Batches()
     for run, tasks in drained.changed:
-        of(run).tasks = tasks
+        found[run].tasks = tasks
     for run in drained.runs:
-        of(run).moved = True
+        found[run].moved = True
     for start in starts:
-        of(start[0]).starts.append(start)
+        found[start[0]].starts.append(start)
     for stop in drained.stops:
-        of(stop.run).stops.append(stop)
+        found[stop.run].stops.append(stop)
     for run, kept in signals.items():
-        of(run).signals = kept
+        found[run].signals = kept
     for run in drained.ended:
-        of(run).ended = True
+        found[run].ended = True
     return found
+
+
+class _Batches(dict[Run, Batch]):
+    """A batch for each run that is asked for."""
+
+    def __missing__(self, run: Run) -> Batch:
+        batch = self[run] = Batch(run.label)
+        return batch

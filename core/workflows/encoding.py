@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,31 @@ def task_values(task: TaskDefinition) -> dict[str, Any]:
         "slotless": task.slotless,
         "final": task.final,
     }
+
+
+def settled(definition: WorkflowDefinition) -> WorkflowDefinition:
+    """``definition`` as it is read back when it was kept: nothing in it is anybody else's.
+
+    :raises StateInvalid: if metadata are no JSON.
+    """
+    return replace(
+        definition,
+        tasks=tuple([_settled_task(task) for task in definition.tasks]),
+        groups=dict(definition.groups),
+        metadata=_copied(definition.metadata, f"the metadata of {definition.name!r}"),
+    )
+
+
+def _settled_task(task: TaskDefinition) -> TaskDefinition:
+    if type(task.dependencies) is tuple and not task.metadata:
+        return task
+    metadata = _copied(task.metadata, f"the metadata of {task.task_id!r}")
+    return replace(task, dependencies=tuple(task.dependencies), metadata=metadata)
+
+
+def _copied(values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(value_text(dict(values), what)) if values else {}
+    return found
 
 
 def definition_of(text: str) -> WorkflowDefinition:

@@ -15,9 +15,11 @@ from .deltas import stamp_text, task_body
 from .encoding import definition_of, task_of
 from .handoff import HandoffContext
 from .machine import Run, TaskState
+from .made import Made
 from .plan import Plan, compile_plan
 from .records import Lease, TaskRecord, WorkflowRecord
-from .states import WorkflowState, state_of
+from .states import TaskState as TaskShown
+from .states import WorkflowState, workflow_state_of
 from .statuses import TaskStatus
 from .turns import Ended, completed_line, end_line, opening_of, ready_line, running_line
 
@@ -36,12 +38,14 @@ class Instance:
     ``texts`` are results as JSON, ``openings`` how the tasks' lines in the journal begin.
     """
 
-    def __init__(self, record: WorkflowRecord, lease: Lease) -> None:
+    def __init__(self, record: WorkflowRecord, lease: Lease, made: Made | None = None) -> None:
         self.record = record
         self.lease = lease
         self.version = record.version
-        self.definition: WorkflowDefinition = definition_of(record.definition)
-        self.plan: Plan = compile_plan(self.definition)
+        self.definition: WorkflowDefinition = (
+            definition_of(record.definition) if made is None else made.definition
+        )
+        self.plan: Plan = compile_plan(self.definition) if made is None else made.plan
         self.tasks: list[TaskDefinition] = list(self.definition.tasks)
         self.openings: list[str] = []
         self.begun: list[int] = []
@@ -80,6 +84,8 @@ class Instance:
 
         ``due`` gives the machine's time of a stamp.
         """
+        if not rows:
+            return self._load_new()
         known = set(self.plan.ids)
         self._load_children({name: row for name, row in rows.items() if name not in known})
         found = [rows.get(name) or self._new_row(task) for task, name in enumerate(self.plan.ids)]
@@ -89,6 +95,16 @@ class Instance:
             if self.texts[parent] is None:
                 self.texts[parent] = json.dumps([self.plan.ids[child] for child in children])
         return [self._state(row, due) for row in found]
+
+    def _load_new(self) -> list[TaskState]:
+        """Nothing is kept but the definition: all tasks are pending."""
+        count = len(self.plan)
+        self.openings = [opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks]
+        self.begun = [0] * count
+        self.started_at = [None] * count
+        self.ended_at = [None] * count
+        self.texts = [None] * count
+        return [TaskState()] * count
 
     def grow(self) -> None:
         """Make room for tasks that were appended to the plan."""
@@ -103,17 +119,17 @@ class Instance:
 
         A child of a fan-out has those of its parent, too; a fan-out's result is its children's.
         """
-        found = []
-        parent = self.plan.parents.get(task)
+        plan, statuses = self.plan, self.run.tasks
         needs = self.tasks[task].dependencies
-        if parent is not None:
+        if plan.parents and (parent := plan.parents.get(task)) is not None:
             needs = (*needs, *self.tasks[parent].dependencies)
+        found: list[Previous] = []
         for name in needs:
-            at = self.plan.index[name]
+            at = plan.index[name]
             text = self.texts[at]
-            if text is not None and self.run.tasks[at] is TaskStatus.COMPLETED:
-                parts = self.plan.children.get(at)
-                data = json.loads(text) if parts is None else [self._part(one) for one in parts]
+            if text is not None and statuses[at] is _COMPLETED:
+                parts = plan.children.get(at) if plan.children else None
+                data = _value(text) if parts is None else [self._part(one) for one in parts]
                 agent = self.tasks[at].agent_id
                 found.append({"task_id": name, "agent_id": agent, "result": {"data": data}})
         return found
@@ -121,7 +137,7 @@ class Instance:
     def _part(self, child: int) -> Any:
         """What a child of a fan-out gave; ``None`` if it gave nothing."""
         text = self.texts[child]
-        return None if text is None else json.loads(text)
+        return None if text is None else _value(text)
 
     def take_ends(self, at: str) -> list[str]:
         """The lines of the attempts that have ended since the last time; ``at`` is the time now."""
@@ -136,30 +152,6 @@ class Instance:
         """The line that says how a task stands in the machine now; ``due`` gives a time's stamp."""
         run = self.run
         status, attempt = run.tasks[task], run.attempts[task]
-        self._note_times(task, status, attempt, at)
-        if not self._is_marked(run, task):
-            if status is _RUNNING and task not in self.children:
-                return running_line(self.openings[task], attempt, self.started_at[task] or at)
-            started, text = self.started_at[task], self.texts[task]
-            if status is _COMPLETED and started is not None and text is not None:
-                return completed_line(self.openings[task], attempt, text, started, at)
-            if status is _READY and not attempt:
-                return ready_line(self.openings[task])
-        next_at = run.next_at.get(task)
-        return task_body(self.record_of(task, None if next_at is None else due(next_at)))
-
-    def _is_marked(self, run: Run, task: int) -> bool:
-        """Whether there is more to be said of a task than its status, times and result."""
-        return (
-            task in run.losses
-            or task in run.forgiven
-            or task in run.next_at
-            or task in self.logs
-            or task in self.groups
-            or task in run.plan.parents
-        )
-
-    def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
         if status is _RUNNING:
             if attempt != self.begun[task] or self.started_at[task] is None:
                 self.started_at[task] = at
@@ -169,6 +161,35 @@ class Instance:
             self.ended_at[task] = at
         elif status is TaskStatus.PENDING:
             self.started_at[task] = self.ended_at[task] = None
+        if not self._is_marked(run, task):
+            opening, started = self.openings[task], self.started_at[task]
+            if status is _COMPLETED:
+                text = self.texts[task]
+                if started is not None and text is not None:
+                    return completed_line(opening, attempt, text, started, at)
+            elif status is _RUNNING:
+                if started is not None and task not in self.children:
+                    return running_line(opening, attempt, started)
+            elif status is _READY and not attempt:
+                return ready_line(opening)
+        next_at = run.next_at.get(task)
+        return task_body(self.record_of(task, None if next_at is None else due(next_at)))
+
+    def _is_marked(self, run: Run, task: int) -> bool:
+        """Whether there is more to be said of a task than its status, times and result."""
+        plan = run.plan
+        if not (
+            run.losses or run.forgiven or run.next_at or self.logs or self.groups or plan.parents
+        ):
+            return False
+        return (
+            task in run.losses
+            or task in run.forgiven
+            or task in run.next_at
+            or task in self.logs
+            or task in self.groups
+            or task in plan.parents
+        )
 
     def record_of(self, task: int, next_at: str | None = None) -> TaskRecord:
         """The task's record, with the times of its newest line."""
@@ -197,9 +218,32 @@ class Instance:
     def state(self) -> WorkflowState:
         """The whole of it as programs read it, as of the newest change handed to the store."""
         record = replace(self.record, version=self.version)
-        rows = [self.record_of(task) for task in range(len(self.openings))]
-        needs = {one.task_id: tuple(one.dependencies) for one in self.definition.tasks}
-        return state_of(record, rows, needs)
+        own = len(self.definition.tasks)  # children of fan-outs come after, and show no dependencies
+        tasks = [self._task_state(task, shown=task < own) for task in range(len(self.openings))]
+        return workflow_state_of(record, {one.task_id: one for one in tasks})
+
+    def _task_state(self, task: int, *, shown: bool) -> TaskShown:
+        run, given = self.run, self.tasks[task]
+        status, text = run.tasks[task], self.texts[task]
+        errors = status in _WITH_ERROR
+        has_result = status is _COMPLETED and text is not None
+        return TaskShown(
+            given.task_id,
+            given.agent_id,
+            given.agent_type,
+            status,
+            tuple(given.dependencies) if shown else (),
+            _value(text) if has_result and text is not None else None,
+            has_result,
+            self.errors.get(task) if errors else None,
+            run.error_types.get(task) if errors else None,
+            run.attempts[task],
+            run.losses.get(task, 0),
+            _stamp(self.started_at[task]),
+            _stamp(self.ended_at[task]),
+            None,
+            self.logs.get(task),
+        )
 
     def set_log(self, task: int, place: str) -> None:
         """Say where the running attempt's log is; kept with its next change."""
@@ -291,6 +335,14 @@ def _kept(row: TaskRecord) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = json.loads(row.scheduling)
     return found
+
+
+def _value(text: str) -> Any:
+    """The value of JSON that was made here."""
+    return None if text == "null" else _decode(text)[0]
+
+
+_decode = json.JSONDecoder().raw_decode
 
 
 def _text(stamp: datetime | None) -> str | None:

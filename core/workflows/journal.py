@@ -135,22 +135,25 @@ class Journal:
         at = self._clock.now()
         stamp = stamp_text(at)
         ends = instance.take_ends(stamp) if instance.ended else ()
-        due = self._due_from(at)
-        lines = [instance.line_of(task, stamp, due) for task in batch.tasks]
+        lines = [instance.line_of(task, stamp, self._stamp_due) for task in batch.tasks]
+        version = instance.version + 1
         if batch.moved:
-            status = self._moved(instance, at, instance.version + len(lines) + 1)
-            if instance.run.status in ENDED:
-                lines.append(status)
-            else:
-                lines.insert(0, status)
+            self._add_move(instance, at, lines)
+        instance.version += len(lines)
         changes: list[WorkflowChange] = []
         if lines or ends:
-            first = instance.version + 1
-            instance.version += len(lines)
-            changes.append(AddTurn(instance.id, first, stamp, instance.lease, lines, ends))
+            changes.append(AddTurn(instance.id, version, stamp, instance.lease, lines, ends))
         if batch.signals:
             changes += [AddSignal(signal) for signal in batch.signals]
         return changes
+
+    def _add_move(self, instance: Instance, at: datetime, lines: list[str]) -> None:
+        """Add the line of the workflow's own change: first of all, but its end comes last."""
+        status = self._moved(instance, at, instance.version + len(lines) + 1)
+        if instance.run.status in ENDED:
+            lines.append(status)
+        else:
+            lines.insert(0, status)
 
     def _moved(self, instance: Instance, at: datetime, version: int) -> str:
         status = instance.run.status
@@ -165,13 +168,9 @@ class Journal:
         )
         return status_body(instance.record)
 
-    def _due_from(self, at: datetime) -> Callable[[float], str]:
-        """What gives the stamp of a time of the machine's, ``at`` being now."""
-
-        def stamp(due: float) -> str:
-            return stamp_text(at + timedelta(seconds=due - self._monotonic()))
-
-        return stamp
+    def _stamp_due(self, due: float) -> str:
+        """The stamp of a time of the machine's."""
+        return stamp_text(self._clock.now() + timedelta(seconds=due - self._monotonic()))
 
 
 def _changes_of(flight: Sequence[Batch]) -> Sequence[WorkflowChange]:

@@ -15,7 +15,9 @@ from .durable_driver import DurableDriver
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError, WorkflowUnderWay
 from .handoff import HandoffContext
+from .encoding import settled
 from .instance import CONTEXT, Instance
+from .made import Made
 from .machine import Run
 from .plan import compile_plan
 from .records import SignalRecord
@@ -73,7 +75,8 @@ class WorkflowOrchestrator(Driving):
             definition = WorkflowDefinition(name, tuple(definition))
         if definition.retry_policy is None:
             definition = replace(definition, retry_policy=self._policy)
-        compile_plan(definition)
+        definition = settled(definition)
+        plan = compile_plan(definition)
         self._check_executors(definition.tasks)
         state = await self._states.create_workflow(
             definition,
@@ -83,6 +86,7 @@ class WorkflowOrchestrator(Driving):
             metadata=told,
             parent=parent,
         )
+        self._made.keep(state.workflow_id, Made(definition, plan))
         return state.workflow_id
 
     async def execute_workflow(self, workflow_id: str) -> WorkflowState:

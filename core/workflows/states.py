@@ -120,22 +120,23 @@ class Difference:
     removed: tuple[str, ...] = ()
 
 
-def state_of(
-    record: WorkflowRecord,
-    tasks: Iterable[TaskRecord],
-    needs: Mapping[str, tuple[str, ...]] | None = None,
-) -> WorkflowState:
-    """The state that records say; ``needs`` by task, if they are known, are not read again."""
-    if needs is None:
-        given = json.loads(record.definition).get("tasks", ())
-        needs = {task["task_id"]: tuple(task["dependencies"]) for task in given}
+def state_of(record: WorkflowRecord, tasks: Iterable[TaskRecord]) -> WorkflowState:
+    """The state that records say."""
+    definition = json.loads(record.definition)
+    needs = {task["task_id"]: tuple(task["dependencies"]) for task in definition.get("tasks", ())}
+    found = {one.task_id: task_state_of(one, needs.get(one.task_id, ())) for one in tasks}
+    return workflow_state_of(record, found)
+
+
+def workflow_state_of(record: WorkflowRecord, tasks: dict[str, TaskState]) -> WorkflowState:
+    """The state of an instance whose tasks stand like that."""
     return WorkflowState(
         workflow_id=record.id,
         name=record.name,
         status=record.status,
         created_at=record.created_at,
         version=record.version,
-        tasks={one.task_id: task_state_of(one, needs.get(one.task_id, ())) for one in tasks},
+        tasks=tasks,
         inputs=json.loads(record.inputs),
         variables=json.loads(record.variables),
         metadata=json.loads(record.metadata),

@@ -30,7 +30,7 @@ from .statuses import TaskStatus, WorkflowStatus
 _decode = json.JSONDecoder().raw_decode
 _TASK = '{"task_id":'
 _NULL = '"null"'
-_NOTHING = (None, None, None)
+_COMPLETED = TaskStatus.COMPLETED
 
 
 @dataclass(slots=True)
@@ -73,10 +73,10 @@ def completed_line(opening: str, attempt: int, result: str, started: str, ended:
 
 def end_line(task_id: str, ended: Ended, started: str, log: str | None) -> str:
     """The line of an attempt that ended with its turn, which says when, and in which engine."""
+    if ended.status is _COMPLETED and log is None:
+        return f'[{quoted(task_id)},{ended.attempt},"completed","{started}",null,null,null]'
     plain = f'[{quoted(task_id)},{ended.attempt},"{ended.status.value}","{started}"'
     more = (ended.error, ended.error_type, log)
-    if more == _NOTHING:
-        return plain + ",null,null,null]"
     return f"{plain},{json.dumps(more)[1:]}"
 
 

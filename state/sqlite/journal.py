@@ -16,6 +16,7 @@ from .. import faults as f
 from . import translating
 from .opening import doubt
 from .rows import ADD_EVENT, ADD_TURN, REFUSALS, Statement
+from .texts import encodable
 from .turns import IS_JOURNALLED, Turns
 
 Job = Callable[[sqlite3.Connection], Any]
@@ -100,6 +101,30 @@ class Journal:
             _forget(group)
             return False
         self._fail(group, fault)
+        return True
+
+    def append(self, turns: Sequence[Sequence[Any]]) -> bool:
+        """Make turns durable, without waiting for anybody; ``False``: nothing was done."""
+        if self._broken is not None:
+            return False
+        self._set_patience(False)
+        several = len(turns) > 1
+        started = self._clock.monotonic()
+        try:
+            if several:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            for row in turns:
+                self._turns.add(row)
+            if several:
+                self._cursor.execute("COMMIT")
+            self._turns.keep()
+        except BaseException as error:
+            self._turns.undo()
+            self._roll_back()
+            if not isinstance(error, _FAILURES):
+                raise
+            return False
+        self.commit_ms = (self._clock.monotonic() - started) * 1000
         return True
 
     def run_alone(self, transaction: Transaction) -> None:
@@ -233,13 +258,4 @@ def _forget(group: Iterable[Transaction]) -> None:
 
 def _with_bytes(statement: Statement) -> Statement:
     sql, values = statement
-    return sql, tuple(_encodable(value) for value in values)
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "surrogatepass")
-    return value
+    return sql, encodable(values)

@@ -30,12 +30,14 @@ from .pruning import Pruner
 from .reader import Reader
 from .rows import ENTER_ENGINE
 from .statements import load_migrations, load_statements
-from .turns import IS_JOURNALLED
+from .turns import HAS_TURNS, IS_JOURNALLED
 from .wal import journal_of, size_of
 from .writer import POSTED_AT, Writer
 
 _WORKFLOW_READS = load_statements("workflow_reads")
 _READS = {**load_statements("reads"), **_WORKFLOW_READS}
+_OF_TURNS = _WORKFLOW_READS.keys() - {"handoffs", "artifacts", "signals", "schedules"}
+"""The statements that read what turns of workflows change."""
 
 PATIENCE = 5.0
 """Seconds to wait for another process's lock, off the loop."""
@@ -230,8 +232,8 @@ class SqliteStore(Reads):
         self, name: str, values: Mapping[str, Any], *, raw: bool = False
     ) -> Sequence[Sequence[Any]]:
         parts = self._parts
-        if name in _WORKFLOW_READS:
-            await _post(parts)
+        if name in _OF_TURNS:
+            await _post(parts, values.get("workflow"))
         return await parts.reader.rows(_READS[name], values, text_only=not raw)
 
     @property
@@ -321,9 +323,10 @@ class SqliteStore(Reads):
             await parts.reader.close()
 
 
-async def _post(parts: _Parts) -> None:
-    """Post what turns of workflows there are, by another process too."""
-    if parts.journal.turns or (await parts.reader.rows(IS_JOURNALLED))[0][0]:
+async def _post(parts: _Parts, workflow_id: str | None = None) -> None:
+    """Post all turns, if there are any: of that workflow, if one is named; by another process too."""
+    sql, values = (IS_JOURNALLED, ()) if workflow_id is None else (HAS_TURNS, (workflow_id,))
+    if (await parts.reader.rows(sql, values))[0][0]:
         while await parts.writer.run(parts.journal.post):
             pass
 

@@ -8,7 +8,7 @@ not at all. Blocking; used by the writer's connection, one thread at a time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from json import loads
 from typing import Any
 
@@ -16,16 +16,22 @@ from ...core.workflows.turns import move_of, task_named
 from .. import faults as f
 from ..workflow_rows import TASK_COLUMNS, move_row
 from .statements import load_statements
+from .texts import encodable
 
 _SQL = {**load_statements("workflow_journal"), **load_statements("workflow_changes")}
 
 ADD_TURN = _SQL["add_turn"]
 IS_JOURNALLED = _SQL["is_journalled"]
+HAS_TURNS = _SQL["has_turns"]
 
 SLICE = 500
 """Turns that are posted in one transaction: so much keeps commits waiting at a time."""
 
 Row = tuple[Any, ...]
+
+_COUNTS = frozenset({"attempt", "losses"})
+_SURROGATE = "\\ud"
+"""How JSON writes what may be no valid Unicode, and what is beyond the first 65 536 characters."""
 
 
 class Turns:
@@ -131,7 +137,7 @@ class Turns:
 
     # ---- into the tables -------------------------------------------------------------------
 
-    def _post(self, rows: Iterable[Row]) -> None:
+    def _post(self, rows: Sequence[Row]) -> None:
         history: list[Row] = []
         tasks: dict[tuple[str, str], str] = {}
         attempts: list[Row] = []
@@ -149,11 +155,15 @@ class Turns:
                 else:
                     tasks[workflow_id, task_id] = line
                     history.append((workflow_id, number, at, "task", task_id, line))
-        many = self._cursor.executemany
-        many(_SQL["post_history"], history)
-        many(_SQL["save_task"], [_task(key[0], line) for key, line in tasks.items()])
-        many(_SQL["save_attempt"], attempts)
-        many(_SQL["move_workflow"], [move_row(move_of(*one)) for one in moves.items()])
+        written = {
+            "post_history": history,
+            "save_task": [_task(key[0], line) for key, line in tasks.items()],
+            "save_attempt": attempts,
+            "move_workflow": [move_row(move_of(*one)) for one in moves.items()],
+        }
+        odd = any(_SURROGATE in row[5] or _SURROGATE in row[6] for row in rows)
+        for name, found in written.items():
+            self._cursor.executemany(_SQL[name], map(encodable, found) if odd else found)
 
 
 def _task(workflow_id: str, line: str) -> Row:
@@ -162,9 +172,6 @@ def _task(workflow_id: str, line: str) -> Row:
         workflow_id,
         *[get(name, 0) if name in _COUNTS else get(name) for name in TASK_COLUMNS[1:]],
     )
-
-
-_COUNTS = frozenset({"attempt", "losses"})
 
 
 def _attempt(workflow_id: str, engine_id: str, at: str, end: str) -> Row:

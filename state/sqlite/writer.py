@@ -15,8 +15,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 from ...core.engine.records import Change
+from ...core.workflows.records import AddTurn
 from .. import faults as f
 from ..settings import REFUSED_AT
+from ..workflow_rows import turn_row
 from .journal import Job, Journal, Transaction
 from .pace import Mode, Pace
 from .rows import ADD_TURN, BEHIND_TURNS, Statement, statements_of, weight_of
@@ -124,6 +126,8 @@ class Writer:
         self._bound = bound
         self._grown = grown
         self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._done.set_result(None)
         self._queue: deque[Transaction] = deque()
         self._away: Sequence[Transaction] = ()
         self._scheduled = False
@@ -152,14 +156,33 @@ class Writer:
         self, transactions: Sequence[Sequence[Change]]
     ) -> Sequence[asyncio.Future[None]]:
         """Queue each as a transaction; where that can be, all are on disk on return."""
-        at_once = self._pace.mode is Mode.INLINE and not (
-            self._queue or self._away or self._scheduled
-        )
-        self._scheduled = self._scheduled or at_once
+        if self._queue or self._away or self._scheduled or self._pace.mode is not Mode.INLINE:
+            return self._queue_up(transactions)
+        if self._append(transactions):
+            return [self._done] * len(transactions)
+        self._scheduled = True
         futures = self._queue_up(transactions)
-        if at_once:
-            self._turn()
+        self._turn()
         return futures
+
+    def _append(self, transactions: Sequence[Sequence[Change]]) -> bool:
+        """Write transactions that are a turn each, the shortest way; ``False``: nothing was done."""
+        if self._header_unwritten:
+            return False
+        rows, weight = [], 0
+        for changes in transactions:
+            if len(changes) != 1 or type(changes[0]) is not AddTurn:
+                return False
+            row = turn_row(changes[0])
+            weight += len(row[5])
+            rows.append(row)
+        if weight >= HEAVY_BYTES or not self._journal.append(rows):
+            return False
+        self.tally.commits += len(rows)
+        self.tally.changes += len(rows)
+        self.unfolded += PAGES_PER_TURN + weight / PAGE_BYTES
+        self._note_commit()
+        return True
 
     def run(self, job: Job, *, alone: bool = False, posts: bool = False) -> asyncio.Future[Any]:
         """Queue ``job`` for the thread, as a transaction or with the connection to itself.
@@ -303,11 +326,15 @@ class Writer:
         self._pending -= len(group)
         if self._pending <= self._bound:
             self._room.set()
+        self.unfolded += max([one.pages for one in group])
+        self._note_commit()
+
+    def _note_commit(self) -> None:
+        """Account for the last commit, if there was one."""
         milliseconds = self._journal.commit_ms
         if milliseconds is not None:
             self.tally.took(milliseconds)
             self._pace.note(milliseconds)
-        self.unfolded += max([one.pages for one in group])
         if self.unfolded > FOLD_PAGES or self._journal.turns > POSTED_AT:
             self._grown()
 

@@ -22,6 +22,10 @@ SELECT upto FROM workflow_journal WHERE workflow_id = ? ORDER BY place DESC LIMI
 -- name: is_journalled
 SELECT EXISTS (SELECT 1 FROM workflow_journal);
 
+-- name: has_turns
+-- Without an index, which would be one more page for every commit: a walk through a small table.
+SELECT EXISTS (SELECT 1 FROM workflow_journal WHERE workflow_id = ?);
+
 -- name: journalled
 SELECT place, workflow_id, version, at, engine_id, lines, ends
 FROM workflow_journal ORDER BY place LIMIT ?;
