@@ -30,7 +30,6 @@ from ...workflows.state_faults import TaskUnknown, WorkflowUnknown
 from ...workflows.state_manager import StateManager
 from ...workflows.states import TaskState
 from .gazette import Gazette
-from .picture import draw
 from .views import (
     TaskViewer,
     artifact_view,
@@ -200,6 +199,9 @@ class Reading:
 
     async def graph(self, wish: c.DrawWorkflow) -> GraphView:
         """The workflow drawn."""
+        # Start-up time: the layout loads networkx and rich.
+        from .picture import draw  # noqa: PLC0415
+
         record, rows = await self._instance(wish.workflow_id)
         tasks = self._whole(record, rows).tasks
         return await asyncio.to_thread(draw, tasks, wish.width, wish.unfolded)
