@@ -23,6 +23,7 @@ from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
 from .machine import Machine, Outcome
 from .made import Made, MadeHere
+from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
 from .state_faults import WorkflowUnknown
 from .state_manager import StateManager
@@ -47,6 +48,7 @@ class Driving:
         random: Random | None = None,
         lease_seconds: float = LEASE_SECONDS,
         stop_grace: float = STOP_GRACE,
+        observer: Observer | None = None,
     ) -> None:
         self.engine_id = engine_id or new_id()
         self._states = state_manager
@@ -57,8 +59,13 @@ class Driving:
         self._machine = Machine(max_parallel_tasks, random=random or Random())
         self._threads = Threads(max_parallel_tasks)
         self._runs = DurableRuns(
-            self._threads, gone=self._give_up, over=self._finish, child_kept=self._keep_child
+            self._threads,
+            gone=self._give_up,
+            over=self._finish,
+            child_kept=self._keep_child,
+            observer=observer,
         )
+        self._observer = observer or Nobody()
         self._leases = Leases(self._store, clock, self._give_up, seconds=lease_seconds)
         self._instances: dict[str, Instance] = {}
         self._made = MadeHere()
@@ -201,6 +208,7 @@ class Driving:
         instance.attach(run)
         self._instances[record.id] = instance
         self._leases.hold(instance)
+        self._observer.taken(instance)
         self._take_up_attempts(instance, now)
         return instance
 
@@ -246,6 +254,7 @@ class Driving:
     def _forget(self, instance: Instance) -> None:
         self._machine.forget(instance.run)
         self._instances.pop(instance.id, None)
+        self._observer.let_go(instance)
 
     def _release_soon(self, instance: Instance) -> None:
         task = asyncio.get_running_loop().create_task(self._leases.release(instance))

@@ -46,6 +46,10 @@ class DurableWork(Work, Protocol):
         """The end of the instance is on disk."""
         ...
 
+    def kept(self, batch: Batch) -> None:
+        """The batch is on disk."""
+        ...
+
 
 class DurableDriver(Driver):
     """Drives a machine whose runs are ``Instance``s."""
@@ -67,6 +71,7 @@ class DurableDriver(Driver):
         self._scheduled = False
         self._turning = False
         self._parking = False
+        self._under_way: dict[int, Batch] = {}
         self._watchers: list[Future[None]] = []
         self._leaving: set[Task[None]] = set()
         self.closing = False
@@ -78,8 +83,11 @@ class DurableDriver(Driver):
         return not (busy or self._scheduled or self._journal.pending or self._starts)
 
     async def settled(self) -> None:
-        """Wait until all that was decided is on disk."""
-        while self._scheduled or self._journal.pending:
+        """Wait until all that was decided so far is on disk, or refused."""
+        if self._scheduled:
+            self.flush()
+        awaited = set(self._under_way)
+        while not awaited.isdisjoint(self._under_way):
             await self._next_pulse()
 
     async def rest(self) -> None:
@@ -145,12 +153,14 @@ class DurableDriver(Driver):
         signals, self._signals = self._signals, {}
         batches = _batches(machine.drain(), starts, signals)
         if batches:
+            self._under_way.update((id(batch), batch) for batch in batches.values())
             self._journal.keep(list(batches.values()), self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
 
     def _settled(self, batch: Batch, error: BaseException | None) -> None:
+        self._under_way.pop(id(batch), None)
         try:
             self._follow(batch, error)
         finally:
@@ -161,6 +171,7 @@ class DurableDriver(Driver):
         if error is not None:
             self._durable.lost_hold(instance, error)
             return
+        self._durable.kept(batch)
         if self.machine.runs.get(instance.id) is not instance.run:
             return  # it was given up meanwhile
         self._starts += batch.starts

@@ -99,7 +99,9 @@ class Instance:
     def _load_new(self) -> list[TaskState]:
         """Nothing is kept but the definition: all tasks are pending."""
         count = len(self.plan)
-        self.openings = [opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks]
+        self.openings = [
+            opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks
+        ]
         self.begun = [0] * count
         self.started_at = [None] * count
         self.ended_at = [None] * count
@@ -218,7 +220,9 @@ class Instance:
     def state(self) -> WorkflowState:
         """The whole of it as programs read it, as of the newest change handed to the store."""
         record = replace(self.record, version=self.version)
-        own = len(self.definition.tasks)  # children of fan-outs come after, and show no dependencies
+        own = len(
+            self.definition.tasks
+        )  # children of fan-outs come after, and show no dependencies
         tasks = [self._task_state(task, shown=task < own) for task in range(len(self.openings))]
         return workflow_state_of(record, {one.task_id: one for one in tasks})
 

@@ -37,8 +37,8 @@ async def connecting(state_dir: Path) -> AsyncIterator[Connecting]:
     settings = Settings(state=StateSettings(dir=state_dir))
     made: list[EngineConnector] = []
 
-    def make(**options: bool) -> EngineConnector:
-        made.append(EngineConnector(state_dir, lambda: settings, patience=QUICK, **options))
+    def make(*, parting: bool = False) -> EngineConnector:
+        made.append(EngineConnector(state_dir, lambda: settings, patience=QUICK, parting=parting))
         return made[-1]
 
     async with AsyncExitStack() as stack:

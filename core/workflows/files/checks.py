@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, SchemaError
-
 from .. import graph
 from .inputs import convert_default
 from .model import KINDS, NAME, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
@@ -197,6 +195,9 @@ def _outputs(document: Document, path: KeyPath, task: TaskEntry) -> None:
     if task.outputs.stdout and task.run is None:
         document.fault((*path, "outputs", "stdout"), "Only a command has an output of its own.")
     if task.outputs.schema_ is not None:
+        # Start-up time: the validator and its formats take as long to load as all the rest.
+        from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+
         try:
             Draft202012Validator.check_schema(task.outputs.schema_)
         except SchemaError as error:
