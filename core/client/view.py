@@ -28,6 +28,8 @@ from ..protocol.views import (
     SessionView,
     StateView,
 )
+from ..protocol.workflow_events import AboutWorkflow, WorkflowDeleted
+from ..protocol.workflow_views import WorkflowView
 
 EVENTS_KEPT = 5000
 
@@ -35,7 +37,8 @@ EVENTS_KEPT = 5000
 class View:
     """The state as of ``sequence``.
 
-    ``sessions`` keeps the order of creation; ``attention`` is by item id. ``events`` holds the newest 5 000.
+    ``sessions`` and ``workflows`` keep the order of creation; ``attention`` is by item id. ``events`` holds
+    the newest 5 000.
     """
 
     def __init__(self) -> None:
@@ -44,6 +47,7 @@ class View:
         self._sessions: dict[str, SessionView] = {}
         self._steps: dict[str, StatusProgress] = {}
         self.attention: dict[str, AttentionItem] = {}
+        self.workflows: dict[str, WorkflowView] = {}
         self.preferences: dict[str, Any] = with_defaults({})
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
@@ -76,6 +80,7 @@ class View:
         self._steps.clear()
         self._sessions = {session.id: session for session in state.sessions}
         self.attention = {item.item_id: item for item in state.attention}
+        self.workflows = {workflow.id: workflow for workflow in reversed(state.workflows)}
         self.preferences = with_defaults(state.preferences)
         self.agents = state.agents
         self.health = state.health or self.health
@@ -96,6 +101,10 @@ class View:
                 self.attention.pop(item.item_id, None)
             case AttentionRaised(item=item):  # and AttentionUpdated, which is one
                 self.attention[item.item_id] = item
+            case AboutWorkflow(workflow=workflow):
+                self.workflows[workflow.id] = workflow
+            case WorkflowDeleted(workflow_id=workflow_id):
+                self.workflows.pop(workflow_id, None)
             case HealthReport(health=health):
                 self.health = health
             case PreferenceChanged(name=name, value=value):
