@@ -15,6 +15,7 @@ from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.ports import Store
+from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.loader import AgentCatalog
 from ..core.sessions.desk import AttentionDesk
@@ -28,6 +29,8 @@ from ..core.sessions.terminal.factory import available
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
 from ..core.telemetry.redaction import Redactor
+from ..core.workflows.backends.finding import check_backend, find_backend
+from ..core.workflows.executors import Gates, OnOutput, Surroundings
 from .agency import load_catalog
 from .failing import fault
 
@@ -54,11 +57,13 @@ class Assembly:
         self._redactor.learn_environment(self._environment)
         self._catalog: AgentCatalog = load_catalog(settings)
         self._clock = SYSTEM_CLOCK
+        self._home = f"{socket.gethostname()}:{place_key(settings.state_dir)}"
+        check_backend(settings.workflows.executor)
         self._store: Store = find_store(
             settings.store_url,
             clock=self._clock,
             durability=settings.state.durability,
-            home=f"{socket.gethostname()}:{place_key(settings.state_dir)}",
+            home=self._home,
         )
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None
@@ -66,6 +71,7 @@ class Assembly:
             settings,
             store=self._store,
             sessions=self._sessions,
+            workflows=self._workflows,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -78,18 +84,52 @@ class Assembly:
     def _sessions(self, journal: Journal, _metrics: Any) -> SessionManager:
         self._journal = journal
         ledger = Ledger(journal)
+        self._desk = AttentionDesk(ledger, self._clock)
         services = Services(
             recorder=ledger,
             store=self._store,
             clock=self._clock,
             containers=containers(self.settings),
             state_dir=self.settings.state_dir,
-            desk=AttentionDesk(ledger, self._clock),
+            desk=self._desk,
             options=session_options(self.settings),
             environment=session_environment(self._environment),
         )
         path = self._environment.get("PATH", os.defpath)
         return SessionManager(services, Roster(self._catalog.definitions, path))
+
+    def _workflows(self, journal: Journal, sessions: SessionManager) -> WorkflowService:
+        settings = self.settings
+
+        def surroundings(gates: Gates, on_output: OnOutput, epoch: int) -> Surroundings:
+            environment = session_environment(self._environment)
+            return Surroundings(
+                settings.state_dir,
+                find_backend(
+                    settings.workflows.executor,
+                    state_dir=settings.state_dir,
+                    epoch=epoch,
+                    environment=environment,
+                    clock=self._clock,
+                ),
+                gates,
+                sessions=sessions,
+                agents=self._catalog.definitions,
+                environment=environment,
+                on_output=on_output,
+                redactor=self._redactor,
+                clock=self._clock,
+            )
+
+        return WorkflowService(
+            self._store,
+            journal,
+            engine_id=self._home,
+            desk=self._desk,
+            surroundings=surroundings,
+            options=workflow_options(settings),
+            clock=self._clock,
+        )
 
     async def start(self) -> None:
         """Start the engine, with its log; what was wrong with agents' files becomes warnings.
@@ -137,6 +177,15 @@ def containers(settings: Settings) -> ContainerManager:
             f"[sessions] isolation is {wanted!r}; only {NoIsolation.isolation!r} is there.",
         )
     return NoIsolation()
+
+
+def workflow_options(settings: Settings) -> WorkflowOptions:
+    """The settings of workflows; a store that others can reach is looked at for what they leave."""
+    return WorkflowOptions(
+        max_parallel_tasks=settings.workflows.max_parallel_tasks,
+        lease_seconds=settings.workflows.lease_seconds,
+        shared=settings.store_url.partition("://")[0] not in {"sqlite", "memory"},
+    )
 
 
 def session_options(settings: Settings) -> SessionOptions:

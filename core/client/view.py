@@ -37,8 +37,7 @@ EVENTS_KEPT = 5000
 class View:
     """The state as of ``sequence``.
 
-    ``sessions`` and ``workflows`` keep the order of creation; ``attention`` is by item id. ``events`` holds
-    the newest 5 000.
+    ``sessions`` keeps the order of creation; ``attention`` is by item id, ``workflows`` by their own. ``events`` holds the newest 5 000.
     """
 
     def __init__(self) -> None:
@@ -80,13 +79,13 @@ class View:
         self._steps.clear()
         self._sessions = {session.id: session for session in state.sessions}
         self.attention = {item.item_id: item for item in state.attention}
-        self.workflows = {workflow.id: workflow for workflow in reversed(state.workflows)}
         self.preferences = with_defaults(state.preferences)
+        self.workflows = {workflow.id: workflow for workflow in state.workflows}
         self.agents = state.agents
         self.health = state.health or self.health
         self.notices = state.notices
 
-    def _reduce(self, event: Event) -> None:
+    def _reduce(self, event: Event) -> None:  # noqa: C901  # one line for each kind of event
         match event.payload:
             case StatusProgress() as progress:
                 self._steps[progress.session_id] = progress
@@ -102,7 +101,7 @@ class View:
             case AttentionRaised(item=item):  # and AttentionUpdated, which is one
                 self.attention[item.item_id] = item
             case AboutWorkflow(workflow=workflow):
-                self.workflows[workflow.id] = workflow
+                self._take_workflow(workflow)
             case WorkflowDeleted(workflow_id=workflow_id):
                 self.workflows.pop(workflow_id, None)
             case HealthReport(health=health):
@@ -116,6 +115,12 @@ class View:
         """A whole view is newer than the steps before it."""
         self._steps.pop(session.id, None)
         self._sessions[session.id] = session
+
+    def _take_workflow(self, workflow: WorkflowView) -> None:
+        """What is older than what is known, as after a snapshot, changes nothing."""
+        known = self.workflows.get(workflow.id)
+        if known is None or workflow.version >= known.version:
+            self.workflows[workflow.id] = workflow
 
     def _take_steps(self) -> None:
         for session_id, step in self._steps.items():

@@ -11,9 +11,13 @@ from ..telemetry.ports import MetricsCollector
 from .engine import Engine
 from .journal import Journal
 from .ports import SessionService, Store
+from .workflows.service import WorkflowService
 
 SessionsOf = Callable[[Journal, MetricsCollector], SessionService]
 """Makes the sessions that record in a journal."""
+
+WorkflowsOf = Callable[[Journal, Any], WorkflowService]
+"""Makes the workflows that record in a journal and use those sessions."""
 
 
 def new_engine(
@@ -21,6 +25,7 @@ def new_engine(
     *,
     store: Store,
     sessions: SessionsOf,
+    workflows: WorkflowsOf | None = None,
     metrics: MetricsCollector | None = None,
     **options: Any,
 ) -> Engine:
@@ -31,11 +36,13 @@ def new_engine(
     collector = metrics or metrics_for(prometheus=settings.prometheus.enabled)
     shared = {name: options[name] for name in ("clock", "redactor") if name in options}
     journal = Journal(store, metrics=collector, **shared)
+    made = sessions(journal, collector)
     return Engine(
         settings,
         store=store,
         journal=journal,
-        sessions=sessions(journal, collector),
+        sessions=made,
+        workflows=None if workflows is None else workflows(journal, made),
         metrics=collector,
         **options,
     )

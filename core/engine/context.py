@@ -17,6 +17,7 @@ from ..telemetry.ports import MetricsCollector
 from .breakers import AgentBreakers
 from .journal import Journal
 from .ports import SessionService, Store
+from .workflows.service import WorkflowService
 
 Result = Mapping[str, Any]
 
@@ -39,6 +40,7 @@ class Context:
     """The engine's parts, as handlers call them; ``preferences`` are the kept ones."""
 
     sessions: SessionService
+    workflows: WorkflowService
     store: Store
     journal: Journal
     breakers: AgentBreakers

@@ -40,6 +40,7 @@ from .queue import QueueStatistics
 from .replies import ReplyStatistics
 from .retrying import Sleep
 from .workers import WorkerStatistics
+from .workflows.service import WorkflowService
 
 _log = logger("engine")
 
@@ -73,8 +74,8 @@ class EngineStatistics:
 class Engine:
     """Serves the clients of one state directory.
 
-    The parts are given: a ``store``, the ``journal`` over it, and ``sessions`` that record in that
-    journal. ``socket`` is where other processes reach it (by default a place of the user's for
+    The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
+    in that journal (without the latter it has some that only wait). ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -85,6 +86,7 @@ class Engine:
         store: Store,
         journal: Journal,
         sessions: SessionService,
+        workflows: WorkflowService | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -112,6 +114,7 @@ class Engine:
             store=store,
             journal=journal,
             sessions=sessions,
+            workflows=workflows or WorkflowService(store, journal, clock=clock),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),
@@ -173,6 +176,7 @@ class Engine:
             preferences=dict(self._parts.preferences),
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
+            workflows=self._given.workflows.views(),
             notices=tuple(
                 NoticeView(code=notice.code, message=notice.message)
                 for notice in self._given.store.notices

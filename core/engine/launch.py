@@ -81,6 +81,7 @@ class Launch:
         for hush in parts.listen():
             stack.callback(hush)
         stack.push_async_callback(self._close_sessions)
+        stack.push_async_callback(self._close_workflows)
         await self._load()
         stack.push_async_callback(self._end_commands)
         parts.workers.start()
@@ -129,6 +130,7 @@ class Launch:
         epoch = await retried(begin, "begin", given.metrics, sleep=given.sleep)
         await given.sessions.load(epoch)
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
+        await given.workflows.load(epoch)
 
     async def _open_metrics_port(self) -> None:
         config, metrics = self._given.settings.prometheus, self._given.metrics
@@ -189,6 +191,11 @@ class Launch:
             work = self._parts.finish_commands
             await self._budget.spend("commands", work, share=0.5, save=False)
         await self._parts.refuse_commands()
+
+    async def _close_workflows(self) -> None:
+        if self._budget is not None:
+            close = self._given.workflows.close
+            await self._budget.spend("workflows", close, share=0.5, save=True)
 
     async def _close_sessions(self) -> None:
         if self._budget is not None:

@@ -31,6 +31,7 @@ from .replies import KeptReplies
 from .retrying import Sleep
 from .upkeep import Upkeep
 from .workers import WorkerPool
+from .workflows.service import WorkflowService
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Given:
     store: Store
     journal: Journal
     sessions: SessionService
+    workflows: WorkflowService
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -100,6 +102,7 @@ class Parts:
         given, answers = self._given, self._answers
         context = Context(
             sessions=given.sessions,
+            workflows=given.workflows,
             store=given.store,
             journal=given.journal,
             breakers=self.breakers,
@@ -154,6 +157,7 @@ class Parts:
             health=self.health,
             metrics=given.metrics,
             mend_socket=self._answers.mend_socket,
+            look=given.workflows.look,
         )
 
     def _fill_background(self) -> None:

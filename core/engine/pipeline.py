@@ -12,6 +12,7 @@ from ..protocol import commands as c
 from ..protocol.events import Cause
 from ..protocol.validation import check_values, parse_command, parse_payload
 from ..protocol.wire import Reply
+from ..protocol.workflow_commands import OnWorkflow, RemoveSchedule, SaveSchedule
 from ..telemetry.logs import logger
 from ..telemetry.redaction import Redactor
 from .context import Call, Context, Job, Kept, Place, Route, Routes, sent_id
@@ -141,7 +142,7 @@ class Pipeline:
         if work.route.place is Place.WORKER:
             await work.run()
             return
-        box = session_id or birth_box(work.command.id)
+        box = session_id or _box_of(work.wish) or birth_box(work.command.id)
         _log.debug("command", step="mailbox", id=work.command.id, session=box)
         self._mailboxes.post(box, work)
 
@@ -245,6 +246,15 @@ class CommandWork:
     def refuse(self, error: QuarterdeckError) -> None:
         """Answer that it was not carried out, so that it may be sent again."""
         self._pipeline.refuse_work(self, error)
+
+
+def _box_of(wish: c.Payload) -> str | None:
+    """The mailbox of the workflow or schedule that a command is about."""
+    if isinstance(wish, OnWorkflow):
+        return wish.workflow_id
+    if isinstance(wish, SaveSchedule | RemoveSchedule):
+        return f"schedule:{wish.name}"
+    return None
 
 
 def birth_box(command_id: str) -> str:

@@ -31,6 +31,7 @@ class Upkeep:
         health: HealthMonitor,
         metrics: MetricsCollector,
         mend_socket: Callable[[], Awaitable[bool]] | None = None,
+        look: Callable[[], None] | None = None,
         retention: Retention | None = None,
     ) -> None:
         self._store = store
@@ -40,6 +41,7 @@ class Upkeep:
         self._health = health
         self._metrics = metrics
         self._mend_socket = mend_socket
+        self._look = look
         self._retention = retention or Retention()
         self._folded = -1
         self._tidied = -1
@@ -48,6 +50,8 @@ class Upkeep:
     async def checkpoint(self) -> bool:
         """Keep changed screens; fold the journal and prune history if anything was committed."""
         await self._sessions.checkpoint()
+        if self._look is not None:
+            self._look()
         changes = self._store.statistics().changes
         if changes == self._folded:
             return False

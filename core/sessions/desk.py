@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ..base.clock import Clock
 from ..base.ids import new_id
-from ..protocol.attention import AttentionItem, ItemState
+from ..protocol.attention import AttentionItem, AttentionKind, ItemState
 from ..protocol.events import (
     AttentionClosed,
     AttentionRaised,
@@ -116,6 +116,57 @@ class AttentionDesk:
     def not_answered(self, session_id: str, request_id: str) -> None:
         """The answer did not arrive."""
         self._answers.pop((session_id, request_id), None)
+
+    # ---- workflows ---------------------------------------------------------------------------
+
+    async def ask(self, draft: Draft) -> None:
+        """Enter what a workflow needs of a person; returns when it is on disk.
+
+        Where an item of this kind stands already for the same task, it is brought up to date.
+        """
+        now = self._clock.now()
+        same = self._about(draft.workflow_id, draft.kind, draft.task_id)
+        if same:
+            changes = self._queue.update(same[0].item_id, draft)
+        else:
+            changes = self._queue.raise_item("", draft, now)
+        rows, events = _outcome(changes)
+        self._schedule()
+        if rows:
+            await self._recorder.record(rows, events)
+
+    def answer(self, item_id: str, answer: str, by: str) -> Outcome:
+        """Close an item with an answer, for the caller to journal with what follows from it.
+
+        :raises ItemUnknown: if there is none of this id.
+        """
+        outcome = _outcome([self._queue.answer(item_id, answer, by, self._clock.now())])
+        self._schedule()
+        return outcome
+
+    def close_about(
+        self, workflow_id: str, kind: AttentionKind, task_id: str | None = None
+    ) -> None:
+        """Take the items of a workflow, or of one task of it, off the queue."""
+        now = self._clock.now()
+        gone = self._about(workflow_id, kind, task_id)
+        rows, events = _outcome(self._queue.resolve(item.item_id, now) for item in gone)
+        if rows:
+            self._schedule()
+            self._recorder.record(rows, events)
+
+    def _about(
+        self, workflow_id: str, kind: AttentionKind, task_id: str | None
+    ) -> list[AttentionItem]:
+        return [
+            item
+            for item in self.items()
+            if item.workflow_id == workflow_id
+            and item.kind is kind
+            and task_id in {None, item.task_id}
+        ]
+
+    # ---- a person's own ----------------------------------------------------------------------
 
     async def snooze(self, item_id: str, seconds: float, cause: Cause) -> AttentionItem:
         """Put an item aside for ``seconds``; 0 brings it back."""

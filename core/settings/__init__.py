@@ -19,6 +19,7 @@ from .model import (
     StateSettings,
     TerminalSettings,
     UiSettings,
+    WorkflowSettings,
     default_config,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "StateSettings",
     "TerminalSettings",
     "UiSettings",
+    "WorkflowSettings",
     "check_files",
     "config_files",
     "default_config",

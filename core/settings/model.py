@@ -90,6 +90,19 @@ class SessionSettings(Section):
     lines: Annotated[int, Field(ge=1, le=1000)] = 40
 
 
+class WorkflowSettings(Section):
+    """``[workflows]``: how workflows run.
+
+    ``max_parallel_tasks`` is how many tasks run at once, of all workflows together. ``executor`` says
+    where the processes of tasks run: ``local://``, or a cluster such as ``dask://HOST:PORT``. Where
+    engines share a store, one takes over what another has left after ``lease_seconds``.
+    """
+
+    max_parallel_tasks: Annotated[int, Field(ge=1, le=10_000)] = 10
+    executor: Annotated[str, Field(min_length=1)] = "local://"
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
+
+
 class UiSettings(Section):
     """``[ui]``: the dashboard. ``keys`` maps an action's name to the key or keys that do it."""
 
@@ -106,6 +119,7 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     terminal: TerminalSettings = TerminalSettings()
     sessions: SessionSettings = SessionSettings()
+    workflows: WorkflowSettings = WorkflowSettings()
     ui: UiSettings = UiSettings()
     agents: dict[str, dict[str, Any]] = Field(default_factory=dict)
 

@@ -6,9 +6,10 @@ what became ready by it, and the starts that follow.
 
 from __future__ import annotations
 
-from asyncio import Future
+import asyncio
+from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from .driver import Driver, Work, Worker
@@ -42,6 +43,10 @@ class DurableWork(Work, Protocol):
         """The end of the instance is on disk."""
         ...
 
+    def kept(self, batch: Batch) -> None:
+        """The batch is on disk."""
+        ...
+
 
 class DurableDriver(Driver):
     """Drives a machine whose runs are ``Instance``s."""
@@ -61,7 +66,9 @@ class DurableDriver(Driver):
         self._starts: deque[Start] = deque()
         self._signals: dict[Run, list[SignalRecord]] = {}
         self._scheduled = False
+        self._under_way: dict[int, Batch] = {}
         self._watchers: list[Future[None]] = []
+        self._leaving: set[Task[None]] = set()
         self.closing = False
 
     @property
@@ -71,8 +78,11 @@ class DurableDriver(Driver):
         return not (busy or self._scheduled or self._journal.pending or self._starts)
 
     async def settled(self) -> None:
-        """Wait until all that was decided is on disk."""
-        while self._scheduled or self._journal.pending:
+        """Wait until all that was decided so far is on disk, or refused."""
+        if self._scheduled:
+            self.flush()
+        awaited = set(self._under_way)
+        while not awaited.isdisjoint(self._under_way):
             await self._next_pulse()
 
     async def rest(self) -> None:
@@ -135,12 +145,14 @@ class DurableDriver(Driver):
                 starts.append(start)
         signals, self._signals = self._signals, {}
         for batch in _batches(machine.drain(), starts, signals).values():
+            self._under_way[id(batch)] = batch
             self._journal.keep(batch, self._settled)
         if machine.timers.heap:
             self._arm()
         self._pulse()
 
     def _settled(self, batch: Batch, error: BaseException | None) -> None:
+        self._under_way.pop(id(batch), None)
         try:
             self._follow(batch, error)
         finally:
@@ -151,6 +163,7 @@ class DurableDriver(Driver):
         if error is not None:
             self._durable.lost_hold(instance, error)
             return
+        self._durable.kept(batch)
         if self.machine.runs.get(instance.id) is not instance.run:
             return  # it was given up meanwhile
         self._starts += batch.starts
@@ -183,11 +196,27 @@ class DurableDriver(Driver):
 
     def end_all(self, instance: Instance) -> None:
         """End the attempts of an instance that is given up; nothing of it is recorded."""
+        self.leave(instance, range(len(instance.tasks)))
+
+    def leave(self, instance: Instance, tasks: Collection[int]) -> None:
+        """Carry the attempts of those tasks out no longer; nothing of it is recorded."""
+        run = instance.run
+        self._starts = deque(
+            start for start in self._starts if not (start[0] is run and start[1] in tasks)
+        )
         for worker in self._workers:
-            if worker.at is not None and worker.at[0] is instance.run and worker.task is not None:
+            at = worker.at
+            if at is not None and at[0] is run and at[1] in tasks and worker.task is not None:
                 worker.at = None
                 worker.stopping = True
+                self._leaving.add(worker.task)
+                worker.task.add_done_callback(self._leaving.discard)
                 worker.task.cancel()
+
+    async def left(self) -> None:
+        """Wait until what was left has let go, at most the grace; only while it is closing."""
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=self._grace)
 
     def _end_attempts(self, stops: Sequence[Stop]) -> None:
         super()._end_attempts([stop for stop in stops if _still_asked(stop)])

@@ -14,9 +14,11 @@ from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, Task
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .instance import Ended, Instance
+from .journal import Batch
 from .light_runs import described
 from .logs import warn
 from .machine import Drained, Outcome, Run, StopReason
+from .observing import Observer
 from .state_faults import StateInvalid
 from .statuses import TaskStatus
 
@@ -76,12 +78,14 @@ class DurableRuns:
         gone: Callable[[Instance, BaseException], None],
         over: Callable[[Instance], None],
         child_kept: Callable[[Instance, int], Awaitable[None]],
+        observer: Observer | None = None,
     ) -> None:
         self.executors: dict[str, Registered] = {}
         self._threads = threads
         self._gone = gone
         self._over = over
         self._child_kept = child_kept
+        self._observer = observer
 
     def begin(self, run: Run, task: int, attempt: int) -> Awaitable[Any]:
         """Call the executor, or let it carry on what a former engine began."""
@@ -167,6 +171,11 @@ class DurableRuns:
     def lost_hold(self, instance: Instance, error: BaseException) -> None:
         """The instance's changes can't be kept."""
         self._gone(instance, error)
+
+    def kept(self, batch: Batch) -> None:
+        """Tell the observer."""
+        if self._observer is not None:
+            self._observer.kept(batch.instance, batch.changes)
 
     def instance_ended(self, instance: Instance) -> None:
         """The instance's end is on disk."""

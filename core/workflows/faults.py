@@ -29,6 +29,12 @@ class WorkflowBusy(OrchestrationError):
     code = "workflow_busy"
 
 
+class WorkflowUnderWay(OrchestrationError):
+    """The workflow has not ended, and what was asked for needs one that has."""
+
+    code = "workflow_under_way"
+
+
 class DependencyError(OrchestrationError, ValidationFault):
     """The tasks of a workflow and what they need are no graph that can be run."""
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
 from .encoding import value_text
-from .faults import ExecutorMissing, OrchestrationError
+from .faults import ExecutorMissing, OrchestrationError, WorkflowUnderWay
 from .handoff import HandoffContext
 from .instance import CONTEXT, Ended, Instance
 from .machine import Run
@@ -165,14 +165,33 @@ class WorkflowOrchestrator(Driving):
         """Go on with exactly what is left, in the background."""
         await self._steer(workflow_id, self._machine.resume)
 
-    async def cancel_workflow(self, workflow_id: str) -> WorkflowState:
+    async def cancel_workflow(self, workflow_id: str, *, wait: bool = True) -> WorkflowState:
         """Stop what runs, cancel the rest, run final tasks; a second time cancels those too.
 
-        Returns when the workflow has ended.
+        Returns when the workflow has ended; without ``wait`` as soon as it is decided.
         """
         await self._steer(workflow_id, self._machine.cancel)
-        await self.wait(workflow_id)
+        if wait:
+            await self.wait(workflow_id)
         return await self.get_workflow_status(workflow_id)
+
+    async def delete_workflow(self, workflow_id: str) -> None:
+        """Remove an instance that has ended, or never began, with all that belongs to it.
+
+        :raises WorkflowUnderWay: if it is to go on; cancel it first.
+        :raises WorkflowHeld: if another engine drives it.
+        """
+        state = await self.get_workflow_status(workflow_id)
+        if state.status not in {*ENDED, WorkflowStatus.PENDING}:
+            raise WorkflowUnderWay(
+                f"Workflow {workflow_id} is {state.status}; cancel it before you delete it.",
+                workflow_id=workflow_id,
+            )
+        instance = self._instances.get(workflow_id)
+        if instance is not None:
+            await self._let_go(instance)
+        await self._released()
+        await self._states.delete_workflow(workflow_id)
 
     async def retry_workflow(self, workflow_id: str) -> None:
         """Begin anew from the failed and cancelled tasks of one that has ended, in the background."""
@@ -205,6 +224,7 @@ class WorkflowOrchestrator(Driving):
         instance = self._instances.get(workflow_id)
         if instance is not None and instance.run.running == 0:
             await self._let_go(instance)
+        await self._released()
         return await self._states.rollback_workflow(workflow_id, version=version)
 
     async def get_workflow_status(self, workflow_id: str) -> WorkflowState:
@@ -230,23 +250,45 @@ class WorkflowOrchestrator(Driving):
         return self._deliver(instance, name)
 
     async def close(self) -> None:
-        """End what runs so that it can be taken up again, give the leases back."""
+        """Let go of what can be adopted, end what else runs, give the leases back.
+
+        An attempt whose child is kept goes on by itself, and the next engine adopts it; any other
+        is ended, and begun again then.
+        """
+        self.closing = True
         driver = self._driver
         if driver is None:
             return
         driver.closing = True
         for instance in list(self._instances.values()):
-            self._machine.interrupt(instance.run)
+            left = self._adoptable(instance)
+            driver.leave(instance, left)
+            self._machine.interrupt(instance.run, but=left)
         driver.changed()
         await driver.rest()
+        await driver.left()
         for instance in list(self._instances.values()):
             await self._let_go(instance)
-        if self._releasing:
-            await asyncio.wait(self._releasing)
+        await self._released()
         self._threads.close()
         self._driver = None
 
     # ---- inside ----------------------------------------------------------------------------
+
+    def _adoptable(self, instance: Instance) -> set[int]:
+        """The running tasks whose attempts the next engine can carry on."""
+        return {
+            task
+            for task in instance.children
+            if instance.run.tasks[task] is TaskStatus.RUNNING
+            and task not in instance.run.stopping
+            and self._runs.executors[instance.tasks[task].agent_type].adopt is not None
+        }
+
+    async def _released(self) -> None:
+        """Wait until the leases of what has just ended are given back."""
+        if self._releasing:
+            await asyncio.wait(self._releasing)
 
     async def _free_waiting(self, former: Collection[str]) -> None:
         """Give back what former engines held of those that wait for a person to go on."""
@@ -265,6 +307,8 @@ class WorkflowOrchestrator(Driving):
         if missing:
             told = ", ".join(f"{task.agent_type!r} (task {task.task_id!r})" for task in missing)
             raise ExecutorMissing(f"No executor is registered for {told}.")
+        for task in tasks:
+            self._checks[task.agent_type](task)
 
     async def _steer(self, workflow_id: str, wish: Callable[[Run, float], Any]) -> None:
         instance = await self._open(workflow_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from quarterdeck.core.engine.workflows.picture import draw
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol import workflow_events as we
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind
@@ -15,7 +16,6 @@ from quarterdeck.core.protocol.workflow_status import TaskStatus, WorkflowStatus
 from quarterdeck.core.protocol.workflow_views import (
     ArtifactView,
     AttemptView,
-    BoxView,
     GraphView,
     HandoffView,
     ScheduleView,
@@ -25,9 +25,6 @@ from quarterdeck.core.protocol.workflow_views import (
     WholeWorkflowView,
     WorkflowView,
 )
-from quarterdeck.core.workflows.drawing.layout import Direction, Layout, lay_out
-from quarterdeck.core.workflows.drawing.nodes import Graph, Node, fold
-from quarterdeck.core.workflows.drawing.painting import Cell, paint
 
 if TYPE_CHECKING:
     from tests.tui.crew import Crew
@@ -317,7 +314,10 @@ def hundred(now: datetime) -> list[TaskView]:
         status = R.COMPLETED if part < 12 else R.RUNNING if part < 15 else R.PENDING
         stamp = {} if status is R.PENDING else {"started_at": now}
         found.append(task(f"fan[{part}]", status=status, parent="fan", **stamp))
-    found += [task("gather", "fan", "c5-9"), task("finish", "gather", *(f"c{n}-9" for n in range(5)))]
+    found += [
+        task("gather", "fan", "c5-9"),
+        task("finish", "gather", *(f"c{n}-9" for n in range(5))),
+    ]
     return found
 
 
@@ -330,63 +330,3 @@ def many(count: int, now: datetime) -> list[TaskView]:
         stamp = {"started_at": now, "ended_at": now} if status is R.COMPLETED else {}
         found.append(task(f"t{number:05}", *needs, status=status, **stamp))
     return found
-
-
-# ---- drawn as the engine does
-
-
-def draw(tasks: Sequence[TaskView], width: int, unfolded: Sequence[str]) -> GraphView:
-    layout = lay_out(fold(Graph.of(_nodes(tasks, unfolded)), unfolded=unfolded), width=width)
-    return GraphView(
-        width=layout.width,
-        height=layout.height,
-        lines=tuple("".join(_empty(cell) for cell in row).rstrip() for row in paint(layout)),
-        boxes=tuple(_boxes(layout)),
-    )
-
-
-def _nodes(tasks: Sequence[TaskView], unfolded: Sequence[str]) -> list[Node]:
-    parts: dict[str, list[str]] = {}
-    for one in tasks:
-        if one.parent is not None:
-            parts.setdefault(one.parent, []).append(one.id)
-    nodes = []
-    for one in tasks:
-        inner = tuple(parts.get(one.id, ()))
-        if one.parent is None:
-            shown = one.id in unfolded
-            label = "" if shown or not inner else f"{one.id} ({len(inner)})"
-            members = () if shown else inner
-            needs = [
-                part
-                for need in one.needs
-                for part in (parts[need] if need in unfolded and need in parts else [need])
-            ]
-            node = Node(one.id, tuple(needs), label=label, note="completed", members=members,
-                        final=one.final)  # fmt: skip
-            nodes.append(node)
-        elif one.parent in unfolded:
-            nodes.append(Node(one.id, (one.parent,), note="completed"))
-    return nodes
-
-
-def _empty(cell: Cell) -> str:
-    if cell.task is None or not cell.text.startswith("│"):
-        return cell.text
-    return f"│{' ' * (len(cell.text) - 2)}│"
-
-
-def _boxes(layout: Layout) -> list[BoxView]:
-    return [
-        BoxView(
-            name=name, x=box.x, y=box.y, width=box.width, height=box.height,
-            members=layout.nodes[name].members,
-            **{way.value: _beside(layout, name, way) for way in Direction},
-        )
-        for name, box in layout.boxes.items()
-    ]  # fmt: skip
-
-
-def _beside(layout: Layout, name: str, way: Direction) -> str | None:
-    found = layout.move(name, way)
-    return None if found == name else found

@@ -147,7 +147,9 @@ def _(wish: w.CompareVersions) -> Do:
             for one in between
             if one.task_id
         }
-        found = view.model_copy(update={"tasks": tasks, "workflow": {"status": ["pending", "running"]}})
+        found = view.model_copy(
+            update={"tasks": tasks, "workflow": {"status": ["pending", "running"]}}
+        )
         return {"difference": found.model_dump(mode="json")}
 
     return compare

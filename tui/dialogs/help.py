@@ -38,6 +38,15 @@ def entries(keymap: Keymap) -> Iterator[Entry]:
             if action.context is context:
                 keys = "  ".join(keymap.keys[name]) or "no key"
                 yield Entry(action.title, keys, heading, name)
+    yield from _signs()
+    for where, tokens in _filters().items():
+        for token in tokens.split():
+            yield Entry(token, "", f"FILTER OF THE {where}", "filter token")
+    for problem in keymap.problems:
+        yield Entry(problem, "", "PROBLEMS OF THE KEYMAP")
+
+
+def _signs() -> Iterator[Entry]:
     for word, (mark, _) in SIGNS.items():
         yield Entry(f"{mark}  the session is: {word}", "", "SIGNS OF SESSIONS", "sign glyph")
     for kind, (mark, _) in KIND_SIGNS.items():
@@ -46,11 +55,6 @@ def entries(keymap: Keymap) -> Iterator[Entry]:
         yield Entry(f"{mark}  the workflow is: {word}", "", "SIGNS OF WORKFLOWS", "sign glyph")
     for word, (mark, _) in TASK_SIGNS.items():
         yield Entry(f"{mark}  the task is: {word}", "", "SIGNS OF TASKS", "sign glyph")
-    for where, tokens in _filters().items():
-        for token in tokens.split():
-            yield Entry(token, "", f"FILTER OF THE {where}", "filter token")
-    for problem in keymap.problems:
-        yield Entry(problem, "", "PROBLEMS OF THE KEYMAP")
 
 
 def _filters() -> dict[str, str]:

@@ -11,7 +11,7 @@ from ...core.protocol.attention import AttentionItem
 from ...core.protocol.workflow_views import TaskView, WorkflowView
 from ..bridge import Bridge
 from ..model.ages import age_of, age_text
-from ..model.cells import Cell, Row
+from ..model.cells import Cell, Row, cut
 from ..model.flow.desk import Desk, Mode
 from ..model.flow.detail import detail_rows, summary
 from ..model.flow.gantt import Chart, axis_row, gantt_row, make_chart
@@ -281,7 +281,7 @@ class Showing:
 
 
 def _log_heading(words: Row, width: int) -> tuple[Row, tuple[()]]:
-    return (*words, Cell(" ")), ()
+    return cut(words, width), ()
 
 
 def _grows(chart: Chart, flow: Flow, seen: list[TaskView], now: datetime) -> float | None:

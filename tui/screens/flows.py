@@ -216,6 +216,10 @@ class FlowsScreen(MainScreen):
         """There is another width to draw in."""
         self.bridge.changed()
 
+    def on_virtual_lines_resized(self) -> None:
+        """The same for what is shown in the panel."""
+        self.bridge.changed()
+
     def on_lines_picked(self, event: Lines.Picked) -> None:
         """A row was clicked; a second time quickly: open it."""
         event.stop()

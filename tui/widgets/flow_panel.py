@@ -17,7 +17,7 @@ from .one_line import OneLine, Spot
 from .panel import PanelFoot, PanelTop
 from .text_lines import TextLines
 
-WIDE = 110
+WIDE = 100
 
 
 class FlowPanel(Vertical):

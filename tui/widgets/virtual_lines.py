@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 
 from .lines import Lines
@@ -35,6 +36,9 @@ class LazyRows(Sequence[Any]):
 
 class VirtualLines(Lines):
     """Compares and paints only the rows that can be seen."""
+
+    class Resized(Message):
+        """There is another width to make rows for."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -109,3 +113,4 @@ class VirtualLines(Lines):
         self.virtual_size = self.extent()
         if self.cursor is not None:
             self.show_line(self.cursor)
+        self.post_message(self.Resized())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, sessions, system, ui
+from . import attention, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
+    **workflows.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

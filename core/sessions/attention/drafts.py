@@ -34,7 +34,7 @@ _ABOUT = {DialogKind.TRUST: "trust", DialogKind.AUTH: "sign in"}
 class Draft:
     """An attention item to be: what is needed, and by which request it is known.
 
-    ``title`` says it in one line, ``text`` in full.
+    ``title`` says it in one line, ``text`` in full. A workflow's has its id, and maybe a task's.
     """
 
     kind: AttentionKind
@@ -45,6 +45,8 @@ class Draft:
     free_text: bool = False
     priority: Priority = Priority.NORMAL
     deadline: datetime | None = None
+    workflow_id: str = ""
+    task_id: str = ""
 
 
 def status_draft(status: Status, priority: Priority = Priority.NORMAL) -> Draft | None:

@@ -1,0 +1,1 @@
+"""Workflows in the engine: run, observed, told, asked about, started by the clock."""

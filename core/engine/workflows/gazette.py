@@ -1,0 +1,171 @@
+"""What happens to workflows, told as events: at once what matters, the rest a little later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ...base.clock import Clock
+from ...protocol.events import Cause
+from ...protocol.workflow_events import (
+    TaskChanged,
+    TaskOutput,
+    WorkflowChanged,
+    WorkflowProgress,
+)
+from ...protocol.workflow_views import WorkflowView
+from ...workflows.instance import Instance
+from ...workflows.records import AddHistory, SaveTask, UpdateWorkflow, WorkflowChange
+from ...workflows.statuses import TaskStatus, WorkflowStatus
+from ..journal import Journal
+from .book import Book, Standing
+
+PAUSE = 0.03
+"""Seconds for which changes of tasks are gathered; of each task the newest counts."""
+
+_RUNNING = TaskStatus.RUNNING
+
+Moved = Callable[[WorkflowView, WorkflowStatus], None]
+Left = Callable[[str, str], None]
+
+
+class Gazette:
+    """Observes an orchestrator, keeps the book, and tells the journal.
+
+    ``moved`` hears of a workflow's new status and its former one, ``left`` of tasks that do not
+    run any more, by workflow and task.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        book: Book,
+        clock: Clock,
+        engine_id: str,
+        *,
+        moved: Moved,
+        left: Left,
+    ) -> None:
+        self._journal = journal
+        self._book = book
+        self._clock = clock
+        self._engine_id = engine_id
+        self._moved = moved
+        self._left = left
+        self._standings: dict[str, Standing] = {}
+        self._sizes: dict[tuple[str, str, int], int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._causes: dict[str, Cause] = {}
+
+    def standing(self, workflow_id: str) -> Standing | None:
+        """One that this engine drives."""
+        return self._standings.get(workflow_id)
+
+    def expect(self, workflow_id: str, cause: Cause) -> None:
+        """The workflow's next change of status has this cause."""
+        self._causes[workflow_id] = cause
+
+    def unexpect(self, workflow_id: str) -> None:
+        """No change of status has come of it."""
+        self._causes.pop(workflow_id, None)
+
+    def waits(self, workflow_id: str, task_id: str, *, waits: bool) -> None:
+        """Whether a task waits for a person."""
+        standing = self._standings.get(workflow_id)
+        if standing is None or waits is (task_id in standing.waiting):
+            return
+        if waits:
+            standing.waiting[task_id] = None
+        else:
+            del standing.waiting[task_id]
+        standing.stirred = True
+        self._soon()
+
+    # ---- as an observer ----------------------------------------------------------------------
+
+    def taken(self, instance: Instance) -> None:
+        """This engine drives the instance from now on."""
+        standing = self._standings[instance.id] = Standing(instance)
+        self._book.put(standing.view(self._engine_id, self._clock.now()))
+
+    def kept(self, instance: Instance, changes: Sequence[WorkflowChange]) -> None:
+        """One transaction of the instance is on disk."""
+        standing = self._standings.get(instance.id)
+        if standing is None:
+            return
+        task: SaveTask | None = None
+        for change in changes:
+            if type(change) is SaveTask:
+                task = change
+            elif type(change) is AddHistory and task is not None:
+                self._task(standing, task, change.record.version)
+                task = None
+            elif type(change) is UpdateWorkflow:
+                self._move(standing, change)
+        self._soon()
+
+    def let_go(self, instance: Instance) -> None:
+        """This engine does not drive the instance any more."""
+        standing = self._standings.pop(instance.id, None)
+        self._causes.pop(instance.id, None)
+        if standing is None:
+            return
+        self._tell_tasks(instance.id, standing)
+        view = standing.view(self._engine_id, self._clock.now()).changed(engine_id=None, waiting=())
+        self._book.put(view)
+        self._journal.announce(WorkflowProgress(workflow=view))
+
+    def _task(self, standing: Standing, change: SaveTask, version: int) -> None:
+        record = change.record
+        before = standing.take(record, version)
+        if before is _RUNNING and record.status is not _RUNNING:
+            self._left(record.workflow_id, record.task_id)
+
+    def _move(self, standing: Standing, change: UpdateWorkflow) -> None:
+        before = standing.move(change.record)
+        self._tell_tasks(change.record.id, standing)
+        view = standing.view(self._engine_id, self._clock.now())
+        standing.stirred = False
+        self._book.put(view)
+        if before.status is not view.status:
+            cause = self._causes.pop(view.id, None)
+            event = WorkflowChanged(workflow=view, old_status=before.status)
+            self._journal.record([], [event], cause)
+            self._moved(view, before.status)
+
+    # ---- telling -----------------------------------------------------------------------------
+
+    def output(self, workflow_id: str, task_id: str, attempt: int, size: int) -> None:
+        """An attempt's log has grown."""
+        self._sizes[workflow_id, task_id, attempt] = size
+        self._soon()
+
+    def _soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self.flush)
+
+    def flush(self) -> None:
+        """Tell what was gathered."""
+        self.close()
+        for workflow_id, standing in list(self._standings.items()):
+            if standing.stirred:
+                standing.stirred = False
+                self._tell_tasks(workflow_id, standing)
+                view = standing.view(self._engine_id, self._clock.now())
+                self._book.put(view)
+                self._journal.announce(WorkflowProgress(workflow=view))
+        sizes, self._sizes = self._sizes, {}
+        for (workflow_id, task_id, attempt), size in sizes.items():
+            self._journal.announce(
+                TaskOutput(workflow_id=workflow_id, task_id=task_id, attempt=attempt, size=size)
+            )
+
+    def _tell_tasks(self, workflow_id: str, standing: Standing) -> None:
+        for view in standing.changed_tasks():
+            self._journal.announce(TaskChanged(workflow_id=workflow_id, task=view))
+
+    def close(self) -> None:
+        """Set no timer any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
