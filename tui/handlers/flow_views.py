@@ -90,6 +90,8 @@ class FlowViews:
             self._bridge.moved()
             self._focus_view()
         else:
+            self._desk.alone = False
+            self._bridge.moved()
             self._list.focus()
 
     def other_attempt(self) -> None:

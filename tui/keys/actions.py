@@ -97,6 +97,7 @@ _FLOWS = (
     Action("flow.gantt", "7", "gantt", "Show the attempts along the time"),
     Action("flow.tasks", "8", "tasks", "Show the tasks as a table"),
     Action("flow.history", "9", "history", "Show the versions of the workflow"),
+    Action("flow.alone", "v", "alone", "Show the workflow alone, or the list beside it"),
     Action("flow.next_failed", "f", "failed", "Go to the next task that failed"),
     Action("flow.previous_failed", "F", "failed before", "Go to the failed task before"),
     Action(

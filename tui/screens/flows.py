@@ -45,7 +45,7 @@ class FlowsScreen(MainScreen):
         "answer.allow_once", "answer.reject", "attention.peek",
         "flow.mark", "flow.rollback",
         "flow.open", "flow.start", "flow.resume", "flow.pause", "flow.retry", "flow.cancel",
-        "flow.next_failed", "flow.fold", "flow.go", "flow.attempt", "nav.next_actionable",
+        "flow.next_failed", "flow.fold", "flow.alone", "flow.go", "flow.attempt", "nav.next_actionable",
         "flow.run", "ui.filter", "flow.rerun", "flow.delete", "flow.schedules", "ui.palette",
         "app.quit",
     )  # fmt: skip
@@ -78,6 +78,7 @@ class FlowsScreen(MainScreen):
             **self.views.handlers(),
             **Answers(self.bridge, self._target).handlers(),
             **FlowControl(self.bridge, self.desk, self.feed).handlers(),
+            "flow.alone": Handler(self.toggle_alone, self._no_flow),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
             "ui.narrower": Handler(partial(self.widen, -WIDTH_STEP), repeatable=True),
             "ui.wider": Handler(partial(self.widen, WIDTH_STEP), repeatable=True),
@@ -190,12 +191,23 @@ class FlowsScreen(MainScreen):
     def _lay_out(self) -> None:
         minimal = self.bridge.deck.minimal
         self.set_class(minimal, "-minimal")
+        self.set_class(self.desk.alone and not self.flows.has_focus, "-solo")
         self.left.styles.width = "1fr" if minimal else self.list_width
 
     def widen(self, cells: int) -> None:
         """Change the width of the left column; it is kept."""
         most = max(20, min(120, self.size.width - LEAST_PANEL))
         self.bridge.prefer("list_width", min(max(self.list_width + cells, 20), most))
+
+    def toggle_alone(self) -> None:
+        """Give the workflow all of the screen, or show the list beside it; the list's focus shows it, too."""
+        self.desk.alone = not self.desk.alone
+        if self.desk.alone and self.flows.has_focus:
+            self.panel.parts[0].focus()
+        self.bridge.moved()
+
+    def _no_flow(self) -> str | None:
+        return None if self.desk.line is not None else "There is no workflow here; c runs a file."
 
     def toggle_minimal(self) -> None:
         """Minimal mode on or off; workflows that ended are folded in it."""
@@ -209,6 +221,11 @@ class FlowsScreen(MainScreen):
         """Look at a workflow and its task; from another screen."""
         self.moves.look_at(workflow_id, task_id)
         self.bridge.moved()
+
+    def on_descendant_focus(self) -> None:
+        """Other keys hold elsewhere; a list that was hidden is shown for as long as it has the focus."""
+        self._lay_out()
+        super().on_descendant_focus()
 
     # ---- what widgets say
 

@@ -28,7 +28,7 @@ class Desk:
 
     ``box`` is the box under the graph's cursor; ``task_id`` goes with the person from view to view. With ``detail`` all
     about the task is shown in place of the view; ``attempt`` is the one whose log is shown, ``None``: the last one.
-    ``unfolded`` are boxes that were unfolded, with the tasks in them. ``needle`` is what is searched for in the graph or the log.
+    ``unfolded`` are boxes that were unfolded, with the tasks in them; ``alone``: the list is hidden. ``needle`` is what is searched for in the graph or the log.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -45,6 +45,7 @@ class Desk:
         self.needle = ""
         self.unfolded: dict[str, tuple[str, ...]] = {}
         self.folded = False
+        self.alone = False
         self._row = 0
 
     @property

@@ -127,7 +127,7 @@ def box_words(
     sign, tone = TASK_SIGNS[state]
     if is_fold(box):
         ended = counts.get("completed", 0) + counts.get("skipped", 0)
-        note = f"{counts[state]} {state}" if state in FAILED else f"{ended}/{sum(counts.values())}"
+        note = f"{counts[state]}{sign}" if state in FAILED else f"{ended}/{sum(counts.values())}"
         return sign, fold_name(box), note, tone
     task = flow.tasks.get(members_of(box)[0])
     note = task_note(task, state, now) if task is not None else ""

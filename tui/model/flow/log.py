@@ -71,9 +71,9 @@ class TaskLog:
         if self.lines and self._was_open:
             self.lines.pop()
         if newline:
-            self.lines += [line or "" for line in _shown(head)]
+            self.lines += _shown(head.split("\n"))
         if self._open:
-            self.lines += _shown(self._open)[-1:] or [""]
+            self.lines += _shown([self._open])
         self._trim()
 
     def _trim(self) -> None:
@@ -86,9 +86,10 @@ class TaskLog:
     def _prepend(self, part: LogPart) -> int:
         """Lines of the past; a line that was cut in two becomes one again."""
         self.start = part.start
-        older = _shown(part.text)
-        if older and self.lines and not part.text.endswith("\n"):
-            self.lines[0] = older.pop() + self.lines[0]
+        older = _shown(part.text.split("\n"))
+        last = older.pop()
+        if self.lines:
+            self.lines[0] = last + self.lines[0]
         self.lines[:0] = older
         return len(older)
 
@@ -99,11 +100,8 @@ class TaskLog:
         return found[::-1]
 
 
-def _shown(text: str) -> list[str]:
+def _shown(lines: list[str]) -> list[str]:
     """Lines as they are shown: of what a carriage return wrote over, the last stands."""
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
     kept = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
     return [(clean_lines(without_colour(line)) or [""])[0] for line in kept]
 
