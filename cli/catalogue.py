@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
 from .parsing import Catalogue
 
 NAME = Argument("NAME", "a session's name, its id, or the beginning of its id", complete="session")
 ITEM = Argument("ITEM", "an attention item's id, its beginning or its end", complete="item")
-
-WORKFLOW_FILE = Argument("FILE", "a workflow's file, in YAML or JSON")
 
 ROOT = Command(
     "",
@@ -278,35 +277,6 @@ AGENT = Group(
     ),
 )  # fmt: skip
 
-WORKFLOW = Group(
-    "workflow",
-    "Workflows: tasks in the order in which they must run.",
-    (
-        Command(
-            "check",
-            "Name file, line, column and key of every fault in a workflow's file.",
-            "workflows:check",
-            (WORKFLOW_FILE,),
-            examples=("quarterdeck workflow check examples/feature.yaml",),
-        ),
-        Command(
-            "graph",
-            "Draw the tasks of a workflow's file, and what needs what.",
-            "workflows:graph",
-            (WORKFLOW_FILE,),
-            (
-                Option("--format", "text, mermaid, dot or svg", default="text", metavar="FORMAT"),
-                Option("--width", "of the text (the terminal's)", WHOLE, metavar="N", least=20),
-                Option("--unfold", "show tasks that stand side by side one by one", FLAG),
-            ),
-            (
-                "quarterdeck workflow graph examples/feature.yaml",
-                "quarterdeck workflow graph examples/feature.yaml --format svg > feature.svg",
-            ),
-        ),
-    ),
-)
-
 CONFIG = Group(
     "config",
     "The configuration: files, environment, flags; later wins.",
@@ -395,6 +365,7 @@ ENTRIES: dict[str, Command | Group] = {
             "Check this machine, this terminal and the engine, and say what to mend.",
             "doctoring:doctor",
         ),
+        RUN,
         WORKFLOW,
         CONFIG,
         PREFERENCES,

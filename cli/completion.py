@@ -60,6 +60,12 @@ def preferences(ctx: typer.Context, incomplete: str) -> Offers:
     return _beginning([(name, str(value)) for name, value in values.items()], incomplete)
 
 
+def workflows(ctx: typer.Context, incomplete: str) -> Offers:
+    """Ids of workflows, with their names and how they stand."""
+    rows = _ask(ctx, "workflow.list", "workflows")
+    return _beginning([(row["id"], f"{row['name']}, {row['status']}") for row in rows], incomplete)
+
+
 def reports(incomplete: str) -> Offers:
     """The states of the Program Status Protocol."""
     return _beginning([(state, "") for state in REPORTS], incomplete)
@@ -70,6 +76,7 @@ COMPLETERS: dict[str, Callable[..., Offers]] = {
     "item": items,
     "agent": agents,
     "preference": preferences,
+    "workflow": workflows,
     "report": reports,
 }
 

@@ -29,7 +29,7 @@ class EngineConnector:
     An engine that is entered in the directory's lock and answers is attached to; else one is
     started here, with what ``settings`` gives (called in a thread). Of several processes that try at
     once one gets the lock, the others attach to it. With ``parting`` an engine started here stops
-    its sessions when it is let go of, whatever is asked.
+    its sessions when it is let go of, whatever is asked. ``reason`` is told to others when it stops.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class EngineConnector:
         *,
         patience: RetryPolicy = PATIENCE,
         parting: bool = False,
+        reason: str = "the dashboard was closed",
     ) -> None:
         self._state_dir = state_dir
         self._settings = settings
         self._patience = patience
         self._parting = parting
+        self._reason = reason
         self._own: Assembly | None = None
         self._connecting = asyncio.Lock()
 
@@ -72,6 +74,13 @@ class EngineConnector:
                 if not has_code(error, "engine_running") or not self._patience.allows(attempt):
                     raise
             await asyncio.sleep(self._patience.delay(attempt))
+
+    async def attach(self) -> Endpoint | None:
+        """A link to an engine that runs; ``None`` if none answers.
+
+        :raises QuarterdeckError: if it can't be understood.
+        """
+        return await self._attach()
 
     async def _attach(self) -> Endpoint | None:
         """A link to the engine that runs; ``None`` if none answers."""
@@ -106,5 +115,5 @@ class EngineConnector:
         if own is None:
             return
         stop = stop_sessions or self._parting
-        await own.engine.shutdown("the dashboard was closed", stop_sessions=stop, handover=not stop)
+        await own.engine.shutdown(self._reason, stop_sessions=stop, handover=not stop)
         own.close_log()

@@ -30,6 +30,13 @@ CODES = {
     "os_error": "The operating system refused something.",
     "exists": "A file is there already and is not overwritten.",
     "unknown_isolation": "The settings name an isolation that is not there.",
+    "workflow_unknown": "No workflow has this id.",
+    "ambiguous_workflow": "Several workflows begin with this id.",
+    "schedule_unknown": "No schedule has this name.",
+    "workflow_over": "The workflow has ended, so that it can't go on by itself.",
+    "engine_differs": "An engine runs for the state directory, with another store or executor.",
+    "detached_alone": "No engine could be started in the background to go on.",
+    "not_confirmed": "What was asked for needs a yes, and there was none.",
     "demo_failed": "The practice crew did not do all that the demo expects.",
 }
 """Every code of the command line with its cause."""

@@ -11,6 +11,9 @@ from .link import Message
 LEAST_PREFIX = 4
 """Characters of an id that count as its beginning or its end."""
 
+SOME, MOST_LISTED = 10, 10_000
+"""Workflows that are named in a fault, and asked for, at most."""
+
 SHORT = 6
 """Characters from the end of an id that are shown at least; they differ more than the first."""
 
@@ -56,11 +59,36 @@ def _by_id(things: Sequence[Message], key: str, text: str) -> list[Message]:
     return exact or [one for one in things if one[key].startswith(wanted)]
 
 
-def _by_end(items: Sequence[Message], text: str) -> list[Message]:
+def _by_end(items: Sequence[Message], text: str, key: str = "item_id") -> list[Message]:
     wanted = text.upper()
     if len(wanted) < LEAST_PREFIX:
         return []
-    return [one for one in items if one["item_id"].endswith(wanted)]
+    return [one for one in items if one[key].endswith(wanted)]
+
+
+def find_workflow(invocation: Invocation, text: str) -> Message:
+    """The workflow with this id, or the one whose id begins or ends with it.
+
+    :raises CliFault: ``workflow_unknown``, ``ambiguous_workflow``.
+    """
+    return by_prefix(invocation.call("workflow.list", limit=MOST_LISTED)["workflows"], text)
+
+
+def by_prefix(workflows: Sequence[Message], text: str) -> Message:
+    """The workflow with this id, or the one whose id begins or ends with it.
+
+    :raises CliFault: ``workflow_unknown``, ``ambiguous_workflow``.
+    """
+    found = _by_id(workflows, "id", text) or _by_end(workflows, text, "id")
+    if len(found) > 1:
+        some = ", ".join(f"{one['id']} ({one['name']})" for one in found[:SOME])
+        raise fault("ambiguous_workflow", f"{text} may be any of: {some}. Give more of the id.")
+    if not found:
+        raise fault(
+            "workflow_unknown",
+            f"No workflow's id begins with {text}. See them with: quarterdeck workflow list",
+        )
+    return found[0]
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .link import Message
-from .printing import age, clean, homely
+from .printing import age, clean, homely, local_time
 
 _SHOWN = {"turn_done": "done", "errored": "error"}
 
@@ -70,6 +70,40 @@ def choices_text(choices: list[Message]) -> str:
         + (f" ({choice['meaning']})" if choice.get("meaning") else "")
         for choice in choices
     )
+
+
+WORKFLOW_HEADS = ("name", "status", "tasks", "age", "id", "note")
+WORKFLOW_SPARE = ("age", "id")
+TASK_HEADS = ("task", "status", "attempts", "needs", "note")
+VERSION_HEADS = ("version", "at", "what", "status")
+
+
+def workflow_row(view: Message, short: str) -> tuple[object, ...]:
+    """A workflow's line in a list; see ``WORKFLOW_HEADS``."""
+    waiting = ", ".join(view["waiting"])
+    note = f"waits for you: {waiting}" if waiting else view["error"] or ""
+    return (view["name"], view["status"], tasks_done(view), age(view["created_at"]), short, note)
+
+
+def tasks_done(view: Message) -> str:
+    """How many of a workflow's tasks have ended."""
+    counts = view["counts"]
+    done = sum(counts.get(one, 0) for one in ("completed", "failed", "skipped", "cancelled"))
+    return f"{done}/{sum(counts.values())}"
+
+
+def task_row(task: Message) -> tuple[object, ...]:
+    """A task's line; see ``TASK_HEADS``."""
+    note = task["error"] or task["reason"]
+    name = f"  {task['id']}" if task["parent"] else task["id"]
+    return (name, task["status"], task["attempt"] or "", ", ".join(task["needs"]), note or "")
+
+
+def version_row(version: Message) -> tuple[object, ...]:
+    """A version's line; see ``VERSION_HEADS``."""
+    back = f" of version {version['restored_from']}" if version["restored_from"] else ""
+    what = version["task_id"] or f"{version['kind']}{back}"
+    return (version["version"], local_time(version["at"]), what, version["status"] or "")
 
 
 def item_record(item: Message, names: Mapping[str, str]) -> Message:

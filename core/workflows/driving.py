@@ -70,6 +70,7 @@ class Driving:
         self._releasing: set[asyncio.Task[None]] = set()
         self._driver: DurableDriver | None = None
         self._checks: dict[str, Check] = {}
+        self._closers: list[Callable[[], Awaitable[None]]] = []
         self.closing = False
         self.register_executor("wait_for", _wait_for_ever)
 
@@ -96,6 +97,10 @@ class Driving:
         instance = self._instances.get(workflow_id)
         if instance is not None:
             instance.set_log(instance.plan.index[task_id], place)
+
+    def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Let ``closer`` be called when this closes, once nothing is under way any more."""
+        self._closers.append(closer)
 
     async def settled(self) -> None:
         """Wait until what was decided is on disk."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
+from .durable_driver import DurableDriver
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError, WorkflowUnderWay
 from .handoff import HandoffContext
@@ -256,9 +257,13 @@ class WorkflowOrchestrator(Driving):
         is ended, and begun again then.
         """
         self.closing = True
-        driver = self._driver
-        if driver is None:
-            return
+        if self._driver is not None:
+            await self._close(self._driver)
+        closers, self._closers = self._closers, []
+        for closer in closers:
+            await closer()
+
+    async def _close(self, driver: DurableDriver) -> None:
         driver.closing = True
         for instance in list(self._instances.values()):
             left = self._adoptable(instance)

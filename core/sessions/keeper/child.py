@@ -58,7 +58,7 @@ class Orders:
         self.linger: float = values["linger"]  # seconds after the child's end without an engine
         self.grace: float = values["grace"]  # seconds, when the keeper itself is told to end
         text = values["input"]  # all that the child reads, in base64; or None, and it stays open
-        self.input = None if text is None else binascii.a2b_base64(text)
+        self.input: bytes | None = None if text is None else binascii.a2b_base64(text)
 
 
 class Child:

@@ -87,7 +87,17 @@ class Sessions(Protocol):
         ...
 
     async def create(self, wish: c.CreateSession, cause: Cause) -> SessionView:
-        """Create a session, and start it; one whose start fails stays, crashed."""
+        """Create a session.
+
+        :raises NameTaken: if another one has this name.
+        """
+        ...
+
+    async def start(self, wish: c.StartAgent, cause: Cause) -> SessionView:
+        """Start a session's process; a running one is left as it is.
+
+        :raises SessionLimit: if as many sessions live as are allowed.
+        """
         ...
 
     async def prompt(self, wish: c.Prompt, cause: Cause) -> Mapping[str, Any]:
@@ -110,6 +120,6 @@ class Sessions(Protocol):
         """Former statuses, newest first."""
         ...
 
-    async def hush(self, session_id: str) -> None:
-        """Ask for nobody's attention when a turn of this session ends."""
+    async def hush(self, session_id: str, *, on: bool = True) -> None:
+        """Ask for nobody's attention when a turn of this session ends; or do so again."""
         ...

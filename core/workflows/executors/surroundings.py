@@ -27,8 +27,9 @@ class Surroundings:
     """What the executors of one orchestrator work with.
 
     Logs and files that attempts leave lie under ``state_dir``. ``backend`` runs processes; its owner
-    opens and closes it. Without ``sessions`` tasks of agents with ``mode: session`` are refused at
-    creation. ``environment`` is what processes are given. ``python`` runs functions.
+    opens and closes it, before and after the orchestrator's work. Without ``sessions`` tasks of agents with ``mode: session`` are refused at
+    creation. Variables that tasks pass through are taken from
+    ``environment``; what else processes have is the back end's. ``python`` runs functions.
     ``session_kept`` is how long (seconds) the ended session of an attempt is kept for looking at.
     """
 
