@@ -55,7 +55,7 @@ class RunFileDialog(Dialog[str]):
     def __init__(self, bridge: Bridge, file: str = "") -> None:
         super().__init__(bridge, "Run a workflow file", kind="run-file")
         self.file = Input(
-            short_path(file), id="run-file", compact=True, select_on_focus=False,
+            short_path(file), id="run-file", compact=True, select_on_focus=True,
             suggester=FileSuggester(bridge.directory), placeholder="path of a YAML or JSON file",
         )  # fmt: skip
         self.directory = Input(
@@ -77,8 +77,7 @@ class RunFileDialog(Dialog[str]):
         )  # fmt: skip
 
     def begin(self) -> None:
-        """The file first."""
-        self.file.cursor_position = len(self.file.value)
+        """The file first: what is written takes the place of the one that is offered."""
         self.file.focus()
 
     def offers(self) -> Sequence[Offer]:

@@ -46,7 +46,11 @@ class Answers:
         item = self._target()
         choice = choice_for(item, meaning)
         if item is not None and choice is not None:
-            self.answer(item, choice=choice.key, said=WORDS[meaning])
+            self.answer(
+                item,
+                choice=choice.key,
+                said=WORDS[meaning] if item.session_id else f"“{clean(choice.label, 40)}”",
+            )
 
     def answer(
         self, item: AttentionItem, *, choice: str | None = None, text: str | None = None, said: str

@@ -57,7 +57,10 @@ class FlowGraph(VirtualLines):
     def show_note(self, note: str) -> None:
         """Say something in place of a drawing."""
         self.picture = None
-        self.show(tuple((Cell(line, "muted"),) for line in note.split("\n")), None)
+        width, height = self.scrollable_content_region.size
+        lines = [(Cell(line.center(width), "muted"),) for line in note.split("\n")]
+        above: list[Row] = [()] * max(0, (height - len(lines)) // 2)
+        self.show((*above, *lines), None)
 
     def extent(self) -> Size:
         """How large the drawing is."""

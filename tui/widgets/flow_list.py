@@ -89,7 +89,7 @@ def _wide(row: FlowRow, width: int) -> Row:
             Column(bar(row.done, row.total, BAR), row.tone, BAR),
             Column(f" {row.done}/{row.total}", "", COUNT),
             Column(row.time, "muted", TIME, right=True),
-            Column(f"  {row.file}", "muted", 0 if width >= WIDE * 2 else 1),
+            *((Column(f"  {row.file}", "muted"),) if width >= WIDE * 2 else ()),
         ),
         width,
     )

@@ -56,7 +56,7 @@ def facts(task: TaskView, waiting: tuple[str, ...], now: datetime) -> list[Row]:
     sign, tone = TASK_SIGNS[state]
     word = "waits for you" if state == WAITING else state
     time = task_time(task, now)
-    told = [f"attempt {task.attempt} of {task.max_attempts}"] if task.attempt else []
+    told = [attempt_text(task)] if task.attempt else []
     told += [f"{time}"] if time else []
     told += [clean(f"{task.kind} {task.agent}", 80)]
     told += [task.priority.name.lower()] if task.priority.name != "NORMAL" else []
@@ -73,15 +73,21 @@ def facts(task: TaskView, waiting: tuple[str, ...], now: datetime) -> list[Row]:
     return rows
 
 
+def attempt_text(task: TaskView) -> str:
+    """Which attempt of how many; one that was asked for again is beyond all that were meant."""
+    within = task.attempt <= task.max_attempts
+    return f"attempt {task.attempt}" + (f" of {task.max_attempts}" if within else "")
+
+
 def summary(flow: Flow, task: TaskView, now: datetime) -> str:
     """A task in one line, for an edge."""
     state = flow.state(task)
     word = "waits for you" if state == WAITING else state
     parts = [clean(task.id, 60), word, task_time(task, now), clean(task.agent or task.kind, 40)]
     if task.attempt > 1:
-        parts.append(f"attempt {task.attempt} of {task.max_attempts}")
+        parts.append(attempt_text(task))
     parts += [clean(task.error or task.reason, 120)] if task.error or task.reason else []
-    parts += ["on the critical path"] if task.id in flow.critical else []
+    parts += ["on the critical path"] if task.id in flow.path.at(now) else []
     return f" {' · '.join(part for part in parts if part)} "
 
 

@@ -134,7 +134,7 @@ def gantt_row(chart: Chart, flow: Flow, task: TaskView, now: datetime) -> Row:
     name = fit(clean(task.id, 100), chart.names)
     return (
         Cell(f"{sign} ", tone),
-        Cell(f"{name} ", "head" if task.id in flow.critical else ""),
+        Cell(f"{name} ", "head" if task.id in flow.path.at(now) else ""),
         *_bars(chart.axis, flow.spans(task), state, now),
         Cell(fit(task_note(task, state, now), NOTE, right=True), tone),
     )

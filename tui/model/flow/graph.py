@@ -156,13 +156,14 @@ def graph_row(
     """A line of the drawing: lines between boxes, and what each box says."""
     line = picture.graph.lines[y] if y < len(picture.graph.lines) else ""
     cells: list[Cell] = []
+    critical = flow.path.at(now)
     x = 0
     for box in picture.on_line(y):
         if box.x > x:
             cells.append(Cell(line[x : box.x].ljust(box.x - x), EDGE))
         marked = CURSOR if box.name == cursor else FOUND if box.name in found else ""
         words = box_words(box, flow, picture.counts(box, flow), now)
-        heavy = any(task in flow.critical for task in members_of(box))
+        heavy = not critical.isdisjoint(members_of(box))
         cells += _box_cells(box, line, y, Painted(words, marked, heavy))
         x = box.x + box.width
     return (*cells, Cell(line[x:], EDGE)) if line[x:].strip() else tuple(cells)

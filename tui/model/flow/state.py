@@ -14,6 +14,7 @@ from ....core.protocol.workflow_views import (
     WholeWorkflowView,
     WorkflowView,
 )
+from .critical import CriticalPath
 from .words import FAILED, task_state, time_lasts
 
 BEGUN = frozenset((TaskStatus.RUNNING, TaskStatus.LOST))
@@ -40,7 +41,7 @@ class Flow:
         self.tasks: dict[str, TaskView] = {task.id: task for task in whole.tasks}
         self.places = {task_id: place for place, task_id in enumerate(self.tasks)}
         self.order = list(self.tasks)
-        self.critical = frozenset(whole.critical)
+        self.path = CriticalPath(self.tasks, frozenset(whole.critical))
         self.shape = shape
         self.attempts: dict[str, dict[int, AttemptView]] = {}
 
@@ -67,6 +68,7 @@ class Flow:
         if task.version <= old.version:
             return Applied.OLD
         self.tasks[task.id] = task
+        self.path.touch()
         if task.attempt > old.attempt > 0 and old.started_at is not None:
             self._remember(old, old.started_at, task.started_at)
         same = (task.needs, task.parent, task.final) == (old.needs, old.parent, old.final)

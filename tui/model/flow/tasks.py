@@ -33,6 +33,7 @@ def task_row(flow: Flow, task: TaskView, now: datetime) -> TaskRow:
     state = flow.state(task)
     sign, tone = TASK_SIGNS[state]
     many = task.max_attempts > 1 or task.attempt > 1
+    many = many and task.attempt <= task.max_attempts
     attempt = f"{task.attempt}/{task.max_attempts}" if many else str(task.attempt or "")
     return TaskRow(
         id=task.id,
@@ -43,7 +44,7 @@ def task_row(flow: Flow, task: TaskView, now: datetime) -> TaskRow:
         attempt=attempt,
         time=task_time(task, now),
         note=clean(task.error or task.reason or _needs(task), 200),
-        critical=task.id in flow.critical,
+        critical=task.id in flow.path.at(now),
     )
 
 
