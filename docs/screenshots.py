@@ -52,7 +52,7 @@ SCENES = (
     Scene("preferences", ("comma",), ("escape",)),
     Scene("quit", ("q",), ("escape",)),
     Scene("minimal", ("m",), ("m",)),
-    Scene("log", ("2",), ("1",)),
+    Scene("log", ("5",), ("1",)),
 )
 CREW = (
     CreateSession(

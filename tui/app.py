@@ -77,6 +77,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
     async def board(self) -> None:
         """Show the deck, and reach for the engine."""
         self.add_mode("deck", self._deck_screen)
+        self.add_mode("flows", self._flows_screen)
         self.add_mode("log", self._log_screen)
         await self.switch_mode("deck")
         self._mind_size(self.size)
@@ -90,6 +91,24 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
         from .screens.deck import DeckScreen  # noqa: PLC0415
 
         return DeckScreen(self.bridge)
+
+    def _flows_screen(self) -> Screen[None]:
+        # Start-up time: as above.
+        from .screens.flows import FlowsScreen  # noqa: PLC0415
+
+        return FlowsScreen(self.bridge)
+
+    def show_flow(self, workflow_id: str, task_id: str | None = None) -> None:
+        """Show a workflow and its task."""
+        # Start-up time: as above.
+        from .screens.flows import FlowsScreen  # noqa: PLC0415
+
+        def there() -> None:
+            if isinstance(self.screen, FlowsScreen):
+                self.screen.go_to(workflow_id, task_id)
+
+        self.switch_mode("flows")
+        self.call_later(there)
 
     def _log_screen(self) -> Screen[None]:
         # Start-up time: as above.
@@ -133,7 +152,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say so while there is no room."""
-        if self.current_mode in {"deck", "log"}:
+        if self.current_mode in {"deck", "flows", "log"}:
             self._mind_size(event.size)
 
     def _mind_size(self, size: Size) -> None:

@@ -13,6 +13,7 @@ from ..core.base.clock import SYSTEM_CLOCK, Clock
 from ..core.base.errors import QuarterdeckError
 from ..core.client.ports import Connector, LinkClosed
 from ..core.client.view import EVENTS_KEPT, View
+from ..core.protocol.attention import AttentionItem
 from ..core.protocol.commands import Payload, SetFocus, SetPreference
 from ..core.protocol.events import Event, PreferenceChanged, StateSnapshot
 from ..core.protocol.preferences import with_defaults
@@ -22,6 +23,7 @@ from .keys.keymap import Keymap, resolve
 from .keys.repeats import Repeats
 from .link import Link, LinkState, back_off
 from .model.deck import Deck
+from .model.rows import item_owner
 from .notifier import Channels, Notifier
 from .pace import Alarm, Pacer, Pacing
 from .watching import Watching
@@ -54,6 +56,10 @@ class Host(Channels, Protocol):
         """Carry out a named action where the person is."""
         ...
 
+    def show_flow(self, workflow_id: str, task_id: str | None = None) -> None:
+        """Show a workflow and its task."""
+        ...
+
     def contexts(self) -> Sequence[Context]:
         """The keymap's contexts that are active where the person is."""
         ...
@@ -67,7 +73,7 @@ class Bridge:
     """Shared state of the dashboard; screens ask it and act through it.
 
     Whoever shows something adds a listener to ``listeners``: it is called, at most thirty times a
-    second, after something changed. ``feed`` holds the newest events, ``fed`` counts all of them.
+    second, after something changed. ``taps`` are called with every event, at once. ``feed`` holds the newest events, ``fed`` counts all of them.
     ``drafts`` are prompts that were written and not sent, by session. ``room`` is the size, in
     cells, of the panel in which one types into a session. ``left_running`` counts the sessions
     that go on after the person has left.
@@ -93,9 +99,10 @@ class Bridge:
         self.watching = Watching()
         self.repeats = Repeats()
         self.notifier = Notifier(clock, host, self.pacing.notify)
-        self.notifier.session_name = self.session_name
+        self.notifier.owner = self.owner
         self.keymap = Keymap({})
         self.listeners: list[Callable[[], None]] = []
+        self.taps: list[Callable[[Event], None]] = []
         self.feed: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.fed = 0
         self.drafts: dict[str, str] = {}
@@ -131,6 +138,10 @@ class Bridge:
         """A session's name; empty if it is gone."""
         session = self.view.sessions.get(session_id)
         return session.name if session is not None else ""
+
+    def owner(self, item: AttentionItem) -> str:
+        """Whom an item is of: the session's name, or the workflow's; empty if it is gone."""
+        return item_owner(item, self.view)
 
     def changed(self) -> None:
         """Something shown has changed."""
@@ -229,6 +240,8 @@ class Bridge:
         if kind is PreferenceChanged:
             self._preferences_changed()
         self.notifier.event(event)
+        for tap in tuple(self.taps):
+            tap(event)
         self.changed()
 
     def _snapshot(self) -> None:

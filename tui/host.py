@@ -88,6 +88,10 @@ class HostApp(App[None], inherit_bindings=False):
         if main is not None:
             main.perform(action)
 
+    def show_flow(self, workflow_id: str, task_id: str | None = None) -> None:
+        """Show a workflow and its task."""
+        raise NotImplementedError
+
     def contexts(self) -> Sequence[Context]:
         """The contexts that are active on the main screen."""
         main = self._main()

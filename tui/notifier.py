@@ -94,7 +94,7 @@ class Notifier:
         self._until = 0.0
         self._alarm = Alarm(self._tell_held)
         self.preferences: Mapping[str, Any] = {}
-        self.session_name: Callable[[str], str] = lambda _id: ""
+        self.owner: Callable[[AttentionItem], str] = lambda _item: ""
         self.looked_at: str | None = None
 
     def event(self, event: Event) -> None:
@@ -123,9 +123,10 @@ class Notifier:
             return
         known = key in self._seen
         self._remember(item)
-        if known or item.session_id == self.looked_at or not self._wanted(item):
+        looked_at = bool(item.session_id) and item.session_id == self.looked_at
+        if known or looked_at or not self._wanted(item):
             return
-        name = self.session_name(item.session_id) or "a session"
+        name = self.owner(item) or "a session"
         self._tell(key, f"{name}: {KIND_WORDS[item.kind]}: {item.title or item.text}")
 
     def _remember(self, item: AttentionItem) -> None:

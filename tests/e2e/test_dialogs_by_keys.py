@@ -63,7 +63,7 @@ def test_each_opens_works_and_closes(machine: Machine) -> None:
     deck.press("escape")
     gone("Preferences", deck)
 
-    deck.press("2")
+    deck.press("5")
     deck.wait_for("EVENTS")
     deck.press("1")
     deck.wait_for("ATTENTION")

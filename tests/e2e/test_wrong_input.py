@@ -108,7 +108,7 @@ def test_a_damaged_database_is_moved_aside_and_told_of(machine: Machine) -> None
     deck.wait_for(lambda text: "esc dismiss" not in text)
     if "Welcome aboard" in deck.text():
         deck.press("escape")
-    deck.press("2")
+    deck.press("5")
     deck.wait_for("store_moved_aside")
     deck.press("1")
     assert "was damaged" in (machine.state_dir / "quarterdeck.log").read_text()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.tui.crew_answers import execute
+from tests.tui.fleet import Fleet
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
@@ -127,7 +128,8 @@ class Crew:
         self.held: set[str] = set()
         self.waiting: list[Callable[[], None]] = []
         self._sequence = 0
-        self._numbers = {"S": 0, "T": 0, "E": 0}
+        self._numbers = {"S": 0, "T": 0, "E": 0, "W": 0}
+        self.fleet = Fleet(self)
 
     # ---- the connector's side
 
@@ -461,6 +463,7 @@ class Crew:
             agents=self.agents,
             health=self.health,
             notices=self.notices,
+            workflows=tuple(ship.line for ship in reversed(self.fleet.ships.values())),
         )
         return e.Event(
             type="system.state_snapshot",

@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from tests.tui.fleet_answers import flow_answer
+
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import ItemState
@@ -22,7 +24,7 @@ Do = Callable[["Crew"], "Result | None"]
 
 def execute(crew: Crew, payload: c.Payload) -> Result:
     """Do what ``payload`` says; the reply's result."""
-    return _do(payload)(crew) or {}
+    return (flow_answer(payload) or _do(payload))(crew) or {}
 
 
 @singledispatch
@@ -85,7 +87,12 @@ def _(wish: c.Answer) -> Do:
 
 @_do.register(c.AnswerItem)
 def _(wish: c.AnswerItem) -> Do:
-    return lambda crew: crew.close_item(crew.items[wish.item_id])
+    def answer(crew: Crew) -> None:
+        item = crew.items[wish.item_id]
+        crew.close_item(item)
+        crew.fleet.answered(item)
+
+    return answer
 
 
 @_do.register(c.ResolveItem)

@@ -20,10 +20,19 @@ from quarterdeck.tui.app import MOUSE_OFF, MOUSE_ON, QuarterdeckApp
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, Context
 from quarterdeck.tui.keys.keymap import resolve
 from quarterdeck.tui.screens.deck import DeckScreen
+from quarterdeck.tui.screens.flows import FlowsScreen
 from quarterdeck.tui.screens.log import LogScreen
 
 ON_DECK = [
-    name for name, action in ACTIONS.items() if action.context in {Context.APP, Context.DECK}
+    name
+    for name, action in ACTIONS.items()
+    if action.context in {Context.APP, Context.BOARD, Context.DECK}
+]
+ON_FLOWS = [
+    name
+    for name, action in ACTIONS.items()
+    if action.context
+    in {Context.APP, Context.BOARD, Context.FLOWS, Context.GRAPH, Context.VERSIONS}
 ]
 ON_LOG = [name for name, action in ACTIONS.items() if action.context in {Context.APP, Context.LOG}]
 QUIET = {"screen.deck", "screen.log", "nav.panel", "nav.panel_back", "nav.first", "nav.up",
@@ -54,12 +63,22 @@ async def test_every_action_has_someone_to_carry_it_out(busy: Crew) -> None:
         over = [
             n
             for n, a in ACTIONS.items()
-            if a.context in {Context.HISTORY, Context.SELECTION, Context.ENTERED, Context.SHUT_DOWN}
+            if a.context
+            in {
+                Context.HISTORY,
+                Context.SELECTION,
+                Context.ENTERED,
+                Context.SHUT_DOWN,
+                Context.FLOW_ITEM,
+            }
         ]
         assert set(ON_DECK + over) == set(hand.screen.handlers)
-        await hand.press("2")
+        await hand.press("5")
         assert isinstance(hand.screen, LogScreen)
         assert set(ON_LOG) <= set(hand.screen.handlers)
+        await hand.press("2")
+        assert isinstance(hand.screen, FlowsScreen)
+        assert set(ON_FLOWS) <= set(hand.screen.handlers)
 
 
 @pytest.mark.parametrize("name", ON_DECK)
@@ -74,7 +93,7 @@ async def test_no_key_of_the_deck_is_dead(busy: Crew, name: str) -> None:
 @pytest.mark.parametrize("name", ON_LOG)
 async def test_no_key_of_the_log_is_dead(busy: Crew, name: str) -> None:
     async with aboard(busy, (120, 30)) as hand:
-        await hand.press("2")
+        await hand.press("5")
         before = state(hand)
         await hand.press(pressed(name))
         assert name in QUIET or state(hand) != before
@@ -91,7 +110,7 @@ async def test_without_any_session_no_key_of_the_deck_is_dead(crew: Crew, name: 
 async def test_keys_that_stand_for_nothing_do_nothing(busy: Crew) -> None:
     async with aboard(busy) as hand:
         before = state(hand)
-        for key in ("Q", "h", "l", "w", "5", "f9", "ctrl+q", "ctrl+p", "escape"):
+        for key in ("Q", "h", "l", "w", "9", "f9", "ctrl+q", "ctrl+p", "escape"):
             hand._press(key)
         await hand.settle()
         assert state(hand) == before

@@ -183,7 +183,7 @@ async def test_nobody_looks_while_the_terminal_is_in_the_background(busy: Crew) 
 async def test_nobody_looks_at_a_session_from_the_log(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.until(lambda: hand.sent(c.SetFocus))
-        await hand.press("2")
+        await hand.press("5")
         await hand.until(lambda: hand.sent(c.SetFocus)[-1].session_id is None)
         await hand.press("1")
         await hand.until(lambda: hand.sent(c.SetFocus)[-1].session_id is not None)

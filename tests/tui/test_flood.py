@@ -77,7 +77,7 @@ async def test_a_flush_paints_only_lines_that_changed(fleet: Crew) -> None:
 
 async def test_a_flood_in_the_log_costs_the_lines_that_can_be_seen(fleet: Crew) -> None:
     async with aboard(fleet, pacing=SLOW_FRAMES) as hand:
-        await hand.press("2")
+        await hand.press("5")
         hand.bridge.flush()
         await hand.settle()
         composed = 0

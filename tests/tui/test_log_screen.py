@@ -40,7 +40,7 @@ async def test_the_log_shows_what_was_before_and_what_comes(told: Crew) -> None:
         docs = next(s for s in told.sessions.values() if s.name == "docs")
         told.act(docs, Activity.IDLE)
         await hand.settle()
-        await hand.press("2")
+        await hand.press("5")
         assert [sent.limit for sent in hand.sent(c.ListEvents)] == [500]
         assert hand.shows("step: number 29", "session.created", "fix-login", "working → idle")
         assert hand.shows("following · 32 of 32 events", "EVENTS", "DETAIL")
@@ -54,13 +54,13 @@ async def test_events_are_not_shown_twice(told: Crew) -> None:
         event = told.tell(e.SystemInfo(code="twice", message="?"))
         told.kept_events.append(event)
         await hand.settle()
-        await hand.press("2")
+        await hand.press("5")
         assert hand.text().count("twice: ?") == 1
 
 
 async def test_a_log_of_nothing_says_so(crew: Crew) -> None:
     async with aboard(crew) as hand:
-        await hand.press("2")
+        await hand.press("5")
         assert hand.shows("no event yet", "no event is chosen")
         await hand.press("f")
         assert hand.toasts() == ["There is no event to hold at."]
@@ -71,7 +71,7 @@ async def test_a_log_of_nothing_says_so(crew: Crew) -> None:
 async def test_older_events_that_can_not_be_had_are_told_and_new_ones_come(busy: Crew) -> None:
     busy.refuse("events.list", "store_busy", "Try again.")
     async with aboard(busy) as hand:
-        await hand.press("2")
+        await hand.press("5")
         assert hand.toasts() == ["store_busy: Try again."]
         busy.tell(e.SystemInfo(code="new", message="here"))
         await hand.settle()
@@ -80,7 +80,7 @@ async def test_older_events_that_can_not_be_had_are_told_and_new_ones_come(busy:
 
 async def test_moving_up_holds_still_and_the_end_follows(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2", "k", "k")
+        await hand.press("5", "k", "k")
         assert selected(hand) == "step: number 28"
         assert hand.shows("holding still")
         told.tell(e.SystemInfo(code="new", message="here"))
@@ -93,7 +93,7 @@ async def test_moving_up_holds_still_and_the_end_follows(told: Crew) -> None:
 
 async def test_f_holds_and_follows(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2", "f")
+        await hand.press("5", "f")
         told.tell(e.SystemInfo(code="new", message="here"))
         await hand.settle()
         assert "claude in" in selected(hand)
@@ -108,19 +108,19 @@ async def test_f_holds_and_follows(told: Crew) -> None:
 )  # fmt: skip
 async def test_the_other_ways_to_move(told: Crew, keys: tuple[str, ...], text: str) -> None:
     async with aboard(told) as hand:
-        await hand.press("2", *keys)
+        await hand.press("5", *keys)
         assert selected(hand) == text
 
 
 async def test_the_detail_of_the_chosen_event_is_json(told: Crew) -> None:
     async with aboard(told, (200, 60)) as hand:
-        await hand.press("2", "g")
+        await hand.press("5", "g")
         assert hand.shows('"type": "system.info"', '"message": "number 0"', '"sequence": 1')
 
 
 async def test_the_detail_scrolls_when_it_has_the_focus(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2", "tab", "pagedown")
+        await hand.press("5", "tab", "pagedown")
         assert log_of(hand).detail.scroll_offset.y > 0
         assert hand.shows("following")
         await hand.press("j", "k", "g")
@@ -131,7 +131,7 @@ async def test_the_detail_scrolls_when_it_has_the_focus(told: Crew) -> None:
 
 async def test_the_filter_narrows_and_tells_what_it_does_not_know(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2", "slash")
+        await hand.press("5", "slash")
         await hand.write("type:session")
         assert hand.shows("1 of 31 events", "type:session")
         assert not hand.shows("number 29")
@@ -153,7 +153,7 @@ async def test_events_are_found_by_their_sessions_name(told: Crew) -> None:
         told.act(login, Activity.WORKING)
         told.tell(e.SystemInfo(code="about", message="it"), login.id)
         await hand.settle()
-        await hand.press("2", "slash")
+        await hand.press("5", "slash")
         await hand.write("session:fix-login")
         await hand.press("enter")
         assert hand.shows("1 of 33 events", "about: it")
@@ -161,14 +161,14 @@ async def test_events_are_found_by_their_sessions_name(told: Crew) -> None:
 
 async def test_enter_goes_to_the_session_of_the_event(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("j", "2", "enter")
+        await hand.press("j", "5", "enter")
         assert hand.screen is hand.deck
         assert hand.current() == "fix-login"
 
 
 async def test_an_event_is_clicked_and_clicked_twice(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2")
+        await hand.press("5")
         await hand.pilot.click("#events", offset=(10, 3))
         await hand.settle()
         assert hand.shows("holding still")
@@ -184,7 +184,7 @@ async def test_an_event_is_clicked_and_clicked_twice(told: Crew) -> None:
 
 async def test_health_is_asked_for_and_followed(busy: Crew) -> None:
     async with aboard(busy, (120, 40)) as hand:
-        await hand.press("2")
+        await hand.press("5")
         assert hand.sent(c.HealthCheck)
         assert hand.shows("healthy  4 of 10 sessions · up 3h 12m", "2 checks, all well", "0.4 ms")
         disk = Check(name="disk", status=HealthStatus.DEGRADED, message="almost full")
@@ -197,7 +197,7 @@ async def test_health_is_asked_for_and_followed(busy: Crew) -> None:
 
 async def test_with_room_the_detail_stands_beside_the_events(told: Crew) -> None:
     async with aboard(told, (200, 60)) as hand:
-        await hand.press("2")
+        await hand.press("5")
         detail, events = hand.widget("#detail").region, hand.widget("#events").region
         assert detail.y == events.y
         assert detail.x == events.right
@@ -208,16 +208,16 @@ async def test_with_room_the_detail_stands_beside_the_events(told: Crew) -> None
 
 async def test_the_deck_and_the_log_keep_their_places(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("j", "2", "k", "1")
+        await hand.press("j", "5", "k", "1")
         assert hand.current() == "add-tests"
-        await hand.press("2")
+        await hand.press("5")
         assert hand.shows("holding still")
         assert len(hand.sent(c.ListEvents)) == 1
 
 
 async def test_text_of_the_log_can_be_copied(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2")
+        await hand.press("5")
         for selector, text in (("#events", "step: number 29"), ("#detail", '"kind": "event"')):
             hand.screen._select_all_in_widget(hand.widget(selector))
             await hand.settle()
@@ -227,7 +227,7 @@ async def test_text_of_the_log_can_be_copied(told: Crew) -> None:
 
 async def test_the_log_goes_on_after_the_link_was_lost(told: Crew) -> None:
     async with aboard(told) as hand:
-        await hand.press("2")
+        await hand.press("5")
         told.drop()
         await hand.until(lambda: not hand.bridge.link.state.up)
         hand.bridge.link.reconnect_now()

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from ..bridge import Bridge
 from ..keys.actions import ACTIONS, Context
 from ..keys.keymap import Keymap
+from ..model.flow.rows import FLOWS
+from ..model.flow.tasks import tasks_vocabulary
+from ..model.flow.words import FLOW_SIGNS, TASK_SIGNS
 from ..model.query import SESSIONS, events_vocabulary
 from ..model.words import KIND_SIGNS, KIND_WORDS, SIGNS
 from .base import Offer
@@ -14,9 +17,14 @@ from .finder import Entry, FinderDialog
 
 HEADINGS = {
     Context.APP: "EVERYWHERE",
+    Context.BOARD: "DECK AND WORKFLOWS",
     Context.DECK: "DECK",
+    Context.FLOWS: "WORKFLOWS",
+    Context.GRAPH: "IN A GRAPH",
+    Context.VERSIONS: "IN A HISTORY",
+    Context.FLOW_ITEM: "AT A WORKFLOW'S ITEM ON THE DECK",
     Context.LOG: "LOG",
-    Context.HISTORY: "WHILE SCROLLED BACK",
+    Context.HISTORY: "WHILE SCROLLED BACK, OR SEARCHING",
     Context.SELECTION: "WHILE TEXT IS SELECTED",
     Context.ENTERED: "WHILE TYPING INTO A SESSION",
     Context.SHUT_DOWN: "WHILE THE ENGINE IS SHUT DOWN",
@@ -30,15 +38,33 @@ def entries(keymap: Keymap) -> Iterator[Entry]:
             if action.context is context:
                 keys = "  ".join(keymap.keys[name]) or "no key"
                 yield Entry(action.title, keys, heading, name)
+    yield from _signs()
+    for where, tokens in _filters().items():
+        for token in tokens.split():
+            yield Entry(token, "", f"FILTER OF THE {where}", "filter token")
+    for problem in keymap.problems:
+        yield Entry(problem, "", "PROBLEMS OF THE KEYMAP")
+
+
+def _signs() -> Iterator[Entry]:
     for word, (mark, _) in SIGNS.items():
         yield Entry(f"{mark}  the session is: {word}", "", "SIGNS OF SESSIONS", "sign glyph")
     for kind, (mark, _) in KIND_SIGNS.items():
         yield Entry(f"{mark}  {KIND_WORDS[kind]}", "", "SIGNS OF ITEMS", "sign glyph")
-    for where, vocabulary in (("DECK", SESSIONS.tokens()), ("LOG", events_vocabulary({}).tokens())):
-        for token in vocabulary.split():
-            yield Entry(token, "", f"FILTER OF THE {where}", "filter token")
-    for problem in keymap.problems:
-        yield Entry(problem, "", "PROBLEMS OF THE KEYMAP")
+    for word, (mark, _) in FLOW_SIGNS.items():
+        yield Entry(f"{mark}  the workflow is: {word}", "", "SIGNS OF WORKFLOWS", "sign glyph")
+    for word, (mark, _) in TASK_SIGNS.items():
+        yield Entry(f"{mark}  the task is: {word}", "", "SIGNS OF TASKS", "sign glyph")
+
+
+def _filters() -> dict[str, str]:
+    """The tokens of every filter."""
+    return {
+        "DECK": SESSIONS.tokens(),
+        "WORKFLOWS": FLOWS.tokens(),
+        "TASKS": tasks_vocabulary(tuple).tokens(),
+        "LOG": events_vocabulary({}).tokens(),
+    }
 
 
 class HelpDialog(FinderDialog):

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..bridge import Bridge
 from ..keys.actions import ACTIONS, Context
+from ..model.flow.words import flow_word
 from ..model.words import clean, short_status
 from .finder import Entry, FinderDialog
 
@@ -16,6 +17,7 @@ NOT_NAMED = frozenset(("ui.palette", "session.leave"))
 def entries(bridge: Bridge, contexts: Sequence[Context], themes: Sequence[str]) -> Iterator[Entry]:
     """Everything that can be done by name, where the person is."""
     yield from _sessions(bridge)
+    yield from _flows(bridge)
     for name, action in ACTIONS.items():
         if action.context in contexts and name not in NOT_NAMED:
             key = bridge.keymap.label(name)
@@ -32,6 +34,13 @@ def _sessions(bridge: Bridge) -> Iterator[Entry]:
         words = f"go to session {session.agent} {session.repo}"
         run = partial(_go_to, bridge, session.id)
         yield Entry(f"Go to {clean(session.name)}", short_status(session), "SESSIONS", words, run)
+
+
+def _flows(bridge: Bridge) -> Iterator[Entry]:
+    for flow in bridge.view.workflows.values():
+        run = partial(bridge.host.show_flow, flow.id)
+        words = f"go to workflow {flow.file} {flow.id}"
+        yield Entry(f"Go to {clean(flow.name)}", flow_word(flow), "WORKFLOWS", words, run)
 
 
 def _go_to(bridge: Bridge, session_id: str) -> None:

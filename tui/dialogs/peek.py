@@ -51,7 +51,7 @@ class PeekDialog(Dialog[None]):
     """Answers go to the item as it was opened; if it changes, the person looks again first."""
 
     def __init__(self, bridge: Bridge, item: AttentionItem, answers: Answering) -> None:
-        name = clean(bridge.session_name(item.session_id)) or "a session that is gone"
+        name = clean(bridge.owner(item)) or "a session that is gone"
         super().__init__(bridge, f"{KIND_WORDS[item.kind].capitalize()} · {name}", kind="peek")
         self.item = item
         self._answers = answers
@@ -68,6 +68,9 @@ class PeekDialog(Dialog[None]):
     def begin(self) -> None:
         """Watch the session's screen."""
         session_id = self.item.session_id
+        self.terminal.display = bool(session_id)
+        if not session_id:
+            self.frame.styles.height = "auto"
         self._look_away = self.bridge.watching.look(session_id, self._frame)
         self.terminal.show_model(self.bridge.watching.model(session_id))
         self.terminal.show_note("no picture of the session")
@@ -196,8 +199,11 @@ class PeekDialog(Dialog[None]):
             self.ask()
 
     def _go(self) -> None:
-        self.bridge.deck.select_session(self.item.session_id, jump=True)
         self.dismiss(None)
+        if self.item.workflow_id and not self.item.session_id:
+            self.bridge.host.show_flow(self.item.workflow_id, self.item.task_id or None)
+            return
+        self.bridge.deck.select_session(self.item.session_id, jump=True)
         self.bridge.moved()
 
 

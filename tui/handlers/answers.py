@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,14 @@ SNOOZE_SECONDS = 600.0
 
 
 class Answers:
-    """Answers go to the deck's target, after the deck has agreed that it is what was shown."""
+    """Answers go to the deck's target, or the one that is given, once the deck agrees that it is what was shown."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(
+        self, bridge: Bridge, target: Callable[[], AttentionItem | None] | None = None
+    ) -> None:
         self._bridge = bridge
         self._deck = bridge.deck
+        self._target = target or (lambda: self._deck.target)
 
     def handlers(self) -> Handlers:
         """What can be done here."""
@@ -39,10 +43,14 @@ class Answers:
 
     def mean(self, meaning: str) -> None:
         """Answer with the choice that means ``meaning``."""
-        item = self._deck.target
+        item = self._target()
         choice = choice_for(item, meaning)
         if item is not None and choice is not None:
-            self.answer(item, choice=choice.key, said=WORDS[meaning])
+            self.answer(
+                item,
+                choice=choice.key,
+                said=WORDS[meaning] if item.session_id else f"“{clean(choice.label, 40)}”",
+            )
 
     def answer(
         self, item: AttentionItem, *, choice: str | None = None, text: str | None = None, said: str
@@ -63,7 +71,7 @@ class Answers:
         return True
 
     def _answered(self, item: AttentionItem, said: str, _result: dict[str, Any]) -> None:
-        name = clean(self._bridge.session_name(item.session_id)) or "the session"
+        name = clean(self._bridge.owner(item)) or "the session"
         self._bridge.host.tell(f"{said}: {name}: {clean(item.title, 80)}")
 
     def _failed(self, key: tuple[str, str], error: QuarterdeckError) -> None:
@@ -73,7 +81,7 @@ class Answers:
 
     def peek(self) -> None:
         """Look at the item."""
-        item = self._deck.target
+        item = self._target()
         if item is not None:
             from ..dialogs.peek import PeekDialog  # noqa: PLC0415 - start-up time
 
@@ -81,7 +89,7 @@ class Answers:
 
     def snooze(self) -> None:
         """Put the item aside for ten minutes, or bring it back."""
-        item = self._deck.target
+        item = self._target()
         if item is None:
             return
         back = is_snoozed(item, self._bridge.clock.now())
@@ -94,7 +102,7 @@ class Answers:
 
     def resolve(self) -> None:
         """Take the item off the queue."""
-        item = self._deck.target
+        item = self._target()
         if item is not None:
             self._bridge.send(
                 ResolveItem(item_id=item.item_id),
@@ -103,15 +111,13 @@ class Answers:
 
     def _no_item(self) -> str | None:
         return (
-            None
-            if self._deck.target is not None
-            else "Nothing here needs you; n goes to what does."
+            None if self._target() is not None else "Nothing here needs you; n goes to what does."
         )
 
     def _no_choice(self, meaning: str) -> str | None:
         missing = self._no_item()
         if missing is not None:
             return missing
-        if choice_for(self._deck.target, meaning) is None:
+        if choice_for(self._target(), meaning) is None:
             return f"This item has no choice to {meaning.replace('_', ' ')}; space shows it."
         return None

@@ -22,6 +22,7 @@ class General:
         """What can be done here."""
         return {
             "screen.deck": Handler(partial(self.show_screen, "deck")),
+            "screen.flows": Handler(partial(self.show_screen, "flows")),
             "screen.log": Handler(partial(self.show_screen, "log")),
             "ui.help": Handler(self.help),
             "ui.palette": Handler(self.palette),

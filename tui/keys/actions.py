@@ -9,13 +9,18 @@ from enum import StrEnum
 class Context(StrEnum):
     """Where an action's keys work.
 
-    ``SHUT_DOWN``, ``SELECTION`` (some text is selected) and ``HISTORY`` (the focused session is
-    scrolled back) lie over the screen's own context and win while they last. In ``ENTERED`` all other keys go to
-    the session.
+    ``BOARD`` is the deck and the workflows. ``SHUT_DOWN``, ``SELECTION`` (some text is selected), ``HISTORY`` (the
+    focused session is scrolled back, or something was searched), ``GRAPH``, ``VERSIONS`` and ``FLOW_ITEM`` lie over
+    the screen's own context and win while they last. In ``ENTERED`` all other keys go to the session.
     """
 
     APP = "everywhere"
+    BOARD = "deck and workflows"
     DECK = "deck"
+    FLOWS = "workflows"
+    GRAPH = "in a graph"
+    VERSIONS = "in a history"
+    FLOW_ITEM = "an item of a workflow"
     LOG = "log"
     HISTORY = "scrolled back"
     SELECTION = "text selected"
@@ -39,7 +44,8 @@ _APP = (
     Action("ui.palette", ":", "palette", "Find an action, a session or a theme by name"),
     Action("ui.preferences", "comma", "settings", "Show and change the preferences"),
     Action("screen.deck", "1", "deck", "Show the deck: sessions and what needs you"),
-    Action("screen.log", "2", "log", "Show the log: every event, and the engine's health"),
+    Action("screen.flows", "2", "workflows", "Show the workflows"),
+    Action("screen.log", "5", "log", "Show the log: every event, and the engine's health"),
     Action("link.reconnect", "ctrl+r", "reconnect", "Try to reach the engine now"),
     Action("app.quit", "q,ctrl+c", "quit", "Leave the dashboard; agents go on unless told"),
     Action("nav.down", "j,down", "down", "Move down"),
@@ -52,18 +58,25 @@ _APP = (
     Action("nav.panel_back", "shift+tab", "panel", "Go to the panel before"),
 )
 
-_DECK = (
+_BOARD = (
     Action("nav.next_actionable", "n", "next", "Go to the next item that needs you"),
     Action("nav.previous_actionable", "N", "previous", "Go to the item before"),
-    Action("nav.back", "b", "back", "Go back to the session you were at before"),
-    Action("session.enter", "enter", "type", "Type into the session: all keys go to it"),
-    Action("session.prompt", "i", "prompt", "Write a prompt and submit it"),
     Action("answer.allow_once", "y", "allow once", "Answer the request: allow once"),
     Action("answer.allow_always", "A", "always", "Answer the request: allow always"),
     Action("answer.reject", "x", "reject", "Answer the request: reject"),
     Action("attention.peek", "space", "peek", "Look at the item and answer it"),
     Action("attention.snooze", "z", "snooze", "Put the item aside for ten minutes, or back"),
     Action("attention.resolve", "X", "take off", "Take the item off the queue, unanswered"),
+    Action("ui.filter", "/", "filter", "Filter the list, or search what is shown"),
+    Action("ui.toggle_minimal", "m", "minimal", "One row for each, and only the focused panel"),
+    Action("ui.narrower", "<", "narrower", "Make the left column narrower"),
+    Action("ui.wider", ">", "wider", "Make the left column wider"),
+)
+
+_DECK = (
+    Action("nav.back", "b", "back", "Go back to the session you were at before"),
+    Action("session.enter", "enter", "type", "Type into the session: all keys go to it"),
+    Action("session.prompt", "i", "prompt", "Write a prompt and submit it"),
     Action("session.create", "c", "create", "Create a session"),
     Action("agent.start", "s", "start", "Start the session"),
     Action("agent.resume", "R", "resume", "Start it again where its conversation ended"),
@@ -71,14 +84,38 @@ _DECK = (
     Action("agent.restart", "r", "restart", "Stop the session and start it anew"),
     Action("session.delete", "D", "delete", "Remove the session"),
     Action("session.fit", "f", "fit", "Give the session's terminal the size of its panel"),
-    Action("ui.filter", "/", "filter", "Filter the sessions"),
-    Action("ui.toggle_minimal", "m", "minimal", "One row per session, and only the focused panel"),
     Action("ui.toggle_idle", "o", "fold idle", "Fold idle and done sessions into one line, or not"),
-    Action("ui.narrower", "<", "narrower", "Make the left column narrower"),
-    Action("ui.wider", ">", "wider", "Make the left column wider"),
     Action("history.up", "shift+pageup,[", "scroll back", "Scroll back in the session's output"),
     Action("history.down", "shift+pagedown,]", "scroll on", "Scroll on towards the present"),
     Action("search.open", "ctrl+f", "search", "Search the session's output"),
+)
+
+_FLOWS = (
+    Action("flow.open", "enter", "open", "Open the workflow, the task, or what a version changed"),
+    Action("flow.close", "escape", "back", "Go back: to the workflow, then to the list"),
+    Action("flow.graph", "6", "graph", "Show the graph of the workflow"),
+    Action("flow.gantt", "7", "gantt", "Show the attempts along the time"),
+    Action("flow.tasks", "8", "tasks", "Show the tasks as a table"),
+    Action("flow.history", "9", "history", "Show the versions of the workflow"),
+    Action("flow.alone", "v", "alone", "Show the workflow alone, or the list beside it"),
+    Action("flow.next_failed", "f", "failed", "Go to the next task that failed"),
+    Action("flow.previous_failed", "F", "failed before", "Go to the failed task before"),
+    Action(
+        "flow.fold", "o", "fold", "Unfold or fold tasks side by side; in the list, those that ended"
+    ),
+    Action("flow.go", "d", "go there", "Go to the session or the workflow that works on the task"),
+    Action("flow.attempt", "a", "attempt", "Show the log of the attempt before"),
+    Action("flow.run", "c", "run a file", "Run a workflow file"),
+    Action("flow.start", "s", "start", "Start the workflow, or go on with it"),
+    Action("flow.pause", "p", "pause", "Pause: what runs may end, nothing else begins"),
+    Action("flow.interrupt", "P", "interrupt", "Pause, and end what runs at once"),
+    Action("flow.resume", "R", "resume", "Go on with exactly what is left"),
+    Action("flow.cancel", "S", "cancel", "Cancel the workflow: stop what runs, and end"),
+    Action("flow.retry", "r", "retry", "Begin anew from what failed or was cancelled"),
+    Action("flow.rerun", "t", "from here", "Begin anew from this task, with all behind it"),
+    Action("flow.signal", "i", "signal", "Tell the workflow that something happened"),
+    Action("flow.delete", "D", "delete", "Remove the workflow with its history"),
+    Action("flow.schedules", "w", "schedules", "Show what is started by the clock"),
 )
 
 _LOG = (
@@ -88,6 +125,11 @@ _LOG = (
 )
 
 _OVER = (
+    Action("flow.left", "left,h", "left", "Go to the box at the left", Context.GRAPH),
+    Action("flow.right", "right,l", "right", "Go to the box at the right", Context.GRAPH),
+    Action("flow.mark", "space", "mark", "Mark the version to compare with", Context.VERSIONS),
+    Action("flow.rollback", "B", "roll back", "Go back to this version", Context.VERSIONS),
+    Action("flow.item", "enter", "its workflow", "Go to the item's workflow", Context.FLOW_ITEM),
     Action("search.next", "n", "next match", "Go to the next older match", Context.HISTORY),
     Action("search.previous", "N", "match before", "Go to the newer match", Context.HISTORY),
     Action("search.again", "/", "search", "Search the session's output", Context.HISTORY),
@@ -106,8 +148,12 @@ def _placed(actions: tuple[Action, ...], context: Context) -> tuple[Action, ...]
 
 
 ACTIONS: dict[str, Action] = {
-    action.name: action for action in (*_APP, *_placed(_DECK, Context.DECK), *_LOG, *_OVER)
-}
+    action.name: action
+    for action in (
+        *_APP, *_placed(_BOARD, Context.BOARD), *_placed(_DECK, Context.DECK),
+        *_placed(_FLOWS, Context.FLOWS), *_LOG, *_OVER,
+    )
+}  # fmt: skip
 """Every action by its name, in the order in which help shows them."""
 
 PRESETS: dict[str, dict[str, str]] = {

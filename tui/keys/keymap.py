@@ -10,9 +10,11 @@ from .actions import ACTIONS, PRESETS, Context
 from .names import is_key, parse_keys
 
 _NEIGHBOURS = {
-    Context.DECK: (Context.APP,),
+    Context.DECK: (Context.BOARD, Context.APP),
+    Context.FLOWS: (Context.BOARD, Context.APP),
+    Context.BOARD: (Context.DECK, Context.FLOWS, Context.APP),
     Context.LOG: (Context.APP,),
-    Context.APP: (Context.DECK, Context.LOG),
+    Context.APP: (Context.BOARD, Context.DECK, Context.FLOWS, Context.LOG),
 }
 """Which contexts are active together, so that a key can stand in one of them only."""
 

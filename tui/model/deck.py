@@ -10,12 +10,23 @@ from ...core.base.clock import Clock
 from ...core.client.view import View
 from ...core.protocol.attention import AttentionItem, AttentionKind, is_snoozed, urgency
 from ...core.protocol.views import SessionView
+from ...core.protocol.workflow_status import WorkflowStatus
 from .ages import age_lasts, age_of
 from .query import Query
-from .rows import Counts, DeckRow, ItemRow, SessionRow, count, item_row, session_rows
+from .rows import (
+    Counts,
+    DeckRow,
+    ItemRow,
+    SessionRow,
+    count,
+    item_owner,
+    item_row,
+    session_rows,
+)
 from .words import is_quiet
 
 SETTLE_SECONDS = 0.5
+LIVELY = frozenset((WorkflowStatus.RUNNING, WorkflowStatus.PAUSED))
 FORMER_KEPT = 50
 
 
@@ -45,8 +56,14 @@ class Deck:
 
     @property
     def session(self) -> SessionView | None:
-        """The focused session."""
-        return self.view.sessions.get(self.session_id or "")
+        """The focused session; none while an item of a workflow is shown."""
+        return None if self.flow_item else self.view.sessions.get(self.session_id or "")
+
+    @property
+    def flow_item(self) -> AttentionItem | None:
+        """The selected item, if it is of a workflow and of no session."""
+        item = self.view.attention.get(self.item_id or "")
+        return item if item is not None and item.workflow_id and not item.session_id else None
 
     @property
     def target(self) -> AttentionItem | None:
@@ -59,12 +76,13 @@ class Deck:
         items = self._items_of(session_id)
         self._select(session_id, items[0].item_id if items else None)
 
-    def select_item(self, item_id: str, *, jump: bool = False) -> None:
-        """Focus an item and its session."""
+    def select_item(self, item_id: str, *, jump: bool = False, by_hand: bool = True) -> None:
+        """Focus an item and its session; one of a workflow has none, and leaves the focus where it is."""
         item = self.view.attention.get(item_id)
-        if item is not None:
+        if item is not None and item.session_id:
             self._leave_for(item.session_id, jump=jump)
-            self._select(item.session_id, item_id)
+        if item is not None:
+            self._select(item.session_id or self.session_id, item_id, by_hand=by_hand)
 
     def back(self) -> str | None:
         """Focus the session left last that is still there; its id."""
@@ -83,15 +101,15 @@ class Deck:
         if jump and self.session_id is not None and self.session_id != session_id:
             self._former.append(self.session_id)
 
-    def _select(self, session_id: str, item_id: str | None) -> None:
+    def _select(self, session_id: str | None, item_id: str | None, *, by_hand: bool = True) -> None:
         self.session_id, self.item_id = session_id, item_id
-        self._show(by_hand=True)
+        self._show(by_hand=by_hand)
 
     def reconcile(self) -> None:
         """Bring the person's place in line with what the engine said; nothing moves needlessly."""
         open_ids = {item.item_id for item in self.open_items()}
         self.sent = {(item, request) for item, request in self.sent if item in open_ids}
-        if self.session is None:
+        if self.session_id not in self.view.sessions:
             self._choose_session()
         if self.item_id not in open_ids:
             items = self._items_of(self.session_id or "")
@@ -106,7 +124,7 @@ class Deck:
         ids = self.listed_ids()
         needing = self.actionable()
         if self.session_id is None and needing:
-            self.session_id = needing[0].session_id
+            self.session_id = needing[0].session_id or next(iter(ids), None)
         else:
             self.session_id = ids[min(self._row, len(ids) - 1)] if ids else None
 
@@ -185,14 +203,14 @@ class Deck:
         return [self._item_row(item, now) for item in self.open_items()]
 
     def _item_row(self, item: AttentionItem, now: datetime) -> ItemRow:
-        session = self.view.sessions.get(item.session_id)
         sent = (item.item_id, item.request_id) in self.sent
-        return item_row(item, session.name if session else "", now, sent=sent)
+        return item_row(item, item_owner(item, self.view), now, sent=sent)
 
     def counts(self) -> Counts:
         """What the line of status counts: finished turns wait, but need nobody at once."""
         needing = [item for item in self.actionable() if item.kind is not AttentionKind.TURN_DONE]
-        return count(self.view.sessions.values(), len(needing))
+        flows = sum(flow.status in LIVELY for flow in self.view.workflows.values())
+        return count(self.view.sessions.values(), len(needing), flows)
 
     def changes_in(self) -> float | None:
         """Seconds until an age that is shown says something else; ``None`` if none is shown."""

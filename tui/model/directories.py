@@ -19,6 +19,11 @@ def completion(typed: str, base: str) -> str | None:
 
     Looks at the disk: call it in a thread.
     """
+    return file_completion(typed, base, ())
+
+
+def file_completion(typed: str, base: str, endings: tuple[str, ...]) -> str | None:
+    """The same; files whose names have one of ``endings`` count, too."""
     if not typed.strip():
         return None
     head, slash, start = typed.rpartition("/")
@@ -26,14 +31,21 @@ def completion(typed: str, base: str) -> str | None:
     try:
         with os.scandir(place) as entries:
             names = [
-                entry.name
+                shown
                 for entry, _ in zip(entries, range(LOOKED_AT), strict=False)
-                if entry.name.startswith(start) and _is_directory(entry)
+                if entry.name.startswith(start) and (shown := _offered(entry, endings))
             ]
     except OSError:
         return None
-    shown = [name for name in names if start or not name.startswith(".")]
-    return f"{head}{slash}{min(shown)}/" if shown else None
+    seen = [name for name in names if start or not name.startswith(".")]
+    return f"{head}{slash}{min(seen)}" if seen else None
+
+
+def _offered(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str:
+    """An entry's name as it is filled in: a directory's with a slash; empty if it is not wanted."""
+    if _is_directory(entry):
+        return f"{entry.name}/"
+    return entry.name if endings and entry.name.endswith(endings) else ""
 
 
 def fault_of(path: str) -> str:

@@ -28,7 +28,16 @@ from ...core.protocol.events import (
 )
 from ...core.protocol.status import shown_status
 from ...core.protocol.views import HealthStatus, HealthView
+from ...core.protocol.workflow_events import (
+    TaskChanged,
+    TaskOutput,
+    WorkflowChanged,
+    WorkflowCreated,
+    WorkflowDeleted,
+    WorkflowProgress,
+)
 from .cells import Cell, Row
+from .flow.words import FLOW_SIGNS, TASK_SIGNS
 from .query import Query
 from .words import KIND_SIGNS, KIND_WORDS, SIGNS, clean, clean_lines, plural
 
@@ -153,6 +162,40 @@ def _(report: HealthReport) -> tuple[str, str]:
 def _(progress: StatusProgress) -> tuple[str, str]:
     share = "" if progress.progress is None else f"{progress.progress}% "
     return f"{share}{progress.message or progress.title}", "muted"
+
+
+@describe.register
+def _(created: WorkflowCreated) -> tuple[str, str]:
+    return f"{created.workflow.name} ({created.workflow.file})", ""
+
+
+@describe.register
+def _(changed: WorkflowChanged) -> tuple[str, str]:
+    flow = changed.workflow
+    told = f"{flow.name}: {changed.old_status.value} → {flow.status.value}"
+    return f"{told}  {flow.error or ''}", FLOW_SIGNS[flow.status.value][1]
+
+
+@describe.register
+def _(went_on: WorkflowProgress) -> tuple[str, str]:
+    return f"{went_on.workflow.name}: {went_on.workflow.done}/{went_on.workflow.total}", "muted"
+
+
+@describe.register
+def _(changed: TaskChanged) -> tuple[str, str]:
+    task = changed.task
+    told = f"{task.id}: {task.status.value}"
+    return f"{told}  {task.error or ''}", TASK_SIGNS[task.status.value][1]
+
+
+@describe.register
+def _(grown: TaskOutput) -> tuple[str, str]:
+    return f"{grown.task_id}: {plural(grown.size, 'byte')} of output", "muted"
+
+
+@describe.register
+def _(deleted: WorkflowDeleted) -> tuple[str, str]:
+    return deleted.name, "muted"
 
 
 def _health_tone(status: HealthStatus) -> str:

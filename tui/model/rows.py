@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ...core.client.view import View
 from ...core.protocol.attention import AttentionItem, is_snoozed
 from ...core.protocol.status import Activity
 from ...core.protocol.views import SessionView
@@ -133,6 +134,15 @@ def item_row(item: AttentionItem, session_name: str, now: datetime, *, sent: boo
     return ItemRow(item.item_id, item.request_id, mark, tone, clean(session_name), title, age)
 
 
+def item_owner(item: AttentionItem, view: View) -> str:
+    """Whom an item is of: the session's name, or the workflow's; empty if it is gone."""
+    session = view.sessions.get(item.session_id)
+    if session is not None:
+        return session.name
+    flow = view.workflows.get(item.workflow_id)
+    return flow.name if flow is not None else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What the line of status counts."""
@@ -143,6 +153,7 @@ class Counts:
     idle: int = 0
     failed: int = 0
     other: int = 0
+    flows: int = 0
 
     @property
     def total(self) -> int:
@@ -161,12 +172,12 @@ _COUNTED = {
 }
 
 
-def count(sessions: Iterable[SessionView], needing: int) -> Counts:
-    """How many sessions stand how, and how many items need a person."""
+def count(sessions: Iterable[SessionView], needing: int, flows: int = 0) -> Counts:
+    """How many sessions stand how, how many items need a person, how many workflows run."""
     found: dict[str, int] = dict.fromkeys(("working", "done", "idle", "failed", "other"), 0)
     for session in sessions:
         found[_COUNTED.get(session.shown, "other")] += 1
-    return Counts(needs=needing, **found)
+    return Counts(needs=needing, flows=flows, **found)
 
 
 def counts_text(counts: Counts) -> list[tuple[str, str]]:
@@ -175,6 +186,7 @@ def counts_text(counts: Counts) -> list[tuple[str, str]]:
     parts = [
         (counts.working, f"{counts.working} working", "working"),
         (counts.needs, needs, "needs"),
+        (counts.flows, plural(counts.flows, "workflow"), "working"),
         (counts.failed, f"{counts.failed} failed", "error"),
         (counts.done, f"{counts.done} done", "done"),
         (counts.idle, f"{counts.idle} idle", "muted"),

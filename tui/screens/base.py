@@ -26,7 +26,11 @@ from ..widgets.lines import KeyTaker
 from ..widgets.one_line import OneLine
 from ..widgets.status_line import ScreenTab, StatusLine
 
-SCREENS = (("deck", "Deck", "screen.deck"), ("log", "Log", "screen.log"))
+SCREENS = (
+    ("deck", "Deck", "screen.deck"),
+    ("flows", "Workflows", "screen.flows"),
+    ("log", "Log", "screen.log"),
+)
 ALWAYS = ("ui.help",)
 IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
 

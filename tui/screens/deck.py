@@ -24,6 +24,7 @@ from ..model.ages import age_of, age_text
 from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE, list_width
 from ..model.query import SESSIONS, parse
 from ..model.words import clean, is_quiet, plural
+from ..widgets.asked import flow_note, flow_titles
 from ..widgets.attention_list import AttentionList
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
@@ -81,6 +82,7 @@ class DeckScreen(MainScreen):
             **self.viewing.handlers(),
             **self.answers.handlers(),
             **Sessions(self.bridge).handlers(),
+            "flow.item": Handler(self.go_to_flow),
             "ui.filter": Handler(self.open_filter),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
             "ui.toggle_idle": Handler(self.toggle_idle, self._none_quiet),
@@ -103,7 +105,9 @@ class DeckScreen(MainScreen):
             return (Context.ENTERED,)
         over = self.terminal.viewport.scrolled or self.viewing.searching
         return (
-            *self.over(), *((Context.HISTORY,) if over else ()), Context.DECK, Context.APP,
+            *self.over(), *((Context.HISTORY,) if over else ()),
+            *((Context.FLOW_ITEM,) if self.deck.flow_item else ()),
+            Context.DECK, Context.BOARD, Context.APP,
         )  # fmt: skip
 
     def take_strokes(self, strokes: deque[Stroke]) -> bool:
@@ -128,7 +132,7 @@ class DeckScreen(MainScreen):
             self._first_state()
         super().show_state()
         self._show_lists()
-        self._look_at(self.deck.session_id)
+        self._look_at(None if self.deck.flow_item else self.deck.session_id)
         self._show_panel()
 
     def _first_state(self) -> None:
@@ -181,13 +185,17 @@ class DeckScreen(MainScreen):
         age = ""
         if session is not None:
             age = age_text(age_of(session.status.since, self.bridge.clock.now()))
-        self.panel.show_session(session, age)
+        item = self.deck.flow_item
+        self.panel.show_session(session, age, flow_titles(item, self.bridge) if item else ())
         self.terminal.show_note(self._terminal_note(session))
         self.show_foot()
 
     def _terminal_note(self, session: SessionView | None) -> str:
         """What the panel says where there is no picture."""
         label = self.bridge.keymap.label
+        item = self.deck.flow_item
+        if item is not None:
+            return flow_note(item, self.bridge.keymap)
         if session is None:
             if not self.bridge.ready:
                 return "Reaching the engine…"
@@ -222,6 +230,8 @@ class DeckScreen(MainScreen):
         """What can be done, by what the person is about."""
         if self.terminal.entered:
             return ("session.leave",)
+        if self.deck.flow_item and not self.selections:
+            return ("flow.item", *super().hint_names())
         if not self.selections and Context.HISTORY in self.contexts():
             past = ("search.next", "search.previous", "search.again", "history.up")
             return (*past, "history.down", "history.close")
@@ -232,7 +242,9 @@ class DeckScreen(MainScreen):
 
     def ending(self) -> Sequence[str]:
         """While the person types into the session, nothing else holds."""
-        return () if self.terminal.entered else ("session.enter", *super().ending())
+        if self.terminal.entered:
+            return ()
+        return super().ending() if self.deck.flow_item else ("session.enter", *super().ending())
 
     @property
     def list_width(self) -> int:
@@ -324,6 +336,12 @@ class DeckScreen(MainScreen):
             self.filter_bar.show_note(found if text else SESSIONS.tokens())
         self.show_hints()
         self.bridge.moved()
+
+    def go_to_flow(self) -> None:
+        """Go to the workflow of the item that is shown."""
+        item = self.deck.flow_item
+        if item is not None:
+            self.bridge.host.show_flow(item.workflow_id, item.task_id or None)
 
     def toggle_minimal(self) -> None:
         """Minimal mode on or off; the engine hears of it, as any client's state."""

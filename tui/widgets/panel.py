@@ -69,9 +69,11 @@ class SessionPanel(Vertical):
             yield self.notice
         yield self.foot
 
-    def show_session(self, session: SessionView | None, age: str) -> None:
-        """Name the session in the title, and say why it ended if it has."""
-        self.top.show_titles(_titles(session, age), heavy=self.terminal.entered)
+    def show_session(
+        self, session: SessionView | None, age: str, instead: Sequence[Row] = ()
+    ) -> None:
+        """Name the session in the title (or what stands ``instead``), and say why it ended if it has."""
+        self.top.show_titles(instead or _titles(session, age), heavy=self.terminal.entered)
         notice = _notice(session)
         self.notice.display = bool(notice)
         self.notice.show(notice)

@@ -17,6 +17,10 @@ class TextLines(Lines):
         self.show(tuple(rows), None)
         self.scroll_home(animate=False)
 
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show ``rows`` in place of what is shown, scrolled as it is."""
+        self.show(tuple(rows), None)
+
     def show_plain(self, lines: Sequence[str], tone: str = "") -> None:
         """Show lines of one tone."""
         self.show_text([(Cell(line, tone),) for line in lines])

@@ -15,12 +15,21 @@ from ...workflows.drawing.painting import Cell, paint
 ROOM = "completed"
 """The widest of the states: boxes have room for it, so that they stay where they are."""
 
+BRIEF = "failed"
+"""The same where there are many: room for a time."""
+
+BOXED = 30
+"""So many boxes at most have frames; larger graphs have one line for each row of boxes."""
+
 
 def draw(tasks: Sequence[TaskView], width: int, unfolded: Collection[str] = ()) -> GraphView:
     """The graph of tasks; a fan-out is one box with its parts, unless it is in ``unfolded``."""
     graph = Graph.of(_nodes(tasks, unfolded))
     opened = {f"[{task.id}]" for task in tasks if task.parent in unfolded}
-    layout = lay_out(fold(graph, unfolded={*unfolded, *opened}), width=width)
+    nodes = fold(graph, unfolded={*unfolded, *opened}).nodes.values()
+    boxed = len(nodes) <= BOXED
+    room = ROOM if boxed else BRIEF
+    layout = lay_out(Graph.of(replace(node, note=room) for node in nodes), width=width, boxed=boxed)
     return GraphView(
         width=layout.width,
         height=layout.height,

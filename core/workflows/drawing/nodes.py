@@ -100,16 +100,18 @@ def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()
 
     :raises DependencyError: if tasks wait for each other.
     """
-    twins: dict[int, list[str]] = defaultdict(list)
-    for name, kind in _classes(graph).items():
-        twins[kind].append(name)
     folds: dict[str, str] = {}
     made: dict[str, Node] = {}
-    for names in twins.values():
-        key = f"[{names[0]}]"
-        if len(names) >= least and key not in unfolded:
-            folds.update(dict.fromkeys(names, key))
-            made[key] = _folded(key, [graph.nodes[name] for name in names])
+    for names in _twins(graph):
+        # Those above are folded by now: what needs different boxes is no part of one.
+        apart: dict[frozenset[str], list[str]] = defaultdict(list)
+        for name in names:
+            apart[frozenset(folds.get(need, need) for need in graph.nodes[name].needs)].append(name)
+        for members in apart.values():
+            key = f"[{members[0]}]"
+            if len(members) >= least and key not in unfolded:
+                folds.update(dict.fromkeys(members, key))
+                made[key] = _folded(key, [graph.nodes[name] for name in members])
     found: dict[str, Node] = {}
     for name, node in graph.nodes.items():
         key = folds.get(name, name)
@@ -117,6 +119,15 @@ def fold(graph: Graph, *, least: int = FOLD_FROM, unfolded: Collection[str] = ()
             needs = tuple(dict.fromkeys(folds.get(need, need) for need in node.needs))
             found[key] = replace(made.get(key, node), needs=needs)
     return Graph(found)
+
+
+def _twins(graph: Graph) -> list[list[str]]:
+    """The tasks of each class, those of upper levels first."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for name, kind in _classes(graph).items():
+        found[kind].append(name)
+    levels = graphs.levels(graph.needs)
+    return sorted(found.values(), key=lambda names: levels[names[0]])
 
 
 def _classes(graph: Graph) -> dict[str, int]:

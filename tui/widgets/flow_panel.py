@@ -1,0 +1,104 @@
+"""The panel of one workflow: title, views, a heading, the view itself, the question that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from ..model.cells import Cell, Row, both_ends, cut, row_width
+from .flow_graph import FlowGraph
+from .flow_tables import GanttLines, LogLines, TaskTable, VersionList
+from .lines import Lines
+from .one_line import OneLine, Spot
+from .panel import PanelFoot, PanelTop
+from .text_lines import TextLines
+
+WIDE = 100
+
+
+class FlowPanel(Vertical):
+    """Every view is there; one is shown. The one that takes keys is ``main``."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.top = PanelTop(id="flow-top")
+        self.tabs = OneLine(id="flow-tabs")
+        self.heading = OneLine(id="flow-heading")
+        self.graph = FlowGraph(id="graph")
+        self.gantt = GanttLines(id="gantt")
+        self.tasks = TaskTable(id="tasks")
+        self.versions = VersionList(id="versions")
+        self.difference = TextLines(id="difference")
+        self.facts = TextLines(id="facts")
+        self.log_heading = OneLine(id="log-heading")
+        self.log_lines = LogLines(id="task-log")
+        self.history = Vertical(self.versions, self.difference, id="flow-history")
+        self.output = Vertical(self.log_heading, self.log_lines, id="flow-output")
+        self.detail = Vertical(self.facts, self.output, id="flow-detail")
+        self.asked = OneLine(id="flow-asked")
+        self.choices = OneLine(id="flow-choices")
+        self.foot = PanelFoot(id="flow-foot")
+        self.body = Vertical(
+            self.tabs, self.heading, self.graph, self.gantt, self.tasks, self.history, self.detail,
+            self.asked, self.choices, id="flow-body",
+        )  # fmt: skip
+
+    def compose(self) -> ComposeResult:
+        """Title over body over foot."""
+        yield self.top
+        yield self.body
+        yield self.foot
+
+    def turn_to(self, shown: Widget, *, heading: bool) -> None:
+        """Show one view only."""
+        self.heading.display = heading
+        for view in (self.graph, self.gantt, self.tasks, self.history, self.detail):
+            view.display = view is shown
+
+    def show_tabs(self, tabs: Sequence[tuple[str, str]], current: str, right: Row) -> None:
+        """Show the views there are; the one that is shown stands in brackets."""
+        self.tabs.lay_out(partial(_tabs, tuple(tabs), current, right))
+
+    def show_question(self, question: Row, choices: Row) -> None:
+        """Show what a person is asked here, or nothing."""
+        for line, row in ((self.asked, question), (self.choices, choices)):
+            line.display = bool(row)
+            line.lay_out(partial(_cut, row))
+
+    def on_resize(self) -> None:
+        """With room a log stands beside what is known of its task."""
+        self.set_class(self.size.width >= WIDE, "-wide")
+
+    @property
+    def parts(self) -> Sequence[Lines]:
+        """What can have the focus in the view that is shown."""
+        if self.detail.display:
+            return (self.facts, self.log_lines)
+        if self.history.display:
+            return (self.versions, self.difference)
+        views: Sequence[Lines] = (self.graph, self.gantt, self.tasks)
+        return [view for view in views if view.display]
+
+
+def _cut(row: Row, width: int) -> tuple[Row, tuple[()]]:
+    return cut(row, width), ()
+
+
+def _tabs(
+    tabs: Sequence[tuple[str, str]], current: str, right: Row, width: int
+) -> tuple[Row, list[Spot]]:
+    cells: list[Cell] = []
+    spots: list[Spot] = []
+    x = 0
+    for label, action in tabs:
+        here = action == current
+        text = f"[{label}]" if here else f" {label} "
+        cells.append(Cell(text, "head" if here else "muted"))
+        spots.append(Spot(x, x + len(text), action))
+        x += len(text)
+    shown = right if x + row_width(right) < width else ()
+    return both_ends(tuple(cells), shown, width), spots
