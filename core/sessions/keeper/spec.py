@@ -22,7 +22,9 @@ class ChildSpec:
     rates in bytes a second, times in seconds. ``lag_rate`` and ``away_rate`` bound what is read
     while the engine doesn't keep up, and while there is none. ``linger`` is how long the keeper
     waits for an engine when its child has ended; ``grace`` is for when the keeper itself is told
-    to end. ``about`` are short texts that it keeps in its record for whoever finds it.
+    to end. ``about`` are short texts that it keeps in its record for whoever finds it. With a
+    ``tether`` the whole tree ends, after ``grace``, as soon as no link is there any more, or none came
+    in so many seconds.
     """
 
     argv: tuple[str, ...]
@@ -38,6 +40,7 @@ class ChildSpec:
     linger: float = 24 * 3600.0
     grace: float = 5.0
     about: Mapping[str, str] = field(default_factory=dict)
+    tether: float = 0.0
 
     def __post_init__(self) -> None:
         texts = (*self.argv, self.cwd, self.session_id, *self.env, *self.env.values())
@@ -53,7 +56,7 @@ class ChildSpec:
             ),
             f"the log has at least {LEAST_RING} bytes": self.ring_bytes < LEAST_RING,
             "rates are above 0": min(self.lag_rate, self.away_rate) <= 0,
-            "times are not negative": min(self.linger, self.grace) < 0,
+            "times are not negative": min(self.linger, self.grace, self.tether) < 0,
         }
         found = [problem for problem, there in problems.items() if there]
         if found:
@@ -79,5 +82,6 @@ class ChildSpec:
             "away_rate": self.away_rate,
             "linger": self.linger,
             "grace": self.grace,
+            "tether": self.tether,
         }
         return json.dumps(orders).encode()
