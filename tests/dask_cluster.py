@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.workflows.backends.dask.backend import DaskBackend
 from quarterdeck.core.workflows.backends.ports import (
     Backend,
@@ -120,7 +121,7 @@ class Cluster:
         self.port = 0
         self.start_scheduler()
         for _ in range(workers):
-            self.start_worker()
+            self.start_worker(seat=1, gpu=1) if not self.workers else self.start_worker()
 
     def backend(self) -> DaskBackend:
         """A back end for it, not open."""
@@ -131,9 +132,9 @@ class Cluster:
 
 
 def leaf(name: str, *command: str, cwd: Path | str = "/", **given: Any) -> Leaf:
-    """An attempt of a task ``name``; without a grace of its own it gets the tests' short one."""
-    given = {"attempt": 1, "epoch": 1, "grace": GRACE, **given}
-    return Leaf("WF", name, command=command, cwd=str(cwd), **given)
+    """An attempt of a task ``name`` in a workflow of its own, with the tests' short grace."""
+    given = {"workflow_id": new_id(), "attempt": 1, "epoch": 1, "grace": GRACE, **given}
+    return Leaf(task_id=name, command=command, cwd=str(cwd), **given)
 
 
 def shell(name: str, script: str, *, cwd: Path | str = "/", **given: Any) -> Leaf:
