@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, cast
 
@@ -11,6 +12,14 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from .register import Register, State
 from .waiting import Waiting
 from .wire import NAME, PROTOCOL, NotReady, dask_key
+
+
+WAITS = {
+    "no-worker": "no worker of the cluster offers what it needs",
+    "queued": "every worker of the cluster is busy",
+    "processing": "it waits for its turn on its worker",
+}
+"""The states of Dask's tasks in which attempts wait, in words for people."""
 
 
 class Board(SchedulerPlugin):
@@ -23,6 +32,11 @@ class Board(SchedulerPlugin):
         self.register = Register(time.monotonic)
         self.waiting = Waiting()
         self.places: dict[str, str] = {}  # by their key in Dask
+        self._scheduler: Any = None
+
+    async def start(self, scheduler: Any) -> None:
+        """The scheduler has this plugin from now on."""
+        self._scheduler = scheduler
 
     def keep(self, place: str) -> str:
         """Know a place by its key in Dask; the key."""
@@ -35,19 +49,18 @@ class Board(SchedulerPlugin):
         place = self.places.get(key)
         if place is None:
             return
-        if finish == "erred":
+        head = self.register.heads.get(place)
+        if finish in WAITS and (head is None or head.state is State.ENDED):  # withdrawn on its way here
+            asyncio.get_running_loop().call_soon(take_back, self._scheduler, place)
+        elif finish == "erred":
             self.register.lose(
                 place, f"its worker could not take it: {kwargs.get('exception_text')}"
             )
         elif finish == "forgotten":
             self.places.pop(key, None)
             self.register.lose(place, "it was taken from the cluster's queue")
-        elif finish == "no-worker":
-            self.register.note(place, "no worker of the cluster offers what it needs")
-        elif finish == "queued":
-            self.register.note(place, "every worker of the cluster is busy")
-        elif finish == "processing":
-            self.register.note(place, "it waits for its turn on its worker")
+        elif reason := WAITS.get(finish):
+            self.register.note(place, reason)
         self.waiting.wake()
 
     def remove_worker(self, scheduler: Any, worker: str, **kwargs: Any) -> None:

@@ -121,12 +121,14 @@ async def test_what_was_not_announced_or_was_begun_already_is_refused_by_the_wor
 async def test_one_that_someone_takes_from_the_queue_is_lost_at_once(
     backend: DaskBackend, tmp_path: Path
 ) -> None:
-    await block(backend, tmp_path)
+    blockers = await block(backend, tmp_path)
     place = await submit(backend, shell(new_id(), "touch begun", cwd=tmp_path))
-    await until(lambda: place in backend.waiting())
+    await until(lambda: backend.waiting().get(place))
     await backend._cluster.on_scheduler(scheduler_side.take_back, place=place)
     assert await backend.reconcile([place]) == {place: Standing.GONE}
     open_gate(tmp_path)
+    for blocker in blockers:
+        await hear(backend, blocker)
 
 
 async def test_what_was_announced_and_never_handed_over_is_gone_for_the_next_engine(
@@ -137,13 +139,6 @@ async def test_what_was_announced_and_never_handed_over_is_gone_for_the_next_eng
     given = {"workflow": "WF", "epoch": 1, "owner": "one that crashed", "settle": 60.0}
     await backend._cluster.on_scheduler(scheduler_side.announce, place=place, **given)
     assert await backend.reconcile([place]) == {place: Standing.GONE}
-
-
-async def test_an_older_workers_refusal_is_told(backend: DaskBackend) -> None:
-    given = leaf(new_id(), "true")
-    order = {**pack_leaf(given, Terms()), "protocol": 99}
-    with pytest.raises(ValueError, match="install the same one"):
-        await backend._cluster._client.submit(worker_side.run_leaf, order, pure=False)
 
 
 async def test_start_is_told_once_to_one_who_reads_again(backend: DaskBackend) -> None:
