@@ -125,7 +125,7 @@ class Cluster:
 
     def backend(self) -> DaskBackend:
         """A back end for it, not open."""
-        backend = backend_for(self.url)
+        backend = backend_for(self.url, state_dir=self.folder)
         if not isinstance(backend, DaskBackend):
             raise AssertionError(type(backend))
         return backend

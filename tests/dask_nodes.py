@@ -48,7 +48,9 @@ def become_node(order: dict[str, Any], report: int) -> None:
 def main() -> None:
     """Start what is asked for."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    dask.config.set({"distributed.admin.tick.interval": "1s", "distributed.worker.profile.enabled": False})
+    dask.config.set(
+        {"distributed.admin.tick.interval": "1s", "distributed.worker.profile.enabled": False}
+    )
     pids: list[int] = []
     while line := sys.stdin.readline():
         reading, report = os.pipe()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ..base.clock import Clock
 from ..base.ids import new_id
-from ..protocol.attention import AttentionItem, ItemState
+from ..protocol.attention import AttentionItem, AttentionKind, ItemState
 from ..protocol.events import (
     AttentionClosed,
     AttentionRaised,
@@ -35,6 +35,7 @@ class AttentionDesk:
         self._queue = AttentionQueue()
         self._answers: dict[tuple[str, str], tuple[str, str]] = {}
         self._wake: asyncio.TimerHandle | None = None
+        self._hushed: set[str] = set()
 
     def load(self, items: Iterable[AttentionItem], records: Iterable[SessionRecord]) -> None:
         """Take up the items an earlier engine kept open.
@@ -81,10 +82,21 @@ class AttentionDesk:
 
     def reconcile(self, record: SessionRecord) -> Outcome:
         """Make the session's items those that its state calls for."""
-        return self._sync(record.id, _drafts(record))
+        drafts = _drafts(record)
+        if record.id in self._hushed:
+            drafts = [draft for draft in drafts if draft.kind is not AttentionKind.TURN_DONE]
+        return self._sync(record.id, drafts)
+
+    def hush(self, session_id: str, *, on: bool) -> None:
+        """Let the ends of a session's turns be nobody's business; from the next look at it on."""
+        if on:
+            self._hushed.add(session_id)
+        else:
+            self._hushed.discard(session_id)
 
     def forget(self, session_id: str) -> Outcome:
         """Close everything of a session that is removed."""
+        self._hushed.discard(session_id)
         return self._sync(session_id, [])
 
     def _sync(self, session_id: str, drafts: list[Draft]) -> Outcome:

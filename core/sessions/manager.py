@@ -176,6 +176,23 @@ class SessionManager:
         """
         return self._register.get(session_id).view()
 
+    async def changed(self, session_id: str, version: int) -> SessionView:
+        """The session as soon as its version is not ``version`` any more.
+
+        :raises SessionUnknown: if there is none of this id, or it is removed meanwhile.
+        """
+        session = self._register.get(session_id)
+        await session.until(lambda now: now.removed or now.record.version != version, None)
+        return self._register.get(session_id).view()
+
+    async def hush(self, session_id: str, *, on: bool = True) -> None:
+        """Ask for nobody's attention when a turn of this session ends; or do so again."""
+        session = self._register.get(session_id)
+        self._services.desk.hush(session_id, on=on)
+        changes, events = self._services.desk.reconcile(session.record)
+        if changes:
+            await self._services.recorder.record(changes, events)
+
     def agents(self) -> list[AgentView]:
         """Every agent that is known."""
         return self._roster.views()

@@ -316,7 +316,7 @@ class Session:
         found = [match["ref"] for match in pattern.finditer(text)]
         return found[-1] if found else self.record.session_ref
 
-    async def until(self, wanted: Callable[[Session], bool], seconds: float) -> bool:
+    async def until(self, wanted: Callable[[Session], bool], seconds: float | None) -> bool:
         """Whether ``wanted`` came true within ``seconds``; looked at after every change."""
         return await self.waiting.until(lambda: wanted(self), seconds)
 

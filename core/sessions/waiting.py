@@ -12,8 +12,11 @@ class Waiting:
     def __init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
 
-    async def until(self, wanted: Callable[[], bool], seconds: float) -> bool:
-        """Whether ``wanted`` came true within ``seconds``; looked at now and after every change."""
+    async def until(self, wanted: Callable[[], bool], seconds: float | None) -> bool:
+        """Whether ``wanted`` came true within ``seconds``; looked at now and after every change.
+
+        With ``None`` it waits as long as it takes.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while not wanted():

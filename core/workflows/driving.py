@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ from ..base.ids import new_id
 from ..base.retry import RetryPolicy
 from .calling import Threads
 from .context import AttemptLost, TaskExecutionContext
+from .definition import TaskDefinition
 from .driver import STOP_GRACE
 from .durable_driver import DurableDriver
 from .durable_runs import DurableRuns, registered
-from .faults import WorkflowBusy
+from .faults import ExecutorMissing, WorkflowBusy
 from .instance import Instance
 from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
@@ -26,6 +27,8 @@ from .state_manager import StateManager
 from .statuses import ENDED, TaskStatus
 
 _RUNNING = TaskStatus.RUNNING
+
+Check = Callable[[TaskDefinition], None]
 
 
 class Driving:
@@ -59,7 +62,43 @@ class Driving:
         self._opening: dict[str, asyncio.Lock] = {}
         self._releasing: set[asyncio.Task[None]] = set()
         self._driver: DurableDriver | None = None
+        self._checks: dict[str, Check] = {}
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self.closing = False
         self.register_executor("wait_for", _wait_for_ever)
+
+    @property
+    def state_manager(self) -> StateManager:
+        """Where the instances are kept."""
+        return self._states
+
+    def drives(self, workflow_id: str) -> bool:
+        """Whether this engine drives the instance, and goes on to do so.
+
+        An attempt that is cancelled while it does not leaves its child alone: whoever drives the
+        instance next adopts it.
+        """
+        return not self.closing and workflow_id in self._instances
+
+    def epoch_of(self, workflow_id: str) -> int:
+        """The epoch of the lease that the instance is driven under; 0 without one."""
+        instance = self._instances.get(workflow_id)
+        return 0 if instance is None else instance.lease.epoch
+
+    def note_log(self, workflow_id: str, task_id: str, place: str) -> None:
+        """Say where the log of the task's running attempt is; kept with its next change."""
+        instance = self._instances.get(workflow_id)
+        if instance is not None:
+            instance.set_log(instance.plan.index[task_id], place)
+
+    def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Let ``closer`` be called when this closes, once nothing is under way any more."""
+        self._closers.append(closer)
+
+    async def settled(self) -> None:
+        """Wait until what was decided is on disk."""
+        if self._driver is not None:
+            await self._on_disk()
 
     def _now(self) -> float:
         return self._clock.monotonic()
@@ -209,11 +248,29 @@ class Driving:
 
         It takes a ``TaskExecutionContext``, is sync (in a thread) or async, and gives a JSON value;
         or it is an object with such a method ``execute``, and maybe ``adopt`` for attempts that a
-        former engine began. An exception is the attempt's failure.
+        former engine began, and ``check``, which is given each task's definition at creation and
+        raises what is wrong with it. An exception is the attempt's failure.
 
         :raises TypeError: if it can't be called.
         """
         self._runs.executors[agent_type] = registered(executor)
+        self._checks[agent_type] = getattr(executor, "check", _anything)
+
+    def check_task(self, task: TaskDefinition) -> None:
+        """Nothing, if the executor of its ``agent_type`` is there and takes it.
+
+        :raises ExecutorMissing: if there is none.
+        """
+        check = self._checks.get(task.agent_type)
+        if check is None:
+            raise ExecutorMissing(
+                f"No executor is registered for {task.agent_type!r} (task {task.task_id!r})."
+            )
+        check(task)
+
+
+def _anything(_: TaskDefinition) -> None:
+    """Every task is right."""
 
 
 async def _wait_for_ever(_: TaskExecutionContext) -> None:

@@ -6,9 +6,10 @@ what became ready by it, and the starts that follow.
 
 from __future__ import annotations
 
-from asyncio import Future
+import asyncio
+from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from .driver import Driver, Work, Worker
@@ -62,6 +63,7 @@ class DurableDriver(Driver):
         self._signals: dict[Run, list[SignalRecord]] = {}
         self._scheduled = False
         self._watchers: list[Future[None]] = []
+        self._leaving: set[Task[None]] = set()
         self.closing = False
 
     @property
@@ -183,11 +185,27 @@ class DurableDriver(Driver):
 
     def end_all(self, instance: Instance) -> None:
         """End the attempts of an instance that is given up; nothing of it is recorded."""
+        self.leave(instance, range(len(instance.tasks)))
+
+    def leave(self, instance: Instance, tasks: Collection[int]) -> None:
+        """Carry the attempts of those tasks out no longer; nothing of it is recorded."""
+        run = instance.run
+        self._starts = deque(
+            start for start in self._starts if not (start[0] is run and start[1] in tasks)
+        )
         for worker in self._workers:
-            if worker.at is not None and worker.at[0] is instance.run and worker.task is not None:
+            at = worker.at
+            if at is not None and at[0] is run and at[1] in tasks and worker.task is not None:
                 worker.at = None
                 worker.stopping = True
+                self._leaving.add(worker.task)
+                worker.task.add_done_callback(self._leaving.discard)
                 worker.task.cancel()
+
+    async def left(self) -> None:
+        """Wait until what was left has let go, at most the grace; only while it is closing."""
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=self._grace)
 
     def _end_attempts(self, stops: Sequence[Stop]) -> None:
         super()._end_attempts([stop for stop in stops if _still_asked(stop)])

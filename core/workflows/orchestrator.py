@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
+from .durable_driver import DurableDriver
 from .encoding import value_text
 from .faults import ExecutorMissing, OrchestrationError
 from .handoff import HandoffContext
@@ -230,15 +231,27 @@ class WorkflowOrchestrator(Driving):
         return self._deliver(instance, name)
 
     async def close(self) -> None:
-        """End what runs so that it can be taken up again, give the leases back."""
-        driver = self._driver
-        if driver is None:
-            return
+        """Let go of what can be adopted, end what else runs, give the leases back.
+
+        An attempt whose child is kept goes on by itself, and the next engine adopts it; any other
+        is ended, and begun again then.
+        """
+        self.closing = True
+        if self._driver is not None:
+            await self._close(self._driver)
+        closers, self._closers = self._closers, []
+        for closer in closers:
+            await closer()
+
+    async def _close(self, driver: DurableDriver) -> None:
         driver.closing = True
         for instance in list(self._instances.values()):
-            self._machine.interrupt(instance.run)
+            left = self._adoptable(instance)
+            driver.leave(instance, left)
+            self._machine.interrupt(instance.run, but=left)
         driver.changed()
         await driver.rest()
+        await driver.left()
         for instance in list(self._instances.values()):
             await self._let_go(instance)
         if self._releasing:
@@ -247,6 +260,16 @@ class WorkflowOrchestrator(Driving):
         self._driver = None
 
     # ---- inside ----------------------------------------------------------------------------
+
+    def _adoptable(self, instance: Instance) -> set[int]:
+        """The running tasks whose attempts the next engine can carry on."""
+        return {
+            task
+            for task in instance.children
+            if instance.run.tasks[task] is TaskStatus.RUNNING
+            and task not in instance.run.stopping
+            and self._runs.executors[instance.tasks[task].agent_type].adopt is not None
+        }
 
     async def _free_waiting(self, former: Collection[str]) -> None:
         """Give back what former engines held of those that wait for a person to go on."""
@@ -265,6 +288,8 @@ class WorkflowOrchestrator(Driving):
         if missing:
             told = ", ".join(f"{task.agent_type!r} (task {task.task_id!r})" for task in missing)
             raise ExecutorMissing(f"No executor is registered for {told}.")
+        for task in tasks:
+            self._checks[task.agent_type](task)
 
     async def _steer(self, workflow_id: str, wish: Callable[[Run, float], Any]) -> None:
         instance = await self._open(workflow_id)

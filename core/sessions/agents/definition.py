@@ -120,6 +120,70 @@ class Timing(Part):
     output_window: Seconds = 3.0
 
 
+Plain = str | bool | int | float | None
+
+
+class Sought(Part):
+    """Events in what a one-shot prints: those that have the values of ``where``, by dotted paths.
+
+    ``read`` is the path of what counts there; an event without it, or with nothing there (null, false, an
+    empty text or list), does not count. Without ``read`` the event itself does.
+    """
+
+    where: dict[str, Plain] = Field(default_factory=dict)
+    read: str = ""
+
+
+def _sought(value: Any) -> Any:
+    return (value,) if isinstance(value, dict) else as_tuple(value)
+
+
+SoughtList = Annotated[tuple[Sought, ...], BeforeValidator(_sought)]
+
+
+class OneShot(Part):
+    """How an agent gives one answer as a process, and how that is read.
+
+    ``none`` says why it can't; then nothing else is needed. ``args`` come after ``command`` (the agent's own
+    if empty) in place of its own. ``prompt`` comes on standard input, or as an argument in place of
+    ``{prompt}``. ``output`` is one JSON value (``json``), or one for each line (``lines``). It is a ``success``
+    only if it says so; ``answer`` is what it gives then: what the last such event holds, or with ``join`` the
+    text of all of them. ``failures`` hold what went wrong, ``refusals`` what was refused with nobody
+    there to ask; either is a failure of the task whatever else is said.
+    """
+
+    none: str = ""
+    command: Strings = ()
+    args: Strings = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    prompt: Literal["stdin", "argument"] = "stdin"
+    output: Literal["json", "lines"] = "json"
+    success: SoughtList = ()
+    answer: Sought = Sought()
+    join: bool = False
+    failures: SoughtList = ()
+    refusals: SoughtList = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> OneShot:
+        if self.none:
+            return self
+        if not self.success or not self.answer.read:
+            raise PydanticCustomError(
+                "oneshot_unread",
+                "A one-shot says what counts as success, and what its answer is "
+                "(success, answer.read); or why there is none (none).",
+                {},
+            )
+        if (self.prompt == "argument") != any("{prompt}" in one for one in self.args):
+            raise PydanticCustomError(
+                "oneshot_prompt",
+                'With prompt = "argument" one of args holds {name}, otherwise none does.',
+                {"name": "{prompt}"},
+            )
+        return self
+
+
 def _program(value: Any) -> Any:
     if isinstance(value, str):
         if value.split() != [value]:
@@ -140,7 +204,8 @@ class AgentDefinition(Part):
     ``command`` is the program with what always goes before ``args``. ``detect`` names the programs
     to look for on PATH; the command's own if empty. ``shell``: it runs other programs, and is idle
     when it owns its terminal. ``reports``: it always tells its status by OSC 7501. ``limits`` tell
-    from an error's message that a limit is the cause. ``extend``: the rules given last came on top
+    from an error's message that a limit is the cause. ``oneshot``: how it gives one answer as a
+    process, for tasks of workflows. ``extend``: the rules given last came on top
     of those for the same agent before them, rather than in their place.
     """
 
@@ -164,6 +229,7 @@ class AgentDefinition(Part):
     meanings: Meanings = Meanings()
     timing: Timing = Timing()
     limits: Expressions = ()
+    oneshot: OneShot | None = None
     title_rules: Annotated[tuple[TitleRule, ...], BeforeValidator(as_tuple)] = ()
     screen_rules: Annotated[tuple[ScreenRule, ...], BeforeValidator(as_tuple)] = ()
     extend: bool = False

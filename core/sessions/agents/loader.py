@@ -20,7 +20,7 @@ from .definition import AgentDefinition
 from .problems import AgentInvalid, Piece, describe
 
 RULE_LISTS = ("title_rules", "screen_rules")
-_MERGED_TABLES = frozenset({"env", "prompt", "resume", "meanings", "timing"})
+_MERGED_TABLES = frozenset({"env", "prompt", "resume", "meanings", "timing", "oneshot"})
 _PLACEHOLDER = re.compile(r"\{(python|practice|shell)\}")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
 import signal
@@ -57,6 +58,8 @@ class Orders:
         self.linger: float = values["linger"]  # seconds after the child's end without an engine
         self.grace: float = values["grace"]  # seconds, when the keeper itself is told to end
         self.tether: float = values.get("tether", 0)  # seconds for the first link; all ends with it
+        text = values["input"]  # all that the child reads, in base64; or None, and it stays open
+        self.input: bytes | None = None if text is None else binascii.a2b_base64(text)
 
 
 class Child:
@@ -76,6 +79,10 @@ class Child:
         self.written = 0
         self._marker = orders.marker.encode()
         self._closing = False
+        if orders.input is not None:
+            self.pending += orders.input
+            orders.input = None
+            self.close_input()
 
     def read(self, fd: int) -> bytes:
         """What there is of an output, at most ``CHUNK``; at its end it leaves ``outputs``."""

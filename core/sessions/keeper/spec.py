@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,9 +23,10 @@ class ChildSpec:
     rates in bytes a second, times in seconds. ``lag_rate`` and ``away_rate`` bound what is read
     while the engine doesn't keep up, and while there is none. ``linger`` is how long the keeper
     waits for an engine when its child has ended; ``grace`` is for when the keeper itself is told
-    to end. ``about`` are short texts that it keeps in its record for whoever finds it. With a
-    ``tether`` the whole tree ends, after ``grace``, as soon as no link is there any more, or none came
-    in so many seconds.
+    to end. ``about`` are short texts that it keeps in its record for whoever finds it. ``input`` is
+    all that a child with pipes reads on its standard input, which ends then; None leaves it open. With
+    a ``tether`` the whole tree ends, after ``grace``, as soon as no link is there any more, or none
+    came in so many seconds.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +42,7 @@ class ChildSpec:
     linger: float = 24 * 3600.0
     grace: float = 5.0
     about: Mapping[str, str] = field(default_factory=dict)
+    input: bytes | None = None
     tether: float = 0.0
 
     def __post_init__(self) -> None:
@@ -57,6 +60,7 @@ class ChildSpec:
             f"the log has at least {LEAST_RING} bytes": self.ring_bytes < LEAST_RING,
             "rates are above 0": min(self.lag_rate, self.away_rate) <= 0,
             "times are not negative": min(self.linger, self.grace, self.tether) < 0,
+            "a terminal's input is typed": self.mode == "pty" and self.input is not None,
         }
         found = [problem for problem, there in problems.items() if there]
         if found:
@@ -82,6 +86,7 @@ class ChildSpec:
             "away_rate": self.away_rate,
             "linger": self.linger,
             "grace": self.grace,
+            "input": None if self.input is None else b64encode(self.input).decode(),
             "tether": self.tether,
         }
         return json.dumps(orders).encode()

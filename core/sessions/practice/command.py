@@ -17,7 +17,7 @@ from .turns import TURNS
 
 USAGE = """\
 usage: crew.py --role ROLE [--seed N] [--pace fast|person|SECONDS] [--prompt TEXT] [--turns N]
-               [--signal] [--rate BYTES]
+               [--signal] [--rate BYTES] [--once]
 
 A scripted agent for practice: it runs in a terminal, behaves like a coding agent, touches no file.
 
@@ -32,6 +32,7 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
   --prompt TEXT   begin with this
   --turns N       begin N turns without being asked (default: 1 for crasher and flooder, else 0)
   --signal        the crasher kills itself by SIGABRT instead
+  --once          no terminal: one turn on the prompt (or standard input), told as JSON
   --rate BYTES    the flooder's limit in bytes a second; 0 (default) for none
 """
 VALUES = ("--role", "--seed", "--pace", "--prompt", "--turns", "--rate")
@@ -47,13 +48,15 @@ class Options:
     """The command line, read."""
 
     def __init__(self, arguments: list[str]) -> None:
-        self.signal = False
+        self.signal = self.once = False
         values: dict[str, str] = {}
         words = iter(arguments)
         for word in words:
             name, equals, value = word.partition("=")
             if word == "--signal":
                 self.signal = True
+            elif word == "--once":
+                self.once = True
             elif name not in VALUES:
                 raise UsageFault(f"{word} is not known")
             else:
@@ -61,6 +64,8 @@ class Options:
         self.role = values.get("--role", "")
         if self.role not in (*TURNS, Flooder.role, Idler.role):
             raise UsageFault(f"there is no role {self.role!r}")
+        if self.once and self.role not in TURNS:
+            raise UsageFault(f"--once is not for the role {self.role}")
         self.seed = whole_number(values, "--seed", 0)
         self.rate = whole_number(values, "--rate", 0)
         self.turns = whole_number(values, "--turns", int(self.role in SELF_STARTING))
@@ -124,6 +129,10 @@ def main(arguments: list[str], terminal: Terminal | None = None) -> int:
     except UsageFault as fault:
         sys.stderr.write(f"crew.py: {fault}; --help says more\n")
         return USAGE_CODE
+    if options.once:
+        from .once import answer  # costs those with a terminal nothing  # noqa: PLC0415
+
+        return answer(options.role, options.seed, options.prompt)
     terminal = terminal or Terminal()
     if not terminal.usable():
         sys.stderr.write("crew.py: a practice agent needs a terminal\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, cast
 
 from ...base.errors import ValidationFault
@@ -18,10 +20,17 @@ class ExecutorUnknown(ValidationFault):
     code = "unknown_executor"
 
 
-def backend_for(url: str, **options: Any) -> Backend:
-    """The back end that ``url``'s scheme names (``local`` alone is ``local://``), not yet opened.
+def backend_for(
+    url: str,
+    *,
+    state_dir: Path,
+    epoch: int = 1,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Backend:
+    """The back end that ``url``'s scheme names (``local`` alone means ``local://``), not yet opened.
 
-    ``options`` are for whichever back end it is; each takes those that concern it.
+    ``state_dir``, ``epoch`` and ``environment`` are the engine's; each back end takes what concerns it.
 
     :raises ExecutorUnknown: if none has this scheme.
     """
@@ -31,4 +40,19 @@ def backend_for(url: str, **options: Any) -> Backend:
     if not found:
         names = ", ".join(sorted({entry.name for entry in known})) or "none"
         raise ExecutorUnknown(f"No executor is installed for {url!r}; known are: {names}.", url=url)
-    return cast("Backend", found[0].load()(url, **options))
+    given = {"state_dir": state_dir, "epoch": epoch, "environment": environment, **options}
+    return cast("Backend", found[0].load()(url, **given))
+
+
+def open_local(
+    url: str,
+    *,
+    state_dir: Path,
+    epoch: int = 1,
+    environment: Mapping[str, str] | None = None,
+    **_: Any,
+) -> Backend:
+    """The back end of this machine."""
+    from .local import LocalBackend  # noqa: PLC0415  # loads keepers, for those who ask for it
+
+    return LocalBackend(state_dir, epoch=epoch, environment=environment)

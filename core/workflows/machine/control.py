@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ...base.errors import BusinessFault
 from ...base.machine import IllegalTransition
@@ -36,10 +36,10 @@ class Control(Endings):
         if interrupt:
             self.interrupt(run)
 
-    def interrupt(self, run: Run) -> None:
-        """End what runs; it is to be begun again, and does not count as tried."""
+    def interrupt(self, run: Run, *, but: Collection[int] = ()) -> None:
+        """End what runs, ``but`` these tasks; it is to be begun again, and does not count as tried."""
         for task, status in enumerate(run.tasks):
-            if status is _RUNNING and task not in run.expanded:
+            if status is _RUNNING and task not in run.expanded and task not in but:
                 self._stop(run, task, StopReason.INTERRUPT)
 
     def resume(self, run: Run, now: float) -> None:

@@ -86,6 +86,7 @@ class Attempt:
             ring_bytes=RING,
             linger=LINGER,
             grace=min(leaf.grace, self._terms.grace),
+            input=leaf.stdin,
             tether=self._terms.lease,
         )
 
@@ -97,17 +98,9 @@ class Attempt:
         self.begun.set()
         self._changed()
         async with asyncio.TaskGroup() as group:
-            feeding = group.create_task(self._feed(link))
             if self._grace is not None:
                 group.create_task(self._stop(link, self._grace))
             await self._follow(link, group)
-            feeding.cancel()
-
-    async def _feed(self, link: KeeperLink) -> None:
-        with contextlib.suppress(QuarterdeckError):  # it takes no input, or has ended
-            if self.leaf.stdin:
-                await link.write(self.leaf.stdin)
-            await link.close_stdin()
 
     async def _follow(self, link: KeeperLink, group: asyncio.TaskGroup) -> None:
         async for item in link.items():

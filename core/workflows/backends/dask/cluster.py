@@ -29,7 +29,7 @@ class ClusterOptions:
 
     address: str
     tls: dict[str, Any] = field(default_factory=dict)
-    terms: Terms = Terms()
+    terms: Terms = field(default_factory=Terms)
     timeout: float = 10.0
 
 

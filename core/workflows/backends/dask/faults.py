@@ -24,12 +24,6 @@ class ClusterMismatch(ResourceFault):
     code = "cluster_version"
 
 
-class PlaceForeign(ValidationFault):
-    """An attempt's place is none of this back end."""
-
-    code = "place_foreign"
-
-
 class AttemptFenced(BusinessFault):
     """A later engine has taken the workflow over; this attempt is not begun."""
 

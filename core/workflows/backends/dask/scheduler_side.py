@@ -13,7 +13,6 @@ from .register import Register, State
 from .waiting import Waiting
 from .wire import NAME, PROTOCOL, NotReady, dask_key
 
-
 WAITS = {
     "no-worker": "no worker of the cluster offers what it needs",
     "queued": "every worker of the cluster is busy",
@@ -50,7 +49,9 @@ class Board(SchedulerPlugin):
         if place is None:
             return
         head = self.register.heads.get(place)
-        if finish in WAITS and (head is None or head.state is State.ENDED):  # withdrawn on its way here
+        if finish in WAITS and (
+            head is None or head.state is State.ENDED
+        ):  # withdrawn on its way here
             asyncio.get_running_loop().call_soon(take_back, self._scheduler, place)
         elif finish == "erred":
             self.register.lose(

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from ....base.priority import Priority
+from ..faults import PlaceForeign
 from ..ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Stream
-from .faults import PlaceForeign
 
 PROTOCOL = 1
 """What engine, scheduler and workers must agree on; any change of what goes between them counts it up."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from tests.dask_cluster import Cluster
 
 from quarterdeck.core.workflows.backends.ports import Backend
+from quarterdeck.core.workflows.backends.registry import backend_for
 
 Make = Callable[[], Backend]
 
@@ -24,9 +26,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.close()
 
 
-@pytest.fixture(params=["dask"])
+@pytest.fixture(params=["local", "dask"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Another engine's back end for the same places, not open."""
+    if request.param == "local":
+        epochs = count(1)
+        return lambda: backend_for("local", state_dir=tmp_path / "state", epoch=next(epochs))
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.backend
 

@@ -150,7 +150,11 @@ async def test_an_engine_that_comes_back_learns_what_became_of_each(
     try:
         asked = [*places, other.place_of(never), "elsewhere:1"]
         assert await other.reconcile(asked) == dict(
-            zip(asked, [Standing.LIVING, Standing.ENDED, Standing.GONE, Standing.UNKNOWN], strict=True)
+            zip(
+                asked,
+                [Standing.LIVING, Standing.ENDED, Standing.GONE, Standing.UNKNOWN],
+                strict=True,
+            )
         )
         assert (await hear(other, places[1])).out() == b"ended\n"
         await other.cancel(places[0], 1.0)

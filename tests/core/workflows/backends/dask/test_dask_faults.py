@@ -162,11 +162,12 @@ async def test_a_killed_keeper_is_told_as_a_loss_and_leaves_nothing(
 
 ENGINE = """
 import asyncio, json, sys
+from pathlib import Path
 from tests.dask_cluster import shell, started, submit
 from quarterdeck.core.workflows.backends.registry import backend_for
 
 async def main(url, folder):
-    backend = backend_for(url)
+    backend = backend_for(url, state_dir=Path(folder))
     await backend.open()
     living = shell("living", "echo living; until [ -e go ]; do sleep 0.02; done; echo on", cwd=folder)
     ended = shell("ended", "echo ended", cwd=folder)
@@ -186,7 +187,10 @@ async def test_an_engine_that_was_killed_finds_everything_when_it_comes_back(
     root = str(Path(__file__).parents[5])
     command = [sys.executable, "-c", ENGINE, cluster.url, str(tmp_path)]
     engine = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.PIPE, cwd=root, env={"PYTHONPATH": root, "PATH": "/usr/bin:/bin"}
+        *command,
+        stdout=subprocess.PIPE,
+        cwd=root,
+        env={"PYTHONPATH": root, "PATH": "/usr/bin:/bin"},
     )
     if engine.stdout is None:
         raise AssertionError
@@ -207,7 +211,9 @@ async def test_an_engine_that_was_killed_finds_everything_when_it_comes_back(
         worker.send(signal.SIGKILL)
         for place in places:
             await backend.forget(place)
-        statistics = await backend._cluster.on_scheduler(connecting.scheduler_side.ask, what="statistics")
+        statistics = await backend._cluster.on_scheduler(
+            connecting.scheduler_side.ask, what="statistics"
+        )
         assert sum(statistics.values()) == 0
     finally:
         await backend.close()

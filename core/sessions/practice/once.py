@@ -1,0 +1,60 @@
+"""One turn without a terminal, told as JSON: the same words for the same role, seed and prompt."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+
+from .agent import CRASH_CODE
+from .dice import Dice
+from .phrases import TRACEBACK
+from .turns import NO, TURNS, Crash, Permission, Question, Say, Step, Use, choose_story
+
+
+def answer(role: str, seed: int, prompt: str | None) -> int:
+    """Do what ``prompt`` (or standard input) says, print what came of it; the exit code.
+
+    Nobody is there to ask: what needs a yes is refused, and is listed under ``refused``.
+    """
+    text = sys.stdin.read() if prompt is None else prompt
+    told = make_turn(role, seed, text)
+    if told is None:
+        sys.stderr.write(TRACEBACK + "\n")
+        return CRASH_CODE
+    sys.stdout.write(json.dumps(told) + "\n")
+    return 0
+
+
+def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
+    """What a turn on ``prompt`` gives; None where it crashes."""
+    dice = Dice(seed * 1_000_003 + zlib.crc32(prompt.encode("utf-8", "replace")))
+    turn = TURNS[role](dice, choose_story(dice, prompt.strip()))
+    said: list[str] = []
+    steps: list[str] = []
+    refused: list[str] = []
+    reply: str | None = None
+    while True:
+        try:
+            step: Step = turn.send(reply)
+        except StopIteration:
+            break
+        reply = None
+        if isinstance(step, Say):
+            said.append(step.text)
+        elif isinstance(step, Use):
+            steps.append(step.headline)
+        elif isinstance(step, Permission):
+            refused.append(step.text)
+            reply = NO
+        elif isinstance(step, Question):
+            refused.append(step.text)
+        elif isinstance(step, Crash):
+            return None
+    return {
+        "ok": True,
+        "role": role,
+        "answer": said[-1] if said else "",
+        "steps": steps,
+        "refused": refused,
+    }

@@ -1,0 +1,156 @@
+"""One attempt as the executors see it: its values, its log, its files, its faults without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from ...base.errors import QuarterdeckError
+from ...base.homes import expanded
+from ..backends.faults import SupersededHere
+from ..context import AttemptLost, ConditionFalse, TaskExecutionContext
+from ..faults import ExecutionError
+from ..files.executing import rendered
+from ..files.templates import Scope
+from .artifacts import keep_files
+from .children import Child, ChildKind
+from .desk import Desk, named
+from .folders import attempt_folder
+from .log import AttemptLog
+from .results import check_result
+
+LOG_NAME = "log"
+GRACE = 5.0
+"""Seconds from SIGTERM to SIGKILL."""
+BIG = 16 * 1024
+"""Bytes from which on hiding secrets takes long enough to go to a thread."""
+
+
+class Attempt:
+    """An attempt under way."""
+
+    def __init__(self, desk: Desk, context: TaskExecutionContext, scope: Scope) -> None:
+        self.desk = desk
+        self.context = context
+        self.scope = scope
+        self.task = context.task_def
+        self.hide = desk.hider(scope)
+        where = desk.surroundings.artifacts
+        self.folder = attempt_folder(where, context.workflow_id, self.task.task_id, context.attempt)
+        self.log = AttemptLog(self.folder / LOG_NAME, self.hide)
+
+    # ---- what the file says ----------------------------------------------------------------
+
+    def rendered(self, *keys: str) -> dict[str, Any]:
+        """Those entries of the metadata that are there, with their templates rendered."""
+        return rendered(self.task, self.scope, *keys)
+
+    @property
+    def cwd(self) -> Path:
+        """The directory that it works in."""
+        home = Path(named(self.task).get("directory") or Path.cwd())
+        given = self.rendered("cwd").get("cwd")
+        return home / expanded(str(given)) if given else home
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Its environment: what the file says, and who it is."""
+        return {
+            **self.scope.env,
+            "QUARTERDECK_WORKFLOW_ID": self.context.workflow_id,
+            "QUARTERDECK_TASK_ID": self.task.task_id,
+            "QUARTERDECK_ATTEMPT": str(self.context.attempt),
+            "QUARTERDECK_IDEMPOTENCY_KEY": self.context.idempotency_key,
+        }
+
+    # ---- what is told while it runs --------------------------------------------------------
+
+    async def keep_child(self, child: Child) -> None:
+        """Keep where its child is to be found; returns when it is on disk, with its log's place."""
+        self.announce_log()
+        await self.context.keep_child(child.text)
+
+    def announce_log(self) -> None:
+        """Say where its log is, from the artifacts' folder on."""
+        place = self.log.path.relative_to(self.desk.surroundings.artifacts)
+        self.desk.orchestrator.note_log(
+            self.context.workflow_id, self.task.task_id, place.as_posix()
+        )
+
+    async def write(self, data: bytes) -> None:
+        """Take output into the log, and tell those who follow."""
+        if len(data) > BIG:
+            grown = await asyncio.to_thread(self.log.write, data)
+        else:
+            grown = self.log.write(data)
+        if grown:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the log's size."""
+        context = self.context
+        self.desk.surroundings.on_output(
+            context.workflow_id, self.task.task_id, context.attempt, self.log.size
+        )
+
+    @property
+    def wanted_on(self) -> bool:
+        """Whether this engine still drives it: else its child is left to whoever does."""
+        return self.desk.orchestrator.drives(self.context.workflow_id)
+
+    # ---- its end -----------------------------------------------------------------------------
+
+    async def finish(self, result: Any) -> Any:
+        """The result, if it fits, once the files that are to be kept are."""
+        outputs = self.task.metadata.get("outputs", {})
+        check_result(result, outputs.get("schema"))
+        await keep_files(self, outputs.get("files", {}))
+        return result
+
+
+Work = Callable[[Attempt], Awaitable[Any]]
+
+
+async def attempt_with(
+    desk: Desk, context: TaskExecutionContext, work: Work, child: Child | None = None
+) -> Any:
+    """Carry out an attempt, with all that is the same for every kind around it.
+
+    ``child`` is that of an attempt that is adopted.
+
+    :raises ConditionFalse: if the task is not wanted.
+    """
+    try:
+        scope = await desk.scope(context)
+    except Exception:
+        if child is not None and child.kind is ChildKind.PROCESS:
+            await desk.surroundings.backend.cancel(child.place, GRACE)
+        raise
+    attempt = Attempt(desk, context, scope)
+    try:
+        return await work(attempt)
+    except (CancelledError, AttemptLost, ConditionFalse):
+        raise
+    except SupersededHere as error:
+        # Whoever drives it now records its end; nothing that is said here counts.
+        raise CancelledError from error
+    except Exception as error:  # noqa: BLE001  # whatever it is, it must not tell secrets
+        raise hidden(error, attempt.hide) from None
+    finally:
+        attempt.log.close()
+        if attempt.log.size:
+            attempt.tell()
+
+
+def hidden(error: Exception, hide: Callable[[str], str]) -> Exception:
+    """The error without secrets in its text: itself, where it has none."""
+    message = str(error)
+    shown = hide(message)
+    if shown == message:
+        return error
+    if isinstance(error, QuarterdeckError) and type(error).__init__ is QuarterdeckError.__init__:
+        return type(error)(shown)
+    return ExecutionError(f"{type(error).__name__}: {shown}")
