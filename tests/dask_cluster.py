@@ -73,8 +73,9 @@ class Cluster:
             self._program.stdout.close()
 
     def _node(self, **order: Any) -> Node:
-        if not self._program or not self._program.stdin or not self._program.stdout:
-            raise AssertionError("the cluster is not open")
+        assert self._program
+        assert self._program.stdin
+        assert self._program.stdout
         order |= {"log": str(self.folder / "log"), "security": self.security}
         self._program.stdin.write(json.dumps(order).encode() + b"\n")
         self._program.stdin.flush()
@@ -109,7 +110,7 @@ class Cluster:
         return next(node for node in self.workers if node.address == address)
 
     def kill_all(self) -> None:
-        """kill -9 of every node; the next ones are started at another port."""
+        """End every node without a warning; the next ones are started at another port."""
         for node in (self.scheduler, *self.workers):
             if node:
                 node.send(signal.SIGKILL)
@@ -126,8 +127,7 @@ class Cluster:
     def backend(self) -> DaskBackend:
         """A back end for it, not open."""
         backend = backend_for(self.url, state_dir=self.folder)
-        if not isinstance(backend, DaskBackend):
-            raise AssertionError(type(backend))
+        assert isinstance(backend, DaskBackend)
         return backend
 
 

@@ -45,7 +45,7 @@ def backend_for(
 
 
 def open_local(
-    url: str,
+    _url: str,
     *,
     state_dir: Path,
     epoch: int = 1,

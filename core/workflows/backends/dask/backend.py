@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
 
 from ....base.clock import SYSTEM_CLOCK, Clock
 from ...context import AttemptLost
@@ -57,7 +58,7 @@ class DaskBackend:
         :raises AttemptFenced: if an engine of a later epoch has taken the workflow over.
         """
         owner, settle = self._watch.owner, self._options.terms.settle
-        fence = {"workflow": leaf.workflow_id, "epoch": leaf.epoch}
+        fence: dict[str, Any] = {"workflow": leaf.workflow_id, "epoch": leaf.epoch}
         while True:
             await self._watch.connected.wait()
             with contextlib.suppress(ClusterUnreachable):
@@ -123,7 +124,7 @@ class DaskBackend:
         never = pack_event(
             LeafEnded(now, None, None, "it was cancelled before it began", cancelled=True)
         )
-        given = {"place": place, "ended": never}
+        given: dict[str, Any] = {"place": place, "ended": never}
         if await self._cluster.on_scheduler(scheduler_side.ask, what="withdraw", **given):
             await self._cluster.on_scheduler(scheduler_side.take_back, place=place)
             return True

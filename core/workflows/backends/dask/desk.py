@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..ports import LeafEvent
 from .attempt import Attempt
 from .waiting import Waiting
 from .wire import PROTOCOL, Terms, pack_event, place_of, unpack_leaf
@@ -141,7 +142,7 @@ class Desk:
 
     def _batch(self, place: str, position: int, known: bool) -> dict[str, Any]:
         attempt = self._attempts[place]
-        events = [attempt.started] if attempt.started and not known else []
+        events: list[LeafEvent] = [attempt.started] if attempt.started and not known else []
         records, position = attempt.spool.read(position, BATCH)
         packed = [pack_event(event) for event in (*events, *records)]
         whole = attempt.ended is not None and position >= attempt.spool.end

@@ -21,7 +21,7 @@ WAITS = {
 """The states of Dask's tasks in which attempts wait, in words for people."""
 
 
-class Board(SchedulerPlugin):
+class Board(SchedulerPlugin):  # type: ignore[misc]  # typed by Dask as it is at run time only
     """The register of one scheduler, and the calls that wait for its changes."""
 
     name = NAME

@@ -73,7 +73,7 @@ class Watch:
     async def _listen(self) -> None:
         serial = 0
         while True:
-            given = {"owner": self.owner, "since": serial, "seconds": WAIT}
+            given: dict[str, Any] = {"owner": self.owner, "since": serial, "seconds": WAIT}
             answer = await self._cluster.on_scheduler(scheduler_side.changes, wait=WAIT, **given)
             serial = answer["serial"]
             for told in answer["heads"]:
@@ -102,7 +102,7 @@ class Watch:
         """
         if not places:
             return {}, 0.0
-        given = {"owner": self.owner, "places": list(places)}
+        given: dict[str, Any] = {"owner": self.owner, "places": list(places)}
         answer = await self._cluster.on_scheduler(scheduler_side.follow, **given)
         found = {place: Seen.parse(told) for place, told in answer["heads"].items()}
         for seen in found.values():

@@ -23,7 +23,7 @@ LOOK = 0.05
 """Seconds between two looks for processes that are not ours, and whose end nobody tells."""
 
 
-class Shim(WorkerPlugin):
+class Shim(WorkerPlugin):  # type: ignore[misc]  # typed by Dask as it is at run time only
     """The desk of one worker, which ends with it."""
 
     name = NAME

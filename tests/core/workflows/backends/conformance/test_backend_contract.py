@@ -34,7 +34,7 @@ async def test_a_process_runs_with_its_input_its_variables_and_its_directory(
         backend, shell(new_id(), script, cwd=tmp_path, env={"GIVEN": "é"}, stdin=b"in\0put\n")
     )
     assert isinstance(heard.events[0], LeafStarted)
-    assert heard.out() == b"in\0put\n" + os.fsencode(tmp_path.resolve()) + b"\n"
+    assert heard.out() == b"in\0put\n" + os.fsencode(tmp_path) + b"\n"
     assert heard.out(Stream.STDERR) == "é\n".encode()
     assert (heard.end.exit_code, heard.end.signal, heard.end.cancelled) == (3, None, False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.dask_cluster import Cluster, hear, leaf, run, shell, started, submit, until
@@ -136,7 +137,12 @@ async def test_what_was_announced_and_never_handed_over_is_gone_for_the_next_eng
 ) -> None:
     never = leaf(new_id(), "true")
     place = backend.place_of(never)
-    given = {"workflow": "WF", "epoch": 1, "owner": "one that crashed", "settle": 60.0}
+    given: dict[str, Any] = {
+        "workflow": "WF",
+        "epoch": 1,
+        "owner": "one that crashed",
+        "settle": 60.0,
+    }
     await backend._cluster.on_scheduler(scheduler_side.announce, place=place, **given)
     assert await backend.reconcile([place]) == {place: Standing.GONE}
 
