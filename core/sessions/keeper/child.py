@@ -57,6 +57,7 @@ class Orders:
         self.away_rate: float = values["away_rate"]  # bytes a second, when there is no engine
         self.linger: float = values["linger"]  # seconds after the child's end without an engine
         self.grace: float = values["grace"]  # seconds, when the keeper itself is told to end
+        self.tether: float = values.get("tether", 0)  # seconds for the first link; all ends with it
         text = values["input"]  # all that the child reads, in base64; or None, and it stays open
         self.input: bytes | None = None if text is None else binascii.a2b_base64(text)
 

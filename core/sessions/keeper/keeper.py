@@ -62,6 +62,7 @@ class Keeper:
         self._dismissed = self._ending = False
         self._paced = 0.0  # when the rate allows to read again
         self._lingers: float | None = None
+        self._leash = time.monotonic() + orders.tether if orders.tether else float("inf")
 
     def open(self, umask: int) -> None:
         """Lock the folder, open the log and the socket, start the child.
@@ -201,6 +202,7 @@ class Keeper:
         due = [pause + LULL] if pause > 0 and self.child.outputs else []
         due += [self._stop.next - now] if self._stop else []
         due += [self._lingers - now] if self._lingers is not None else []
+        due += [self._leash - now] if self._astray() else []
         return max(min(due), 0.0) if due else None
 
     def _settle(self, now: float) -> None:
@@ -216,7 +218,14 @@ class Keeper:
             self._flush(link)
         self._end_when_due(now)
 
+    def _astray(self) -> bool:
+        """Whether whoever holds the tether is missing."""
+        return bool(self._orders.tether) and not self._link and not self._ending
+
     def _end_when_due(self, now: float) -> None:
+        if self._astray() and now >= self._leash:
+            self._ending = True
+            self._end_tree(self._orders.grace)
         gone = self.child.exit is not None
         if self._link or not gone:
             self._lingers = None
@@ -388,6 +397,8 @@ class Keeper:
             self._flush(old)
             self._drop(old)
         self._link, self._epoch, link.window = link, epoch, window
+        if self._orders.tether:
+            self._leash = 0.0
         self._save()
         link.send(Frame.WELCOME, number, self.facts())
 

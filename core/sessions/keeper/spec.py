@@ -24,7 +24,9 @@ class ChildSpec:
     while the engine doesn't keep up, and while there is none. ``linger`` is how long the keeper
     waits for an engine when its child has ended; ``grace`` is for when the keeper itself is told
     to end. ``about`` are short texts that it keeps in its record for whoever finds it. ``input`` is
-    all that a child with pipes reads on its standard input, which ends then; None leaves it open.
+    all that a child with pipes reads on its standard input, which ends then; None leaves it open. With
+    a ``tether`` the whole tree ends, after ``grace``, as soon as no link is there any more, or none
+    came in so many seconds.
     """
 
     argv: tuple[str, ...]
@@ -41,6 +43,7 @@ class ChildSpec:
     grace: float = 5.0
     about: Mapping[str, str] = field(default_factory=dict)
     input: bytes | None = None
+    tether: float = 0.0
 
     def __post_init__(self) -> None:
         texts = (*self.argv, self.cwd, self.session_id, *self.env, *self.env.values())
@@ -56,7 +59,7 @@ class ChildSpec:
             ),
             f"the log has at least {LEAST_RING} bytes": self.ring_bytes < LEAST_RING,
             "rates are above 0": min(self.lag_rate, self.away_rate) <= 0,
-            "times are not negative": min(self.linger, self.grace) < 0,
+            "times are not negative": min(self.linger, self.grace, self.tether) < 0,
             "a terminal's input is typed": self.mode == "pty" and self.input is not None,
         }
         found = [problem for problem, there in problems.items() if there]
@@ -84,5 +87,6 @@ class ChildSpec:
             "linger": self.linger,
             "grace": self.grace,
             "input": None if self.input is None else b64encode(self.input).decode(),
+            "tether": self.tether,
         }
         return json.dumps(orders).encode()

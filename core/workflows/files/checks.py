@@ -26,6 +26,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "outputs": ("agent", "run", "python"),
     "retry": ("agent", "run", "python", "workflow"),
     "group": ("agent", "run", "python"),
+    "resources": ("agent", "run", "python"),
 }
 """Keys that mean something beside some kinds only."""
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")

@@ -148,6 +148,8 @@ class Compiler:
             env = {**self._model.env, **task.env}
             found["env"] = {key: env[key] for key in env}
             found["cwd"] = task.cwd or self._model.cwd
+            if task.resources:
+                found["resources"] = dict(task.resources)
             found["outputs"] = _outputs(task.outputs, kind)
         return found
 

@@ -263,6 +263,9 @@ class TaskEntry(Entry):
     group: str | None = Field(
         None, min_length=1, description="The concurrency group it belongs to."
     )
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="What the worker of a cluster must have free for it, by name."
+    )
     outputs: OutputsEntry | None = Field(None, description="What it leaves behind.")
 
 
