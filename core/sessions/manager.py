@@ -398,7 +398,20 @@ class SessionManager:
 
     async def resolve(self, wish: c.ResolveItem, cause: Cause) -> AttentionItem:
         """Take an item off the queue."""
-        return await self._services.desk.resolve(wish.item_id, cause)
+        desk = self._services.desk
+        item = desk.get(wish.item_id)
+        try:
+            return await desk.resolve(wish.item_id, cause)
+        except QuarterdeckError:
+            self._reconsider(item.session_id)
+            raise
+
+    def _reconsider(self, session_id: str) -> None:
+        """Make a session's items true: what it asks may have changed while one seemed closed."""
+        session, desk = self._register.by_id.get(session_id), self._services.desk
+        outcome = desk.reconcile(session.record) if session else desk.forget(session_id)
+        if outcome[0]:
+            self._services.recorder.record(*outcome)
 
     async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
         """A screen or a part of its history as data."""
