@@ -59,7 +59,7 @@ def _check_dead(session: Session, *, force: bool) -> None:
     if session.living and not force:
         raise SessionLiving(
             f"{session.record.name} is {session.view().shown}; stop it first, "
-            "or delete it with force.",
+            "or delete it with --force.",
             lifecycle=str(session.record.lifecycle),
         )
 

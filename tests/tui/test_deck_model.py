@@ -107,8 +107,9 @@ def test_minimal_rows_have_ages_and_no_headings(crew: Crew) -> None:
     crew.add("b", repo="/x/site", since=7200)
     deck = deck_on(crew)
     deck.minimal = True
+    crew.add("c", since=7200, lifecycle=Lifecycle.CRASHED, ended_at=crew.clock.now())
     ages = [row.age for row in deck.session_rows() if isinstance(row, SessionRow)]
-    assert ages == ["0:42", "2h"]
+    assert ages == ["0:42", "2h", "0:00"], "what ended has the age of its end"
 
 
 def test_a_row_is_safe_to_show(crew: Crew) -> None:

@@ -198,7 +198,7 @@ class Deck:
         """Seconds until an age that is shown says something else; ``None`` if none is shown."""
         now = self._clock.now()
         since = [item.created_at for item in self.actionable()]
-        since += [session.status.since for session in self._aged()]
+        since += [session.shown_since for session in self._aged()]
         return min((age_lasts(age_of(start, now)) for start in since), default=None)
 
     def _aged(self) -> Sequence[SessionView]:

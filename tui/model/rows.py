@@ -71,7 +71,7 @@ def session_row(session: SessionView, now: datetime | None = None) -> SessionRow
         word=short_status(session),
         repo=repo_name(session),
         title=progress + clean(session.title, 200),
-        age="" if now is None else age_text(age_of(session.status.since, now)),
+        age="" if now is None else age_text(age_of(session.shown_since, now)),
     )
 
 

@@ -180,7 +180,7 @@ class DeckScreen(MainScreen):
         session = self.deck.view.sessions.get(self._looking_at or "")
         age = ""
         if session is not None:
-            age = age_text(age_of(session.status.since, self.bridge.clock.now()))
+            age = age_text(age_of(session.shown_since, self.bridge.clock.now()))
         self.panel.show_session(session, age)
         self.terminal.show_note(self._terminal_note(session))
         self.show_foot()
