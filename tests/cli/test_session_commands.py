@@ -56,7 +56,7 @@ def test_an_ended_session_has_the_age_of_its_end(engine: FakeEngine, qd: Command
     assert qd("session", "list").out.splitlines()[1].split()[2:4] == ["crashed", "5m"]
     assert fields(qd("session", "show", "gone").out)["state"] == "crashed for 5m"
     assert fields(qd("session", "explain", "gone").out.split("\n\n")[0])["state"] == "crashed"
-    assert qd("session", "show", "gone", "--json").json["since"] == SINCE.isoformat()
+    assert qd("session", "show", "gone", "--json").json["since"] == f"{SINCE:%FT%T.%fZ}"
 
 
 def test_the_list_of_none_says_so(engine: FakeEngine, qd: CommandLine) -> None:

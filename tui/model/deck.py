@@ -12,7 +12,16 @@ from ...core.protocol.attention import AttentionItem, AttentionKind, is_snoozed,
 from ...core.protocol.views import SessionView
 from .ages import age_lasts, age_of
 from .query import Query
-from .rows import Counts, DeckRow, ItemRow, SessionRow, count, item_row, session_rows
+from .rows import (
+    Counts,
+    DeckRow,
+    ItemRow,
+    SessionRow,
+    count,
+    is_failed,
+    item_row,
+    session_rows,
+)
 from .words import is_quiet
 
 SETTLE_SECONDS = 0.5
@@ -190,9 +199,20 @@ class Deck:
         return item_row(item, session.name if session else "", now, sent=sent)
 
     def counts(self) -> Counts:
-        """What the line of status counts: finished turns wait, but need nobody at once."""
-        needing = [item for item in self.actionable() if item.kind is not AttentionKind.TURN_DONE]
+        """What the line of status counts, each session once.
+
+        Finished turns wait, but need nobody at once; a failed session is counted as that.
+        """
+        needing = [item for item in self.actionable() if not self._counted(item)]
         return count(self.view.sessions.values(), len(needing))
+
+    def _counted(self, item: AttentionItem) -> bool:
+        """Whether its session is counted by how it stands."""
+        session = self.view.sessions.get(item.session_id)
+        failed = session is not None and is_failed(session)
+        return item.kind is AttentionKind.TURN_DONE or (
+            item.kind is AttentionKind.FAILURE and failed
+        )
 
     def changes_in(self) -> float | None:
         """Seconds until an age that is shown says something else; ``None`` if none is shown."""

@@ -161,6 +161,11 @@ _COUNTED = {
 }
 
 
+def is_failed(session: SessionView) -> bool:
+    """Whether a session is counted as failed."""
+    return _COUNTED.get(session.shown) == "failed"
+
+
 def count(sessions: Iterable[SessionView], needing: int) -> Counts:
     """How many sessions stand how, and how many items need a person."""
     found: dict[str, int] = dict.fromkeys(("working", "done", "idle", "failed", "other"), 0)
