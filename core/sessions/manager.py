@@ -358,7 +358,10 @@ class SessionManager:
     async def prompt(self, wish: c.Prompt, cause: Cause) -> Mapping[str, Any]:
         """Deliver a prompt: ``{"delivery": "verified" | "unverified"}``."""
         return await deliver_prompt(
-            self._register.get(wish.session_id), wish.text, verify=wish.verify
+            self._register.get(wish.session_id),
+            wish.text,
+            verify=wish.verify,
+            over_draft=wish.over_draft,
         )
 
     async def keys(self, wish: c.SendKeys, cause: Cause) -> None:

@@ -148,7 +148,7 @@ async def test_damage_met_while_loading_fails_that_start_and_the_next_one_begins
         client = await again.client()
         await client.call(SET)
         await client.close()
-    [kept] = place.glob("state.db.corrupt-*")
+    [kept] = list(await asyncio.to_thread(place.glob, "state.db.corrupt-*"))
     assert kept.read_bytes() == damaged
 
 
