@@ -52,9 +52,9 @@ def test_the_list_shows_a_line_for_each_session(engine: FakeEngine, qd: CommandL
 
 
 def test_an_ended_session_has_the_age_of_its_end(engine: FakeEngine, qd: CommandLine) -> None:
-    engine.add("gone", lifecycle=Lifecycle.CRASHED, ended_at=SINCE + timedelta(hours=3))
-    assert qd("session", "list").out.splitlines()[1].split()[2:4] == ["crashed", "5m"]
-    assert fields(qd("session", "show", "gone").out)["state"] == "crashed for 5m"
+    engine.add("gone", lifecycle=Lifecycle.CRASHED, ended_at=SINCE + timedelta(hours=2))
+    assert qd("session", "list").out.splitlines()[1].split()[2:4] == ["crashed", "1h"]
+    assert fields(qd("session", "show", "gone").out)["state"] == "crashed for 1h"
     assert fields(qd("session", "explain", "gone").out.split("\n\n")[0])["state"] == "crashed"
     assert qd("session", "show", "gone", "--json").json["since"] == f"{SINCE:%FT%T.%fZ}"
 
