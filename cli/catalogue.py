@@ -119,7 +119,10 @@ SESSION = Group(
             "Type a prompt into a session and submit it, if its state allows.",
             "speaking:prompt",
             (NAME, Argument("TEXT", "the prompt; - reads it from stdin")),
-            (Option("--no-verify", "don't wait until the agent takes it up", FLAG),),
+            (
+                Option("--no-verify", "don't wait until the agent takes it up", FLAG),
+                Option("--over-draft", "also after words that stand in its input box", FLAG),
+            ),
             (
                 "quarterdeck session prompt fix-login 'Run the tests again'",
                 "git diff | quarterdeck session prompt review -",

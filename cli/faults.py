@@ -50,6 +50,7 @@ _CATEGORY = {
     "link_closed": Category.RESOURCE,
     "link_broken": Category.SYSTEM,
     "os_error": Category.SYSTEM,
+    "unknown_isolation": Category.VALIDATION,
     "unwritable": Category.RESOURCE,
     "unreadable": Category.RESOURCE,
 }

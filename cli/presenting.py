@@ -32,6 +32,12 @@ def session_record(view: Message) -> Message:
     return kept | flat | {"shown": shown(view["lifecycle"], status["activity"])}
 
 
+def stands_since(record: Message) -> str:
+    """When a session's JSON came to the state it is ``shown`` in: its end, or its activity's start."""
+    ended = record["ended_at"] if record["lifecycle"] in ENDED else None
+    return str(ended or record["since"])
+
+
 def session_row(record: Message) -> tuple[object, ...]:
     """A session's line in a list; see ``SESSION_HEADS``."""
     word = record["shown"]
@@ -40,7 +46,7 @@ def session_row(record: Message) -> tuple[object, ...]:
         word += f" {progress}%"
     about = request_text(record) or record["reason"] or record["title"]
     place = homely(record["cwd"])
-    return (record["name"], record["agent"], word, age(record["since"]), place, about)
+    return (record["name"], record["agent"], word, age(stands_since(record)), place, about)
 
 
 SESSION_HEADS = ("name", "agent", "state", "since", "in", "about")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator
@@ -22,8 +23,20 @@ STAGE = "QUARTERDECK_TEST_STAGE"
 def pytest_configure(config: pytest.Config) -> None:
     """Workers share the stage on which those that need all of it find room; see :func:`_room`."""
     WATCH.begin()
+    _hear_signals()
     if not hasattr(config, "workerinput"):
         os.environ[STAGE] = tempfile.mkdtemp(prefix="qd-stage-")
+
+
+def _hear_signals() -> None:
+    """Start programs that can be interrupted, also where the tests were started in the background.
+
+    A shell lets such a job ignore SIGINT, and ``nohup`` SIGHUP; whatever it starts would ignore them
+    as well. What has a handler here is as it always is in a new program.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -24,10 +24,12 @@ def _describe(invocation: Invocation, result: Message) -> None:
     request = status.get("request")
     printer = invocation.printer
     state = shown(result["lifecycle"], status["activity"])
+    if result["lifecycle"] == "running":  # elsewhere the activity's time is not the state's
+        state += f" for {age(status['since'])}"
     printer.fields(
         (
             ("name", result["name"]),
-            ("state", f"{state} for {age(status['since'])}"),
+            ("state", state),
             ("source", status["source"]),
             ("evidence", status["evidence"]),
             ("note", explanation["note"]),

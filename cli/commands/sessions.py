@@ -15,6 +15,7 @@ from ..presenting import (
     request_text,
     session_record,
     session_row,
+    stands_since,
 )
 from ..printing import age
 from ..states import reached, wanted_states
@@ -116,7 +117,7 @@ def _describe(invocation: Invocation, record: Message) -> None:
             ("name", record["name"]),
             ("id", record["id"]),
             ("agent", record["agent"]),
-            ("state", f"{record['shown']} for {age(record['since'])}"),
+            ("state", f"{record['shown']} for {age(stands_since(record))}"),
             ("ended", ending(record)),
             ("reason", record["reason"]),
             ("asks", request_text(record)),

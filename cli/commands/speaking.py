@@ -14,12 +14,18 @@ def given_text(text: str) -> str:
     return sys.stdin.read().rstrip("\r\n") if text == "-" else text
 
 
-def prompt(invocation: Invocation, *, name: str, text: str, no_verify: bool) -> None:
+def prompt(
+    invocation: Invocation, *, name: str, text: str, no_verify: bool, over_draft: bool
+) -> None:
     """``session prompt``."""
     words = given_text(text)
     session = find_session(invocation, name)
     result = invocation.call(
-        "session.prompt", session_id=session["id"], text=words, verify=not no_verify
+        "session.prompt",
+        session_id=session["id"],
+        text=words,
+        verify=not no_verify,
+        over_draft=over_draft,
     )
     told = f"{session['name']} has the prompt ({result['delivery']})."
     invocation.printer.show(result, lambda: invocation.printer.line(told))

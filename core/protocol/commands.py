@@ -156,11 +156,15 @@ class Shutdown(Payload):
 
 
 class Prompt(OnSession):
-    """Type a prompt into a session and submit it, if its state allows."""
+    """Type a prompt into a session and submit it, if its state allows.
+
+    Where words stand in its input box already it is refused, or added to them with ``over_draft``.
+    """
 
     type: ClassVar[str] = "session.prompt"
     text: Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT)]
     verify: bool = True
+    over_draft: bool = False
 
 
 class SendKeys(OnSession):

@@ -47,6 +47,12 @@ class SessionView(View):
         return shown_status(self.lifecycle, self.status.activity)
 
     @property
+    def shown_since(self) -> datetime:
+        """When it came to the state that ``shown`` names, as far as that is known."""
+        ended = None if self.living else self.ended_at
+        return ended or self.status.since
+
+    @property
     def living(self) -> bool:
         """Whether a process stands behind the session."""
         return self.lifecycle in {Lifecycle.STARTING, Lifecycle.RUNNING, Lifecycle.STOPPING}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from ..base.clock import Clock
+from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol.attention import AttentionItem, AttentionKind, ItemState
 from ..protocol.events import (
@@ -181,21 +182,38 @@ class AttentionDesk:
     # ---- a person's own ----------------------------------------------------------------------
 
     async def snooze(self, item_id: str, seconds: float, cause: Cause) -> AttentionItem:
-        """Put an item aside for ``seconds``; 0 brings it back."""
-        now = self._clock.now()
+        """Put an item aside for ``seconds``; 0 brings it back.
+
+        :raises QuarterdeckError: if that can't be kept; the item stands as it did.
+        """
+        before, now = self._queue.get(item_id), self._clock.now()
         change = self._queue.snooze(item_id, now + timedelta(seconds=seconds), now)
-        return await self._keep(change, cause)
+        return await self._keep(before, change, cause)
 
     async def resolve(self, item_id: str, cause: Cause) -> AttentionItem:
-        """Take an item off the queue without an answer."""
-        change = self._queue.resolve(item_id, self._clock.now(), cause.client_id)
-        return await self._keep(change, cause)
+        """Take an item off the queue without an answer.
 
-    async def _keep(self, change: Change, cause: Cause) -> AttentionItem:
+        :raises QuarterdeckError: if that can't be kept; the item is on the queue still.
+        """
+        before = self._queue.get(item_id)
+        change = self._queue.resolve(item_id, self._clock.now(), cause.client_id)
+        return await self._keep(before, change, cause)
+
+    async def _keep(self, before: AttentionItem, change: Change, cause: Cause) -> AttentionItem:
         changes, events = _outcome([change])
         self._schedule()
-        await self._recorder.record(changes, events, cause)
+        try:
+            await self._recorder.record(changes, events, cause)
+        except QuarterdeckError:
+            self._put_back(before, change.item)
+            raise
         return change.item
+
+    def _put_back(self, before: AttentionItem, after: AttentionItem) -> None:
+        """What a person was told has failed must not come true later, when the debt is paid."""
+        if self._queue.put_back(before, after):
+            self._schedule()
+            self._recorder.record([SaveItem(before)], [])
 
     def _schedule(self) -> None:
         """Wake when the next snooze or deadline is over; no timer otherwise."""

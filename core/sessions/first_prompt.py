@@ -11,6 +11,7 @@ from .errands import Errands
 from .prompting import deliver_prompt
 from .session import Session
 from .status.guard import MenuOpen, NeedsAnswer, NeedsApproval, StatusUnknown
+from .status.input_box import DraftPresent
 
 PATIENCE = 7 * 86400.0
 """Seconds to wait for an agent to become ready: a person may leave its first dialog open."""
@@ -79,7 +80,9 @@ async def _deliver(session: Session) -> None:
             await session.change(prompt=None)
             await deliver_prompt(session, text)
         except QuarterdeckError as error:
-            came_between = isinstance(error, NeedsApproval | NeedsAnswer | StatusUnknown | MenuOpen)
+            came_between = isinstance(
+                error, NeedsApproval | NeedsAnswer | StatusUnknown | MenuOpen | DraftPresent
+            )
             if came_between and not error.details.get("typed"):
                 await session.change(prompt=text)  # it is ready again later
                 # What is in the way may not be in its status yet, or never be: a menu.

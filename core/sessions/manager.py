@@ -59,7 +59,7 @@ def _check_dead(session: Session, *, force: bool) -> None:
     if session.living and not force:
         raise SessionLiving(
             f"{session.record.name} is {session.view().shown}; stop it first, "
-            "or delete it with force.",
+            "or delete it with --force.",
             lifecycle=str(session.record.lifecycle),
         )
 
@@ -375,7 +375,10 @@ class SessionManager:
     async def prompt(self, wish: c.Prompt, cause: Cause) -> Mapping[str, Any]:
         """Deliver a prompt: ``{"delivery": "verified" | "unverified"}``."""
         return await deliver_prompt(
-            self._register.get(wish.session_id), wish.text, verify=wish.verify
+            self._register.get(wish.session_id),
+            wish.text,
+            verify=wish.verify,
+            over_draft=wish.over_draft,
         )
 
     async def keys(self, wish: c.SendKeys, cause: Cause) -> None:
@@ -415,7 +418,20 @@ class SessionManager:
 
     async def resolve(self, wish: c.ResolveItem, cause: Cause) -> AttentionItem:
         """Take an item off the queue."""
-        return await self._services.desk.resolve(wish.item_id, cause)
+        desk = self._services.desk
+        item = desk.get(wish.item_id)
+        try:
+            return await desk.resolve(wish.item_id, cause)
+        except QuarterdeckError:
+            self._reconsider(item.session_id)
+            raise
+
+    def _reconsider(self, session_id: str) -> None:
+        """Make a session's items true: what it asks may have changed while one seemed closed."""
+        session, desk = self._register.by_id.get(session_id), self._services.desk
+        outcome = desk.reconcile(session.record) if session else desk.forget(session_id)
+        if outcome[0]:
+            self._services.recorder.record(*outcome)
 
     async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
         """A screen or a part of its history as data."""

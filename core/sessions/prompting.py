@@ -24,6 +24,7 @@ from .status.guard import (
     guard_prompt,
     guard_screen,
 )
+from .status.input_box import draft_in, guard_box
 from .status.matching import ScreenMatch
 from .status.steps import KeyStep, Send
 
@@ -49,12 +50,15 @@ def running(session: Session) -> Run:
     return session.run
 
 
-async def deliver_prompt(session: Session, text: str, *, verify: bool = True) -> Mapping[str, Any]:
-    """Type ``text`` and submit it.
+async def deliver_prompt(
+    session: Session, text: str, *, verify: bool = True, over_draft: bool = False
+) -> Mapping[str, Any]:
+    """Type ``text`` and submit it; with ``over_draft`` after what stands in its input box.
 
     :raises NotRunning: if there is no process.
     :raises NeedsApproval, NeedsAnswer, StatusUnknown: if the prompt might be taken for an answer.
     :raises MenuOpen: if a menu or a viewer would take its keys.
+    :raises DraftPresent: if somebody's words stand in its input box.
     :raises ScreenBehind: if what it asks can't be seen in time.
     :raises InputStalled: if the program does not read what is typed.
     :raises PromptStalled: if the agent does not react in time.
@@ -64,6 +68,8 @@ async def deliver_prompt(session: Session, text: str, *, verify: bool = True) ->
         await _look(session, run)
         expected = guard_prompt(session.definition, session.record.lifecycle, session.status)
         guard_screen(_in_the_way(session))
+        if not over_draft:
+            guard_box(_draft(session), session.record.name)
         before = session.status
         *steps, submit = prompt_steps(session.definition, text, session.screen.emulator.modes)
         await _type_draft(session, run, steps)
@@ -215,6 +221,12 @@ def _in_the_way(session: Session) -> ScreenMatch | None:
     return session.reader.detector.in_the_way(
         emulator.lines(), cursor.y if cursor.visible else None
     )
+
+
+def _draft(session: Session) -> str:
+    emulator = session.screen.emulator
+    cursor, mark = emulator.cursor, session.definition.prompt.mark
+    return draft_in(mark, emulator.lines(), cursor.x, cursor.y)
 
 
 def _still_open(session: Session, request_id: str) -> Dialog | None:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from quarterdeck.cli.link import Link
 from quarterdeck.cli.main import run
 from quarterdeck.cli.place import entered_socket
 from quarterdeck.cli.scenario import PRACTICE, Member, Scenario
+from quarterdeck.core.base.errors import Category
 from quarterdeck.core.base.retry import RetryPolicy
+from quarterdeck.core.base.stores import StoreUnknown
 from quarterdeck.core.protocol.attention import AttentionKind
 
 PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
@@ -179,6 +182,11 @@ def test_headless_for_people(machine: Machine) -> None:
 def test_settings_that_can_t_be_carried_out(machine: Machine, text: str, code: str) -> None:
     (machine.home / "quarterdeck.toml").write_text(text)
     assert machine.run("--headless", code=1).startswith(f"quarterdeck: {code}: ")
+
+
+@pytest.mark.parametrize("cause", [StoreUnknown, partial(CliFault, "unknown_isolation")])
+def test_a_dashboard_does_not_try_again_what_only_the_settings_can_mend(cause: Any) -> None:
+    assert cause("no such thing").category is Category.VALIDATION
 
 
 def test_a_state_directory_that_can_t_be_made(machine: Machine) -> None:

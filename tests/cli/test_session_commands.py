@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ def test_the_list_shows_a_line_for_each_session(engine: FakeEngine, qd: CommandL
     assert "needs approval" in fix
     assert "Run npm install?" in fix
     assert "\x1b" not in done.out
+
+
+def test_an_ended_session_has_the_age_of_its_end(engine: FakeEngine, qd: CommandLine) -> None:
+    engine.add("gone", lifecycle=Lifecycle.CRASHED, ended_at=SINCE + timedelta(hours=2))
+    assert qd("session", "list").out.splitlines()[1].split()[2:4] == ["crashed", "1h"]
+    assert fields(qd("session", "show", "gone").out)["state"] == "crashed for 1h"
+    assert fields(qd("session", "explain", "gone").out.split("\n\n")[0])["state"] == "crashed"
+    assert qd("session", "show", "gone", "--json").json["since"] == f"{SINCE:%FT%T.%fZ}"
 
 
 def test_the_list_of_none_says_so(engine: FakeEngine, qd: CommandLine) -> None:

@@ -10,7 +10,7 @@ from tests.tui.hand import Hand, aboard
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind
-from quarterdeck.core.protocol.status import Activity, Choice
+from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
 from quarterdeck.tui.model.answering import answer_to, choice_for
 
 
@@ -88,6 +88,39 @@ async def test_a_question_has_no_allow_key(busy: Crew) -> None:
         await hand.press("y")
         assert hand.toasts() == ["This item has no choice to allow once; space shows it."]
         assert answers(hand) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "lifecycle", "said"),
+    [
+        (
+            AttentionKind.FAILURE,
+            Lifecycle.CRASHED,
+            "It failed, and asks nothing: s starts it again, X takes this off the list.",
+        ),
+        (
+            AttentionKind.FAILURE,
+            Lifecycle.RUNNING,
+            "It failed, and asks nothing: i sends it a prompt, X takes this off the list.",
+        ),
+        (
+            AttentionKind.LIMIT,
+            Lifecycle.RUNNING,
+            (
+                "It has come to a limit, and asks nothing: i sends it a prompt, "
+                "X takes this off the list."
+            ),
+        ),
+    ],
+)
+async def test_where_nothing_is_asked_the_way_out_is_told(
+    crew: Crew, kind: AttentionKind, lifecycle: Lifecycle, said: str
+) -> None:
+    crew.item(crew.add("a", lifecycle=lifecycle), kind)
+    async with aboard(crew) as hand:
+        await hand.press("y")
+        assert hand.toasts() == [said]
+        assert not hand.sent(c.Answer)
 
 
 async def test_only_choices_that_exist_are_hinted_at(crew: Crew) -> None:

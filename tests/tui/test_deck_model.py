@@ -105,10 +105,11 @@ def test_idle_and_done_fold_into_one_line_but_the_focused_one_stays(crew: Crew) 
 def test_minimal_rows_have_ages_and_no_headings(crew: Crew) -> None:
     crew.add("a", repo="/x/shop", since=42)
     crew.add("b", repo="/x/site", since=7200)
+    crew.add("c", since=7200, lifecycle=Lifecycle.CRASHED, ended_at=crew.clock.now())
     deck = deck_on(crew)
     deck.minimal = True
     ages = [row.age for row in deck.session_rows() if isinstance(row, SessionRow)]
-    assert ages == ["0:42", "2h"]
+    assert ages == ["0:42", "2h", "0:00"], "what ended has the age of its end"
 
 
 def test_a_row_is_safe_to_show(crew: Crew) -> None:
@@ -129,6 +130,14 @@ def test_a_filter_hides_rows_and_not_the_focus(crew: Crew) -> None:
 
 def test_counts_are_of_sessions_and_of_items_that_need_someone(busy: Crew) -> None:
     assert deck_on(busy).counts() == Counts(working=1, needs=2, done=1, idle=1, failed=0, other=2)
+
+
+def test_a_failed_session_is_counted_once(crew: Crew) -> None:
+    crew.item(crew.add("dead", lifecycle=Lifecycle.CRASHED), AttentionKind.FAILURE)
+    crew.item(crew.add("ill", activity=Activity.ERRORED), AttentionKind.FAILURE)
+    crew.item(crew.add("slow", activity=Activity.LIMITED), AttentionKind.LIMIT)
+    crew.item(crew.add("well again"), AttentionKind.FAILURE)
+    assert deck_on(crew).counts() == Counts(needs=2, failed=2, idle=1, other=1)
 
 
 def test_every_state_is_counted_once(crew: Crew) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ...core.base.errors import QuarterdeckError
-from ...core.protocol.attention import AttentionItem, is_snoozed
+from ...core.protocol.attention import AttentionItem, AttentionKind, is_snoozed
 from ...core.protocol.commands import ResolveItem, SnoozeItem
 from ..bridge import Bridge
 from ..model.answering import WORDS, answer_to, choice_for
@@ -15,6 +15,12 @@ from ..model.words import clean
 from .base import Handler, Handlers
 
 SNOOZE_SECONDS = 600.0
+
+_NOTHING_ASKED = {
+    AttentionKind.FAILURE: "It failed, and asks nothing",
+    AttentionKind.LIMIT: "It has come to a limit, and asks nothing",
+    AttentionKind.TURN_DONE: "It has finished its turn, and asks nothing",
+}
 
 
 class Answers:
@@ -114,10 +120,24 @@ class Answers:
             None if self._target() is not None else "Nothing here needs you; n goes to what does."
         )
 
+    def _way_out(self, item: AttentionItem) -> str:
+        """What can be done about an item that asks nothing."""
+        label = self._bridge.keymap.label
+        session = self._deck.view.sessions.get(item.session_id)
+        if session is None or not session.living:
+            act = f"{label('agent.start')} starts it again"
+        else:
+            act = f"{label('session.prompt')} sends it a prompt"
+        off = label("attention.resolve")
+        return f"{_NOTHING_ASKED[item.kind]}: {act}, {off} takes this off the list."
+
     def _no_choice(self, meaning: str) -> str | None:
         missing = self._no_item()
         if missing is not None:
             return missing
-        if choice_for(self._target(), meaning) is None:
+        item = self._target()
+        if item is not None and item.kind in _NOTHING_ASKED:
+            return self._way_out(item)
+        if choice_for(item, meaning) is None:
             return f"This item has no choice to {meaning.replace('_', ' ')}; space shows it."
         return None

@@ -19,6 +19,7 @@ from .rows import (
     ItemRow,
     SessionRow,
     count,
+    is_failed,
     item_owner,
     item_row,
     session_rows,
@@ -207,16 +208,27 @@ class Deck:
         return item_row(item, item_owner(item, self.view), now, sent=sent)
 
     def counts(self) -> Counts:
-        """What the line of status counts: finished turns wait, but need nobody at once."""
-        needing = [item for item in self.actionable() if item.kind is not AttentionKind.TURN_DONE]
+        """What the line of status counts, each session once.
+
+        Finished turns wait, but need nobody at once; a failed session is counted as that.
+        """
+        needing = [item for item in self.actionable() if not self._counted(item)]
         flows = sum(flow.status in LIVELY for flow in self.view.workflows.values())
         return count(self.view.sessions.values(), len(needing), flows)
+
+    def _counted(self, item: AttentionItem) -> bool:
+        """Whether its session is counted by how it stands."""
+        session = self.view.sessions.get(item.session_id)
+        failed = session is not None and is_failed(session)
+        return item.kind is AttentionKind.TURN_DONE or (
+            item.kind is AttentionKind.FAILURE and failed
+        )
 
     def changes_in(self) -> float | None:
         """Seconds until an age that is shown says something else; ``None`` if none is shown."""
         now = self._clock.now()
         since = [item.created_at for item in self.actionable()]
-        since += [session.status.since for session in self._aged()]
+        since += [session.shown_since for session in self._aged()]
         return min((age_lasts(age_of(start, now)) for start in since), default=None)
 
     def _aged(self) -> Sequence[SessionView]:

@@ -72,7 +72,7 @@ def session_row(session: SessionView, now: datetime | None = None) -> SessionRow
         word=short_status(session),
         repo=repo_name(session),
         title=progress + clean(session.title, 200),
-        age="" if now is None else age_text(age_of(session.status.since, now)),
+        age="" if now is None else age_text(age_of(session.shown_since, now)),
     )
 
 
@@ -170,6 +170,11 @@ _COUNTED = {
     "crashed": "failed",
     "lost": "failed",
 }
+
+
+def is_failed(session: SessionView) -> bool:
+    """Whether a session is counted as failed."""
+    return _COUNTED.get(session.shown) == "failed"
 
 
 def count(sessions: Iterable[SessionView], needing: int, flows: int = 0) -> Counts:

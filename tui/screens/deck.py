@@ -184,7 +184,7 @@ class DeckScreen(MainScreen):
         session = self.deck.view.sessions.get(self._looking_at or "")
         age = ""
         if session is not None:
-            age = age_text(age_of(session.status.since, self.bridge.clock.now()))
+            age = age_text(age_of(session.shown_since, self.bridge.clock.now()))
         item = self.deck.flow_item
         self.panel.show_session(session, age, flow_titles(item, self.bridge) if item else ())
         self.terminal.show_note(self._terminal_note(session))

@@ -96,9 +96,12 @@ class Lines(Styled, ScrollView, can_focus=True):
             self.border_subtitle = Content(text)
 
     def _refresh_changed(self, before: Sequence[Any], cursors: set[int | None]) -> None:
+        """Repaint the rows in view that changed: a region beyond the list would repaint what is there."""
         moved = cursors if len(cursors) > 1 else set()
-        for index, (old, new) in enumerate(zip(before, self.rows, strict=True)):
-            if old != new or index in moved:
+        top = self.scroll_offset.y
+        shown = self.rows[top : top + self.scrollable_content_region.height]
+        for index, new in enumerate(shown, top):
+            if before[index] != new or index in moved:
                 self.refresh_line(index)
 
     def show_line(self, index: int) -> None:

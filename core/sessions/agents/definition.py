@@ -50,13 +50,15 @@ class Resume(Part):
 class PromptDelivery(Part):
     """How a prompt is typed: pasted, a pause in seconds, then the key that submits it alone.
 
-    ``verify``: the agent shows that it has taken a prompt by a change of its status.
+    ``verify``: the agent shows that it has taken a prompt by a change of its status. ``mark``: what
+    its input box begins with on the line of the cursor, up to where words are typed.
     """
 
     paste: Literal["bracketed", "typed"] = "bracketed"
     pause: Seconds = 0.25
     submit: str = "enter"
     verify: bool = True
+    mark: Expression | None = None
 
 
 class AnswerKeys(Part):

@@ -120,6 +120,7 @@ class ScreenRule(Rule):
     ``modal``: something that takes the keys stands before the input box (a menu, a palette); the
     other rules tell the activity. Under either a prompt is refused.
 
+    With ``fresh`` its evidence counts only if it did not stand on the screen while the agent worked.
     A dialog with ``ends_turn = false`` is no part of a turn: a menu that a person opened.
     """
 
@@ -129,6 +130,7 @@ class ScreenRule(Rule):
     cursor: bool = False
     hold: bool = False
     modal: bool = False
+    fresh: bool = False
     text: Expressions = ()
     choices: Expression | None = None
     free_text: Expression | None = None

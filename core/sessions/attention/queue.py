@@ -197,6 +197,23 @@ class AttentionQueue:
         """
         return self._replace(self.get(item_id), {"snoozed_until": None})
 
+    def put_back(self, before: AttentionItem, after: AttentionItem) -> bool:
+        """Take back what made ``after`` of ``before``; whether it was that still.
+
+        An item that was closed is open again, at its place and under its id.
+        """
+        if after.state is ItemState.OPEN:
+            if self._items.get(after.item_id) != after:
+                return False
+            self._forget(after)
+        else:
+            if _key(after) not in self._settled or _key(after) in self._by_key:
+                return False
+            del self._settled[_key(after)]
+            self._counts[_CLOSED[after.state]] -= 1
+        self._keep(before)
+        return True
+
     def tick(self, now: datetime) -> list[Change]:
         """Expire what is past its deadline, and bring back what was put aside until now."""
         changes = []

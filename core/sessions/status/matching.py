@@ -43,6 +43,10 @@ class Miss:
     why: str
 
 
+def _stood(evidence: str, lines: Sequence[str]) -> bool:
+    return any(evidence.removesuffix("…") in " ".join(line.split()) for line in lines)
+
+
 def by_priority(rules: Iterable[R]) -> tuple[R, ...]:
     """``rules`` in the order in which they are tried."""
     return tuple(sorted(rules, key=lambda rule: -rule.priority))
@@ -155,10 +159,18 @@ class RuleBook:
         results = (try_title_rule(rule, title) for rule in self.titles)
         return next((result for result in results if isinstance(result, TitleMatch)), None)
 
-    def screen(self, bottom: Bottom) -> ScreenMatch | None:
-        """The first rule that fits the bottom of a screen."""
+    def screen(self, bottom: Bottom, before: Sequence[str] = ()) -> ScreenMatch | None:
+        """The first rule that fits the bottom of a screen; ``before``: its lines while it worked."""
         results = (self.try_screen(rule, bottom) for rule in self.screens)
-        return next((result for result in results if isinstance(result, ScreenMatch)), None)
+        return next(
+            (
+                result
+                for result in results
+                if isinstance(result, ScreenMatch)
+                and not (result.rule.fresh and _stood(result.evidence, before))
+            ),
+            None,
+        )
 
     def in_the_way(self, bottom: Bottom) -> ScreenMatch | None:
         """What takes the keys in place of the input box: a dialog, a viewer, a menu."""

@@ -82,6 +82,7 @@ class ScreenSense:
         self._unmatched: float | None = None
         self._end: tuple[str, Moment] | None = None
         self._said = 0.0
+        self._at_work: tuple[str, ...] = ()
         self.bottom = Bottom()
         self.settled: float | None = None
         """When the lines that are held were seen (monotonic); ``None`` before the first."""
@@ -97,7 +98,9 @@ class ScreenSense:
             self._said = event.when.at
 
     def _read(self, bottom: Bottom, when: Moment) -> None:
-        match = self._rules.screen(bottom)
+        match = self._rules.screen(bottom, self._at_work)
+        if match is not None and match.rule.activity is Activity.WORKING:
+            self._at_work = bottom.lines
         if match is None:
             self._unmatched = when.at if self._unmatched is None else self._unmatched
         elif match.rule.hold:
@@ -119,7 +122,7 @@ class ScreenSense:
     def forget(self) -> None:
         """A new process has drawn nothing yet."""
         self._match, self._unmatched, self.settled, self._end = None, None, None, None
-        self.bottom = Bottom()
+        self.bottom, self._at_work = Bottom(), ()
 
     @property
     def expires(self) -> float | None:

@@ -354,14 +354,21 @@ class Screens:
             "keyboards": [self.keyboards[alt].dump() for alt in (False, True)],
         }
 
-    def load(self, values: dict[str, Any], history: bytes, main: bytes, alt: bytes | None) -> None:
-        """Take over what ``dump`` and ``redraw_of`` gave, on fresh grids."""
+    def load_history(self, stream: bytes, cols: int) -> None:
+        """Scroll ``stream`` through a fresh main screen that is ``cols`` wide meanwhile."""
+        if cols != self.cols:
+            self.main = self.make(cols, self.rows, self.scrollback)
+        self.main.process(stream)
+        if cols != self.cols:
+            self.main.resize(self.cols, self.rows)
+
+    def load(self, values: dict[str, Any], main: bytes, alt: bytes | None) -> None:
+        """Take over what ``dump`` and ``redraw_of`` gave, on grids that are blank."""
         self.modes.load(values["modes"])
         self.charsets = _load_charsets(values["charsets"])
         self.saved = dict(zip((False, True), map(_load_saved, values["saved"]), strict=True))
         stacks = map(KeyboardStack, values["keyboards"])
         self.keyboards = dict(zip((False, True), stacks, strict=True))
-        self.main.process(history)
         self._put(main)
         if alt is not None:
             self.alt = self.make(self.cols, self.rows, 0)
@@ -381,6 +388,13 @@ def _load_charsets(values: Sequence[Any]) -> Charsets:
 def _load_saved(values: Sequence[Any]) -> SavedCursor:
     x, y, pen, charsets, origin = values
     return SavedCursor(x, y, pen, _load_charsets(charsets), origin)
+
+
+def row_width(row: Row, grid: Grid) -> int:
+    """How many cells ``row`` takes up."""
+    return sum(
+        len(run.text) if run.text.isascii() else sum(map(grid.width, run.text)) for run in row
+    )
 
 
 def cut_row(row: Row, cols: int, grid: Grid) -> Row:

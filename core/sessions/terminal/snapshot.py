@@ -19,7 +19,7 @@ from ...protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, MIN_LINES
 from .history import history_stream
 from .interpreter import Interpreter
 from .port import SnapshotUnreadable
-from .screens import Screens, cut_row
+from .screens import Screens, row_width
 
 
 class Kept(Protocol):
@@ -63,6 +63,9 @@ class _Header(BaseModel):
     alt: bool
     swallowing: Literal["", "osc", "string", "csi"]
     lengths: list[int] = Field(min_length=len(_STREAMS), max_length=len(_STREAMS))
+    history_cols: int = Field(default=0, ge=0, le=MAX_COLS)
+    """The width of the history's lines where a resize has made the screen narrower than they are;
+    named only then."""
 
 
 class Snapshot(NamedTuple):
@@ -100,7 +103,9 @@ class Snapshot(NamedTuple):
         interpreter = emulator.interpreter
         alt = streams["alt"] if header.alt else None
         try:
-            emulator.screens.load(header.screens, streams["history"], streams["main"], alt)
+            screens = emulator.screens
+            screens.load_history(streams["history"], max(header.history_cols, header.cols))
+            screens.load(header.screens, streams["main"], alt)
             interpreter.status.load(header.status)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise _unreadable(f"a value is not known ({error})") from error
@@ -118,8 +123,9 @@ def write_snapshot(emulator: Kept, *, offset: int, history: int) -> bytes:
     lines = main.history(main.history_length() - kept, kept)
     held = interpreter.held()
     carry, swallowing = interpreter.scanner.dump()
+    widest = max((row_width(row, main) for row in lines), default=0)
     streams = {
-        "history": history_stream((cut_row(row, main.cols, main) for row in lines), main.rows),
+        "history": history_stream(lines, main.rows),
         "main": screens.redraw_of(main),
         "alt": screens.redraw_of(screens.alt) if screens.alt is not None else b"",
         "held": held or b"",
@@ -138,8 +144,10 @@ def write_snapshot(emulator: Kept, *, offset: int, history: int) -> bytes:
         alt=screens.in_alt,
         swallowing=swallowing,
         lengths=[len(streams[name]) for name in _STREAMS],
+        history_cols=widest,
     )
-    head = header.model_dump_json().encode()
+    plain = {"history_cols"} if widest <= header.cols else set()
+    head = header.model_dump_json(exclude=plain).encode()
     body = _LENGTH.pack(len(head)) + head + b"".join(streams[name] for name in _STREAMS)
     packed = zlib.compress(body, 1)
     return _PREFIX.pack(MAGIC, VERSION, _digest(packed)) + packed

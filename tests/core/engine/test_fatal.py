@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,35 @@ async def test_damage_found_in_use_stops_the_engine_and_the_next_one_begins_afre
         client = await again.client()
         await client.call(SET)
         await client.close()
+
+
+@pytest.mark.parametrize("table", ["preferences", "engines"])
+async def test_damage_met_while_loading_fails_that_start_and_the_next_one_begins_afresh(
+    place: Path, table: str
+) -> None:
+    def over_sqlite() -> Ship:
+        store: Any = open_store(f"sqlite://{place / 'state.db'}", clock=SYSTEM_CLOCK)
+        return build(place, store=store)
+
+    async with over_sqlite().engine:
+        pass
+    with closing(sqlite3.connect(place / "state.db")) as connection:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        page = connection.execute(sql, (table,)).fetchone()[0]
+    with (place / "state.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    damaged = (place / "state.db").read_bytes()
+    with pytest.raises(StoreCorrupt):
+        await over_sqlite().engine.start()
+    again = over_sqlite()
+    async with again.engine:
+        assert [notice.code for notice in again.store.notices] == ["store_moved_aside"]
+        client = await again.client()
+        await client.call(SET)
+        await client.close()
+    [kept] = list(await asyncio.to_thread(place.glob, "state.db.corrupt-*"))
+    assert kept.read_bytes() == damaged
 
 
 def _info(number: int) -> SystemInfo:

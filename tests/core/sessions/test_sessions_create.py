@@ -285,6 +285,7 @@ async def test_a_living_session_is_deleted_only_with_force(rig: Rig, store: Memo
     fault = await fault_of(rig.delete())
     assert isinstance(fault, SessionLiving)
     assert fault.details["lifecycle"] == "running"
+    assert fault.message.endswith("; stop it first, or delete it with --force.")
     assert alive(view.pid)
     await rig.delete(force=True)
     assert not alive(view.pid)

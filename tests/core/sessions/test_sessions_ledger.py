@@ -132,21 +132,54 @@ async def test_a_change_whose_commit_fails_says_so_and_is_not_in_force(
     assert {told.session.name for told in read.told(SessionUpdated)} == {"one"}
 
 
-async def test_an_item_that_was_resolved_on_a_full_disk_stays_resolved(
+@pytest.mark.parametrize("what", ["resolve", "snooze"])
+async def test_an_item_whose_change_is_refused_stands_as_it_did(
+    read: Rig, keepers: FakeKeepers, store: MemoryStore, what: str
+) -> None:
+    keepers.latest().write(ASKS)
+    await read.until_activity(Activity.NEEDS_APPROVAL)
+    await read.journal.settled()
+    [item] = read.items()
+
+    async def do() -> None:
+        if what == "resolve":
+            await read.manager.resolve(c.ResolveItem(item_id=item.item_id), CAUSE)
+        else:
+            await read.manager.snooze(c.SnoozeItem(item_id=item.item_id, seconds=60), CAUSE)
+
+    figures = read.desk.statistics()
+    store.fail_next(FULL)
+    assert isinstance(await fault_of(do()), StoreFull)
+    assert read.items() == [item]
+    assert read.desk.statistics() == figures
+    await read.manager.checkpoint()
+    await read.journal.settled()
+    assert await store.open_items() == [item], "nor does it come true as a debt"
+    assert read.told(AttentionClosed) == []
+    await do()
+    assert read.manager.items(snoozed=False) == []
+
+
+async def test_what_a_session_no_longer_asks_is_gone_though_its_closing_was_refused(
     read: Rig, keepers: FakeKeepers, store: MemoryStore
 ) -> None:
     keepers.latest().write(ASKS)
     await read.until_activity(Activity.NEEDS_APPROVAL)
     await read.journal.settled()
     [item] = read.items()
-    store.fail_next(FULL)
-    wish = c.ResolveItem(item_id=item.item_id)
-    assert isinstance(await fault_of(read.manager.resolve(wish, CAUSE)), StoreFull)
+    with store.held():
+        store.fail_next(FULL)
+        refused = asyncio.ensure_future(
+            fault_of(read.manager.resolve(c.ResolveItem(item_id=item.item_id), CAUSE))
+        )
+        await until(lambda: not read.items())
+        keepers.latest().write(BUSY)
+        await until(lambda: read.session("one").status.activity is Activity.WORKING)
+    assert isinstance(await refused, StoreFull)
     assert read.items() == []
     await read.manager.checkpoint()
     await read.journal.settled()
     assert await store.open_items() == []
-    assert read.told(AttentionClosed)[-1].item.item_id == item.item_id
 
 
 async def test_an_end_on_a_full_disk_is_known_after_a_crash_all_the_same(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.sessions.fakes import FakeKeeper, FakeKeepers
-from tests.core.sessions.rig import Rig, definitions, fault_of, until
+from tests.core.sessions.rig import CAUSE, Rig, definitions, fault_of, until
 
-from quarterdeck.core.protocol.events import StatusChanged, SystemWarning
+from quarterdeck.core.protocol import commands as c
+from quarterdeck.core.protocol.events import SessionUpdated, StatusChanged, SystemWarning
 from quarterdeck.core.protocol.status import Activity, Lifecycle
 from quarterdeck.core.sessions import first_prompt, prompting
 from quarterdeck.core.sessions.agents.definition import AgentDefinition, PromptDelivery, Timing
@@ -27,6 +29,7 @@ from quarterdeck.core.sessions.status.guard import (
     NeedsApproval,
     StatusUnknown,
 )
+from quarterdeck.core.sessions.status.input_box import DraftPresent
 from quarterdeck.state.memory import MemoryStore
 
 IDLE = "\x1b[2J\x1b[Hready>"
@@ -68,6 +71,41 @@ async def test_a_shell_takes_a_prompt_unverified(rig: Rig) -> None:
     await rig.create()
     assert await rig.prompt("echo $((20+3))") == {"delivery": "unverified"}
     await rig.until_text("\n23")
+
+
+async def test_a_prompt_is_not_added_to_somebody_s_words(
+    new_rig: Any, keepers: FakeKeepers
+) -> None:
+    marked = reader(prompt=PromptDelivery(pause=0.02, verify=False, mark=re.compile("^ready> ")))
+    rig: Rig = await new_rig(agents=definitions() | {"reader": marked}, keepers=keepers)
+    await rig.create("reader")
+    keeper = keepers.latest()
+    await show(rig, keeper, "\x1b[2J\x1b[Hready> half a tho", Activity.IDLE)
+    fault = await fault_of(rig.prompt("go on"))
+    assert isinstance(fault, DraftPresent)
+    assert fault.details["draft"] == "half a tho"
+    assert keeper.input == b""
+    wish = c.Prompt(session_id=rig.view("one").id, text="go on", over_draft=True)
+    assert await rig.manager.prompt(wish, CAUSE) == {"delivery": "unverified"}
+    keeper.write("\x1b[2J\x1b[Hready> say something\x1b[1;8H")
+    await until(lambda: "say something" in rig.text("one"))
+    assert await rig.prompt("go on") == {"delivery": "unverified"}, "a hint is no draft"
+
+
+async def test_a_first_prompt_waits_for_somebody_s_words(
+    new_rig: Any, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_prompt, "RETRY", 0.05)
+    marked = reader(prompt=PromptDelivery(pause=0.02, verify=False, mark=re.compile("^ready> ")))
+    rig: Rig = await new_rig(agents=definitions() | {"reader": marked}, keepers=keepers)
+    await rig.create("reader", prompt="first")
+    keeper = keepers.latest()
+    await show(rig, keeper, "\x1b[2J\x1b[Hready> I was he", Activity.IDLE)
+    await until(lambda: any(one.changed == ("prompt",) for one in rig.told(SessionUpdated)))
+    assert keeper.input == b""
+    keeper.write("\x1b[2J\x1b[Hready> ")
+    await until(lambda: keeper.input.endswith(b"\r"))
+    assert b"first" in keeper.input
 
 
 async def test_a_prompt_is_pasted_then_submitted_alone_and_verified(

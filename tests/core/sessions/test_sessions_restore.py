@@ -21,6 +21,7 @@ from quarterdeck.core.protocol.events import StatusChanged
 from quarterdeck.core.protocol.screen import Row
 from quarterdeck.core.protocol.status import Activity, Lifecycle, Status
 from quarterdeck.core.sessions.keeper.items import Lost
+from quarterdeck.core.sessions.keeper.recording import post_mortem
 from quarterdeck.core.sessions.records import (
     SaveSession,
 )
@@ -204,9 +205,10 @@ async def test_keeper_and_child_that_ended_meanwhile_left_their_last_screen(new_
     view = await first.script("echo up; read x; echo down; exit 5")
     await first.until_text("up")
     await first.manager.checkpoint()
+    places = first.session("one").places
     await first.keys("enter")
     await first.die()
-    await until(lambda: not alive(view.pid))
+    await until(lambda: post_mortem(places), what="the keeper notes the end a moment after it")
     os.kill(view.keeper_pid, signal.SIGKILL)
     await until(lambda: not alive(view.keeper_pid))
     second = await new_rig()

@@ -50,6 +50,28 @@ async def test_a_real_agent_of_a_lost_database_lives_on(rig: Rig, new_rig: Any) 
     await until(lambda: not alive(pid))
 
 
+async def test_agents_of_a_database_that_was_put_back_are_left_alone_and_told(
+    new_rig: Any, keepers: FakeKeepers
+) -> None:
+    """A copy from before the session: it counts on from where it stood, below the agents' epoch."""
+    copy = await fresh_store()
+    await copy.begin("the engine of the day of the copy")
+    first: Rig = await new_rig(keepers=keepers)
+    await first.close(stop_sessions=False)
+    first = await new_rig(keepers=keepers)
+    await first.create()
+    await first.die()
+    rig: Rig = await new_rig(keepers=keepers, store=copy)
+    await until(lambda: not rig.manager._errands._tasks)
+    await rig.manager.tidy()
+    (keeper,) = keepers.living()
+    assert keeper.stops == 0
+    assert not rig.sessions
+    (told,) = [one for one in rig.told(SystemWarning) if one.code == "agents_unknown"]
+    assert told.details == {"pids": [keeper.pid + 1]}
+    assert f"their processes are {keeper.pid + 1}" in told.message
+
+
 async def test_keepers_of_sessions_this_store_deleted_are_still_ended(
     new_rig: Any, keepers: FakeKeepers, store: MemoryStore
 ) -> None:

@@ -349,3 +349,25 @@ def test_time_that_was_not_asked_for_changes_nothing(drive: Drive) -> None:
     session.report("working")
     session.now = 5
     assert session.feed(i.TimePassed) is None
+
+
+OPENCODE_BOX = ("  ┃", "  ┃  Build · Test Test", "  ╹" + "▀" * 60)
+RETRYING = "   ■■■⬝⬝ fake failure [retrying in 2s attempt #2]        esc interrupt"
+RESTS = "   /home/user/proj                  tab agents  ctrl+p commands"
+ASKED = ("  ┃  the first, interrupted too", "", "  ┃  tell me of errors", "")
+
+
+def test_an_interrupted_retry_is_neither_its_error_nor_a_limit(drive: Drive) -> None:
+    """The prompt stands alone in a box then, like the text of an error."""
+    session = drive("opencode")
+    closing = "     ▣  Build · Test"
+    session.wait(5)
+    session.screen(*ASKED, closing, *OPENCODE_BOX, RETRYING)
+    assert session.activity() is Activity.WORKING
+    session.screen(*ASKED, closing, *OPENCODE_BOX, RESTS)
+    session.wait(3)
+    assert session.activity() is Activity.IDLE
+    session.screen(*ASKED, "     ▣  Build · Test", *OPENCODE_BOX, RETRYING)
+    session.screen(*ASKED, "  ┃  fake failure 429", closing, *OPENCODE_BOX, RESTS)
+    session.wait(3)
+    assert session.activity() is Activity.LIMITED, "what came as the work ended is its error"

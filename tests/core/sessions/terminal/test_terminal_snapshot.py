@@ -114,6 +114,23 @@ def test_full_lines_in_history_stay_single_lines(terminal: Open, again: Again) -
     assert other.history(0, 99) == emulator.history(0, 99)
 
 
+def test_lines_wider_than_the_screen_has_become_are_kept_in_full(
+    terminal: Open, again: Again
+) -> None:
+    emulator = terminal("".join(f"\x1b[3{n}m{n}" + "漢" * 9 + "x\r\n" for n in range(8)))
+    wide = [row_text(row) for row in emulator.history(0, 3)]
+    emulator.resize(9, 4)
+    emulator.feed(b"narrow\r\n\x1b[1mnow")
+    for other in (again(emulator), again(again(emulator))):
+        assert other.history(0, 99) == emulator.history(0, 99)
+        assert [row_text(row) for row in other.history(0, 3)] == wide
+        assert (other.lines(), other.cursor) == (emulator.lines(), emulator.cursor)
+        other.feed(b" on\r\n" * 5)
+        assert other.history_length == emulator.history_length + 5
+    assert b"history_cols" not in zlib.decompress(terminal("ab").snapshot()[22:])
+    assert b"history_cols" in zlib.decompress(emulator.snapshot()[22:])
+
+
 def test_a_blank_terminal(terminal: Open, again: Again) -> None:
     other = again(terminal())
     assert other.lines() == [""] * 5
