@@ -473,7 +473,7 @@ class Pump:
     def is_quiet(self) -> bool:
         """Whether nothing is on its way, at work or in back-off."""
         return not (
-            self._more() or self._timers or any(one.marked or one.lent for one in self.workers.values())
+            self._more() or self._timers or any(one.at is not None or one.lent for one in self.workers.values())
         )
 
     async def drained(self) -> None:
