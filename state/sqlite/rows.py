@@ -9,6 +9,7 @@ from .turns import ADD_TURN
 _CHANGES = {
     **load_statements("changes"),
     **load_statements("workflow_changes"),
+    **load_statements("batch_changes"),
     "add_turn": ADD_TURN,
 }
 _ENCODER = Encoder(_CHANGES)

@@ -35,7 +35,7 @@ from .wal import journal_of, size_of
 from .writer import POSTED_AT, Writer
 
 _WORKFLOW_READS = load_statements("workflow_reads")
-_READS = {**load_statements("reads"), **_WORKFLOW_READS}
+_READS = {**load_statements("reads"), **_WORKFLOW_READS, **load_statements("batch_reads")}
 _OF_TURNS = _WORKFLOW_READS.keys() - {"handoffs", "artifacts", "signals", "schedules"}
 """The statements that read what turns of workflows change."""
 

@@ -10,10 +10,16 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"^## (\d+)\. .*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-IMPORT = re.compile(
-    r"from (?:plugins\.mycelium_core\.coordination(?:\.orchestrator)?|neurectomy\.[\w.]+) import"
+IMPORTS = (
+    (
+        re.compile(
+            r"from (?:plugins\.mycelium_core\.coordination(?:\.orchestrator)?|neurectomy\.[\w.]+) import"
+        ),
+        "from quarterdeck.core.workflows import",
+    ),
+    (re.compile(r"from aragora\.debate\.\w+ import"), "from quarterdeck.core.propulsion import"),
+    (re.compile(r"from greenlang\.core import"), "from quarterdeck.core.messaging import"),
 )
-HOME = "from quarterdeck.core.workflows import"
 
 FILLED = (
     # an elided task of the light engine takes its names from the key that it stands under
@@ -26,6 +32,7 @@ FILLED = (
         re.compile(r'TaskDefinition\(task_id="(\w)", (dependencies=\[.*?\]), \.\.\.\)'),
         r'TaskDefinition(task_id="\1", agent_id="a", agent_type="type1", \2)',
     ),
+    (re.compile(r"events=\[\.\.\.\]"), 'events=[("proposals_ready", proposal_payload)]'),
     (re.compile(r"Workflow\(\.\.\.\)"), "Workflow('w', 'w', {'a': Task('a', 'a', 'test')})"),
 )
 
@@ -33,7 +40,9 @@ FILLED = (
 def snippet(document: str, number: int) -> str:
     """One snippet with our import line and its elisions filled."""
     found = dict(BLOCK.findall((HERE / f"document_{document}.md").read_text()))
-    text = IMPORT.sub(HOME, found[str(number)])
+    text = found[str(number)]
+    for pattern, home in IMPORTS:
+        text = pattern.sub(home, text)
     for pattern, filled in FILLED:
         text = pattern.sub(filled, text)
     return text
