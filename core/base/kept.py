@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,40 @@ class KeptStore(Protocol):
         ...
 
 
-class MemoryKept:
+Heard = Callable[[str, str], None]
+"""Told of the kind and the key of a record that was changed."""
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A store that tells of changes; those who wait for one need not wait for a timer then."""
+
+    def follow_kept(self, heard: Heard) -> Callable[[], None]:
+        """Tell ``heard`` of every change from now on; call the result to end that."""
+        ...
+
+
+class Followers:
+    """Who wants to hear of changes."""
+
+    def __init__(self) -> None:
+        self._followers: list[Heard] = []
+
+    def follow_kept(self, heard: Heard) -> Callable[[], None]:
+        """Tell ``heard`` of every change from now on; call the result to end that."""
+        self._followers.append(heard)
+        return lambda: self._followers.remove(heard)
+
+    def _tell(self, kind: str, key: str) -> None:
+        for heard in list(self._followers):
+            heard(kind, key)
+
+
+class MemoryKept(Followers):
     """Records in memory, for tests and for what need not outlive the process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._records: dict[tuple[str, str], Kept] = {}
 
     async def get_kept(self, kind: str, key: str) -> Kept | None:
@@ -57,11 +88,13 @@ class MemoryKept:
         if record.version != (kept.version if kept else 0) + 1:
             return False
         self._records[place] = record
+        self._tell(*place)
         return True
 
     async def remove_kept(self, kind: str, key: str) -> None:
         """Drop a record."""
-        self._records.pop((kind, key), None)
+        if self._records.pop((kind, key), None) is not None:
+            self._tell(kind, key)
 
     async def all_kept(self, kind: str, *, open_only: bool = False) -> list[Kept]:
         """Every record of a kind, by key."""
