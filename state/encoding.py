@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..core.base.batches import AddBatch, Batch, DropBatches
 from ..core.base.errors import QuarterdeckError
 from ..core.engine.records import AddEvent, Change, SavePreference, SaveReply
 from ..core.sessions.records import (
@@ -22,7 +23,7 @@ from ..core.sessions.records import (
 from ..core.workflows import records as w
 from . import rows
 from . import workflow_rows as wr
-from .faults import LeaseLost, StaleVersion, WorkflowGone
+from .faults import BatchStale, LeaseLost, StaleVersion, WorkflowGone
 
 Statement = tuple[str, tuple[Any, ...]]
 Add = Callable[[Statement], None]
@@ -41,6 +42,8 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     AddStatus: ("add_status", lambda change: rows.status_row(change.entry)),
     SaveItem: ("save_item", lambda change: rows.item_row(change.item)),
     SaveSnapshot: ("save_snapshot", lambda change: rows.snapshot_row(change.snapshot)),
+    AddBatch: ("add_batch", lambda change: _batch_row(change.batch)),
+    DropBatches: ("drop_batches", lambda change: (change.log, change.number)),
     SaveReply: ("save_reply", lambda change: rows.reply_row(change.reply)),
     w.AddHistory: ("add_history", lambda change: wr.history_row(change.record)),
     w.SaveAttempt: ("save_attempt", lambda change: wr.attempt_row(change.record)),
@@ -52,7 +55,7 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 }
 
 _LARGE = {
-    "add_event": 4, "save_snapshot": 4, "save_reply": 2, "save_definition": 1, "save_task": 15,
+    "add_event": 4, "add_batch": 2, "save_snapshot": 4, "save_reply": 2, "save_definition": 1, "save_task": 15,
     "save_task_guarded": 15, "add_history": 6, "save_handoff": 7,
 }  # fmt: skip
 """The statements with a value that may be large, and its place."""
@@ -82,6 +85,7 @@ class Encoder:
         self.refusals: Mapping[str, Callable[[Values], QuarterdeckError]] = {
             sql["save_session"]: lambda values: StaleVersion.of(values[0], values[1]),
             sql["add_history"]: lambda values: StaleVersion.of_workflow(values[0], values[1]),
+            sql["add_batch"]: lambda values: BatchStale.of(values[0], values[1]),
             sql["update_workflow"]: lambda values: WorkflowGone.of(values[-1]),
         } | dict.fromkeys(
             (sql["save_task_guarded"], sql["update_workflow_guarded"], sql["check_lease"]),
@@ -162,6 +166,10 @@ class Encoder:
             add((self._sql["forget_preference"], (change.name,)))
         else:
             add((self._sql["save_preference"], (change.name, json.dumps(change.value))))
+
+
+def _batch_row(batch: Batch) -> tuple[Any, ...]:
+    return batch.log, batch.number, batch.body, batch.log, batch.number
 
 
 def _one(sql: str, row: Callable[[Any], tuple[Any, ...]]) -> Maker:

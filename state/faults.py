@@ -48,6 +48,22 @@ class StaleVersion(BusinessFault):
         )
 
 
+class BatchStale(BusinessFault):
+    """Another engine has written to a log since this one read it."""
+
+    code = "batch_stale"
+
+    @classmethod
+    def of(cls, log: str, number: int) -> BatchStale:
+        """The fault for the batch ``number`` of ``log``."""
+        return cls(
+            f"The log {log!r} has a batch {number} or above already: another engine writes it. "
+            "Nothing of the change was kept; end one of the two.",
+            log=log,
+            number=number,
+        )
+
+
 class LeaseLost(BusinessFault):
     """The engine that writes does not hold the workflow's lease any more."""
 

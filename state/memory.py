@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from ..core.base.batches import Batch
 from ..core.base.clock import Clock
 from ..core.base.errors import QuarterdeckError
 from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
@@ -172,6 +173,11 @@ class MemoryStore(MemoryWorkflows):
         ]
         limit = max(limit, 0)
         return found[:limit] if after is not None else found[max(len(found) - limit, 0) :]
+
+    async def batches(self, log: str) -> list[Batch]:
+        """A log's batches, oldest first."""
+        kept = self._check_open().batches.get(log, {})
+        return [kept[number] for number in sorted(kept)]
 
     async def last_sequence(self) -> int:
         """The highest sequence ever kept; 0 if none."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..core.base.batches import Batch
 from ..core.engine.records import EventRecord
 from ..core.protocol.attention import AttentionItem
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
@@ -90,6 +91,10 @@ class Reads(ABC):
     async def last_sequence(self) -> int:
         """The highest sequence ever kept; 0 if none."""
         return int((await self._rows("last_sequence", {}))[0][0])
+
+    async def batches(self, log: str) -> list[Batch]:
+        """A log's batches, oldest first."""
+        return [Batch(*row) for row in await self._rows("batches", {"log": log})]
 
     # ---- workflows -------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Never, assert_never, cast, get_args
 
+from ..core.base.batches import AddBatch, Batch, DropBatches
 from ..core.base.clock import require_aware
 from ..core.engine.records import (
     AddEvent,
@@ -52,6 +53,7 @@ class Tables:
     events: list[EventRecord] = field(default_factory=list)
     replies: dict[str, ReplyRecord] = field(default_factory=dict)
     preferences: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, dict[int, Batch]] = field(default_factory=dict)
     flows: WorkflowTables = field(default_factory=WorkflowTables)
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -99,6 +101,10 @@ class Tables:
                 undo = [put(self.items, item.item_id, item)]
             case SaveSnapshot(snapshot):
                 undo = [put(self.snapshots, snapshot.session_id, snapshot)]
+            case AddBatch(batch):
+                undo = [self._add_batch(batch)]
+            case DropBatches(log, number):
+                undo = self._drop_batches(log, number)
             case SaveReply(reply):
                 undo = self._save_reply(reply)
             case SavePreference(name, value):
@@ -114,6 +120,16 @@ class Tables:
         self.events.append(event)
         self.last_sequence = event.sequence
         return [self.events.pop, partial(setattr, self, "last_sequence", former)]
+
+    def _add_batch(self, batch: Batch) -> Undo:
+        kept = self.batches.setdefault(batch.log, {})
+        if max(kept, default=0) >= batch.number:
+            raise f.BatchStale.of(batch.log, batch.number)
+        return put(kept, batch.number, batch)
+
+    def _drop_batches(self, log: str, number: int) -> list[Undo]:
+        kept = self.batches.get(log, {})
+        return [take(kept, below) for below in list(kept) if below < number]
 
     def _save_session(self, record: SessionRecord) -> list[Undo]:
         kept = self.sessions.get(record.id)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..base.batches import Batch
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem
 from ..protocol.events import Cause
@@ -73,6 +74,10 @@ class Store(SessionStore, WorkflowStore, Protocol):
         limit: int = 200,
     ) -> list[EventRecord]:
         """Kept events, oldest first: those after ``after``, else the newest; by type if given."""
+        ...
+
+    async def batches(self, log: str) -> list[Batch]:
+        """A log's batches, oldest first."""
         ...
 
     async def last_sequence(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ..base.batches import BatchChange
 from ..sessions.records import SessionChange
 from ..workflows.records import WorkflowChange
 
@@ -52,7 +53,7 @@ class SavePreference:
     value: Any
 
 
-Change = SessionChange | WorkflowChange | AddEvent | SaveReply | SavePreference
+Change = SessionChange | WorkflowChange | BatchChange | AddEvent | SaveReply | SavePreference
 
 
 @dataclass(frozen=True, slots=True)

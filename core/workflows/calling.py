@@ -1,7 +1,7 @@
-"""Calling what users register; it lies in ``core.base``, for every room."""
+"""Calling what users register; its home is the base room."""
 
 from __future__ import annotations
 
-from ..base.calling import MOST_THREADS as MOST_THREADS
-from ..base.calling import Threads as Threads
-from ..base.calling import is_async as is_async
+from ..base.calling import Threads, is_async
+
+__all__ = ["Threads", "is_async"]

@@ -1,15 +1,7 @@
-"""Log lines that can't hurt: a broken log is no fault of the task that is told of."""
+"""Log lines that can't hurt; their home is the base room."""
 
 from __future__ import annotations
 
-import logging
-from contextlib import suppress
-from typing import Any
+from ..base.logs import warn
 
-
-def warn(
-    logger: logging.Logger, text: str, *given: Any, error: BaseException | None = None
-) -> None:
-    """Log a warning, with the traceback of ``error``; a handler that raises is ignored."""
-    with suppress(Exception):
-        logger.warning(text, *given, exc_info=error)
+__all__ = ["warn"]

@@ -31,7 +31,11 @@ from .statements import load_migrations, load_statements
 from .wal import journal_of, size_of
 from .writer import Writer
 
-_READS = {**load_statements("reads"), **load_statements("workflow_reads")}
+_READS = {
+    **load_statements("reads"),
+    **load_statements("workflow_reads"),
+    **load_statements("batch_reads"),
+}
 
 PATIENCE = 5.0
 """Seconds to wait for another process's lock, off the loop."""

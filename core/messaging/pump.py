@@ -1,0 +1,516 @@
+"""What carries messages to their handlers: few workers, none of which a slow handler holds up.
+
+A worker calls handler after handler in its own task. Should one of them suspend, a callback that
+was left with the loop sees to it that another worker goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError, Future, Task
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
+from operator import length_hint
+from typing import Any, Protocol
+
+from ..base.priority import Priority
+from ..base.retry import RetryPolicy
+from .dead_letters import Reason
+from .faults import described
+from .messages import Message
+from .subscription import NEVER, Held, QueuePolicy, Subscription
+
+NORMAL = int(Priority.NORMAL)
+TURN_SECONDS = 0.001
+LOOK_EVERY = 16
+"""Deliveries between two looks at the clock."""
+
+SPARE = 2
+"""Workers that stay, parked, when there is nothing to do."""
+
+Entry = tuple[Message, Sequence[Subscription], float]
+"""A message, whom it goes to, and when it expires."""
+
+
+class Ends(Protocol):
+    """What becomes of deliveries. Called on the loop; quick."""
+
+    def answered(self, sub: Subscription, message: Message, result: Any) -> None:
+        """A handler returned something, or a kept message was delivered."""
+        ...
+
+    def died(
+        self, sub: Subscription, message: Message, reason: Reason, error: str, attempts: int
+    ) -> None:
+        """The subscription does not get the message."""
+        ...
+
+    def dropped(self, sub: Subscription, message: Message) -> None:
+        """A message gave way to a newer one."""
+        ...
+
+    def overflows(self, sub: Subscription) -> None:
+        """A subscription's queue has become full."""
+        ...
+
+
+class Worker:
+    """One coroutine that delivers."""
+
+    __slots__ = ("at", "lent", "marked", "nap", "task")
+
+    def __init__(self) -> None:
+        self.at: Subscription | None = None
+        self.marked = False
+        self.lent = 0
+        self.nap: Future[None] | None = None
+        self.task: Task[None] | None = None
+
+
+class Pump:
+    """The deliveries of one bus, in the running loop. ``bound`` is that of the inbox."""
+
+    def __init__(
+        self, ends: Ends, back_off: RetryPolicy, bound: int, monotonic: Callable[[], float]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ends = ends
+        self._back_off = back_off
+        self._bound = bound
+        self._monotonic = monotonic
+        self._lines: list[deque[Entry]] = [deque() for _ in Priority]
+        self.plain = self._lines[NORMAL]
+        self._odd = 0  # entries in any other line
+        self._again: deque[Subscription] = deque()
+        self._message = _NOTHING
+        self._expires = NEVER
+        self._rest: Iterator[Subscription] = iter(())
+        self.idle = True
+        self._guarded = False
+        self._yielding = 0
+        self._parked: list[Worker] = []
+        self.workers: dict[Task[Any], Worker] = {}
+        self._timers: list[tuple[float, int, Subscription, Held]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._count = 0
+        self._quiet: asyncio.Event = asyncio.Event()
+        self.tell_all = False
+        self.closed = False
+
+    # ---- the inbox -------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        """Messages on their way to subscriptions."""
+        return len(self.plain) + self._odd
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a publisher should give the workers a turn first."""
+        return len(self.plain) + self._odd >= self._bound
+
+    def put(self, message: Message, subs: Sequence[Subscription], expires: float) -> None:
+        """Enter a message for its subscriptions."""
+        priority = message.priority
+        if priority == NORMAL:
+            self.plain.append((message, subs, expires))
+        else:
+            self._lines[priority].append((message, subs, expires))
+            self._odd += 1
+        if self.idle:
+            self._rouse()
+
+    def put_back(self, sub: Subscription, held: Held) -> None:
+        """Let a message wait in its subscription's queue, however full."""
+        sub.held += 1
+        sub.enter(held, self._monotonic())
+        self._go_on(sub)
+
+    def wake(self, sub: Subscription) -> None:
+        """Take up what waits in a subscription's queue."""
+        self._go_on(sub)
+
+    def _more(self) -> bool:
+        return bool(self.plain or self._odd or self._again or length_hint(self._rest))
+
+    def _next(self) -> bool:
+        """Take the next entry up; ``False`` if there is none."""
+        if self._odd:
+            for line in self._lines:
+                if line:
+                    self._message, subs, self._expires = line.popleft()
+                    self._odd -= line is not self.plain
+                    self._rest = iter(subs)
+                    return True
+        if self.plain:
+            self._message, subs, self._expires = self.plain.popleft()
+            self._rest = iter(subs)
+            return True
+        return False
+
+    # ---- workers ---------------------------------------------------------------------------
+
+    def _rouse(self) -> None:
+        self.idle = False
+        while self._parked:
+            nap = self._parked.pop().nap
+            if nap is not None and not nap.done():
+                nap.set_result(None)
+                return
+        worker = Worker()
+        worker.task = self._loop.create_task(self._live(worker))
+        self.workers[worker.task] = worker
+
+    def _guard(self) -> None:
+        self._guarded = True
+        self._loop.call_soon(self._check)
+
+    def _check(self) -> None:
+        """A turn later: whoever is at work has suspended, or is done."""
+        self._guarded = False
+        self._mark()
+        if self._yielding:
+            return
+        if self._more():
+            self._rouse()
+        else:
+            self.idle = True
+
+    async def _live(self, worker: Worker) -> None:
+        try:
+            while not self.closed:
+                await self._work(worker)
+                worker.at = None
+                self.idle = True
+                if len(self._parked) >= SPARE:
+                    return
+                worker.nap = self._loop.create_future()
+                self._parked.append(worker)
+                await worker.nap
+        except CancelledError:
+            self.closed = True  # the loop ends, or the bus
+            raise
+        finally:
+            if worker.task is not None:
+                self.workers.pop(worker.task, None)
+            if worker in self._parked:
+                self._parked.remove(worker)
+            self.idle = True
+
+    async def _work(self, worker: Worker) -> None:
+        """Deliver until nothing is left."""
+        looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
+        while True:
+            if length_hint(self._rest):
+                pass  # another worker's handler has suspended: go on with its message
+            elif plain and not self._odd:
+                self._message, subs, self._expires = plain.popleft()
+                self._rest = iter(subs)
+            elif not self._next():
+                worker.at = None
+                if not self._again:
+                    self._settle()
+                    return
+                await self._deliver_held(worker, self._again.popleft())
+                looked, begun = 0, await self._breathe(worker, begun)
+                continue
+            message, expires = self._message, self._expires
+            lives, asks = expires is NEVER, tell_all or message.reply_to is not None
+            if not self._guarded:
+                self._guard()
+            for sub in self._rest:  # another worker may take some of them
+                if sub.running:
+                    if not self._admit(sub, message, expires):
+                        continue
+                elif not lives and self._expired(sub, message, expires, 0):
+                    continue
+                worker.at = sub
+                try:
+                    result = await sub.call(message)
+                except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
+                    self._broke(worker, sub, Held(message, expires), error)
+                else:
+                    sub.delivered += 1
+                    if asks:
+                        self._ends.answered(sub, message, result)
+                if worker.marked:
+                    self._resumed(worker, sub)
+            looked += 1
+            if looked >= LOOK_EVERY:
+                looked, begun = 0, await self._breathe(worker, begun)
+
+    def _mark(self) -> None:
+        """Note whose handlers have suspended: their subscriptions take nothing more for now.
+
+        A handler that does not suspend needs no such note, as nobody could see it.
+        """
+        for worker in self.workers.values():
+            if worker.at is not None and not worker.marked:
+                worker.marked = True
+                worker.at.running += 1
+
+    def _resumed(self, worker: Worker, sub: Subscription) -> None:
+        """A handler that had suspended has ended; others may have done so since."""
+        worker.at, worker.marked = None, False
+        sub.running -= 1
+        if sub.held:
+            self._go_on(sub)
+        self._mark()
+        if not self._guarded:
+            self._guard()
+
+    async def _breathe(self, worker: Worker, begun: float) -> float:
+        """Give the loop a turn, if it had none for a millisecond; when this turn began."""
+        now = self._monotonic()
+        if now - begun < TURN_SECONDS:
+            return begun
+        worker.at = None
+        self._yielding += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._yielding -= 1
+        self._mark()
+        return self._monotonic()
+
+    async def _deliver_held(self, worker: Worker, sub: Subscription) -> None:
+        """One message from the subscription's queue; its place in line counted as running."""
+        sub.again = False
+        sub.running -= 1
+        held = sub.take(self._monotonic())
+        if held is not None and not sub.gone:
+            await self._deliver_one(worker, sub, held)
+        if sub.held:
+            self._go_on(sub)
+
+    async def _deliver_one(self, worker: Worker, sub: Subscription, held: Held) -> None:
+        message = held.message
+        if self._expired(sub, message, held.expires, held.attempts):
+            return
+        if not self._guarded:
+            self._guard()
+        worker.at = sub
+        try:
+            result = await sub.call(message)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
+            self._broke(worker, sub, held, error)
+        else:
+            sub.delivered += 1
+            self._ends.answered(sub, message, result)
+        if worker.marked:
+            self._resumed(worker, sub)
+
+    def _go_on(self, sub: Subscription) -> None:
+        """Let the subscription's queue have its turn."""
+        if sub.busy or not len(sub.queue):
+            return
+        sub.running += 1
+        sub.again = True
+        self._again.append(sub)
+        if self.idle:
+            self._rouse()
+
+    # ---- what a delivery may meet ------------------------------------------------------------
+
+    def _admit(self, sub: Subscription, message: Message, expires: float) -> bool:
+        """Whether it may be delivered at once; else it was seen to."""
+        if sub.policy is QueuePolicy.WAIT:
+            sub.coming -= 1
+            if sub.room is not None:
+                sub.room.set()
+        if sub.gone or not self._passes(sub, message, expires):
+            return False
+        if sub.busy or len(sub.queue):
+            self._hold(sub, message, expires)
+            return False
+        return not self._expired(sub, message, expires, 0)
+
+    def _passes(self, sub: Subscription, message: Message, expires: float) -> bool:
+        if sub.filter is None:
+            return True
+        try:
+            passes = bool(sub.filter(message))
+        except Exception as error:  # noqa: BLE001  # a filter's fault is the delivery's
+            self._ends.died(sub, message, Reason.FAILED, f"filter: {described(error)}", 0)
+            sub.failed += 1
+            return False
+        if not passes:
+            sub.filtered += 1
+            if message.reply_to is not None:
+                self._ends.answered(sub, message, None)
+        return passes
+
+    def _expired(self, sub: Subscription, message: Message, expires: float, attempts: int) -> bool:
+        if expires is NEVER or expires > self._monotonic():
+            return False
+        sub.expired += 1
+        text = f"It was not delivered within its {message.ttl_seconds} s."
+        self._ends.died(sub, message, Reason.EXPIRED, text, attempts)
+        return True
+
+    def _hold(self, sub: Subscription, message: Message, expires: float) -> None:
+        """Let it wait, by the subscription's policy."""
+        key = None
+        if sub.policy is QueuePolicy.COALESCE:
+            key = message.topic if sub.key_of is None else sub.key_of(message)
+            former = sub.keyed.get(key)
+            if former is not None:
+                sub.coalesced += 1
+                self._ends.dropped(sub, former.message)
+                former.message, former.expires = message, expires
+                return
+        if sub.held >= sub.bound and not self._make_room(sub, message):
+            return
+        sub.held += 1
+        held = Held(message, expires, 0, key)
+        if key is not None:
+            sub.keyed[key] = held
+        sub.enter(held, self._monotonic())
+
+    def _make_room(self, sub: Subscription, message: Message) -> bool:
+        if not sub.overflowing:
+            sub.overflowing = True
+            self._ends.overflows(sub)
+        if sub.policy in {QueuePolicy.DROP_OLDEST, QueuePolicy.COALESCE}:
+            oldest = sub.drop_oldest()
+            if oldest is not None:
+                sub.dropped += 1
+                self._ends.dropped(sub, oldest.message)
+                return True
+        sub.dropped += 1
+        text = f"{sub.held} messages wait for {sub.subscriber_id} already."
+        self._ends.died(sub, message, Reason.QUEUE_FULL, text, 0)
+        return False
+
+    def _broke(self, worker: Worker, sub: Subscription, held: Held, error: BaseException) -> None:
+        """A handler raised: again later, or never. A worker that is to end says so again."""
+        held.attempts += 1
+        if _is_leaving(worker, error):
+            self._ends.died(sub, held.message, Reason.CLOSED, "The loop ended.", held.attempts)
+            if worker.marked:
+                self._resumed(worker, sub)
+            worker.at = None
+            raise error
+        sub.failed += 1
+        delay = self._back_off.delay(held.attempts)
+        if self._may_retry(sub, held, delay):
+            self._retry_later(sub, held, delay)
+        else:
+            self._ends.died(
+                sub, held.message, Reason.FAILED, described(error), held.attempts
+            )
+
+    def _may_retry(self, sub: Subscription, held: Held, delay: float) -> bool:
+        return (
+            held.attempts <= sub.max_retries
+            and sub.held < sub.bound
+            and not self.closed
+            and not sub.gone
+            and self._monotonic() + delay < held.expires
+        )
+
+    # ---- retries ---------------------------------------------------------------------------
+
+    def _retry_later(self, sub: Subscription, held: Held, delay: float) -> None:
+        sub.held += 1
+        sub.retried += 1
+        self._count += 1
+        held.key = None
+        heappush(self._timers, (self._monotonic() + delay, self._count, sub, held))
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._timers:
+            delay = max(self._timers[0][0] - self._monotonic(), 0)
+            self._timer = self._loop.call_later(delay, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        now = self._monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            _, _, sub, held = heappop(self._timers)
+            self._again_now(sub, held)
+        self._arm()
+
+    def _again_now(self, sub: Subscription, held: Held) -> None:
+        sub.enter(held, self._monotonic())
+        self._go_on(sub)
+
+    # ---- requests made by handlers -----------------------------------------------------------
+
+    def lend(self) -> tuple[Worker, Subscription] | None:
+        """Let the subscription whose handler's own task this is go on meanwhile."""
+        task = asyncio.current_task()
+        worker = self.workers.get(task) if task is not None else None
+        if worker is None or worker.at is None:
+            return None
+        sub = worker.at
+        worker.lent += 1
+        if worker.marked:
+            self._resumed(worker, sub)
+        worker.at = None
+        return worker, sub
+
+    def take_back(self, lent: tuple[Worker, Subscription]) -> None:
+        """The handler goes on itself."""
+        worker, sub = lent
+        worker.lent -= 1
+        worker.at, worker.marked = sub, True
+        sub.running += 1
+
+    # ---- the end ---------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        self._mark()
+        if self.is_quiet:
+            self._quiet.set()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is on its way, at work or in back-off."""
+        return not (
+            self._more() or self._timers or any(one.marked or one.lent for one in self.workers.values())
+        )
+
+    async def drained(self) -> None:
+        """Wait until nothing is on its way, at work or in back-off."""
+        while not self.is_quiet:
+            self._quiet.clear()
+            await self._quiet.wait()
+
+    def left(self) -> Iterator[tuple[Subscription, Message, int]]:
+        """Take out what was not delivered, and how often each was tried; queues are left alone."""
+        while length_hint(self._rest) or self._next():
+            for sub in self._rest:
+                yield sub, self._message, 0
+        for _, _, sub, held in self._timers:
+            yield sub, held.message, held.attempts
+        self._timers.clear()
+
+    async def stop(self) -> None:
+        """End the workers, with the handlers that they still call."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        own = asyncio.current_task()
+        tasks = [task for task in self.workers if task is not own]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _is_leaving(worker: Worker, error: BaseException) -> bool:
+    """Whether it is the worker that is to end, not the handler alone."""
+    if isinstance(error, GeneratorExit):
+        return True
+    cut = isinstance(error, CancelledError)
+    return cut and worker.task is not None and worker.task.cancelling() > 0
+
+
+_NOTHING = Message()
+

@@ -1,0 +1,217 @@
+"""What drives the machine in one event loop: workers that end when nothing is left, and one timer."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError, Future, Task, TimerHandle
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from .machine import Machine, Run
+
+TURN_SECONDS = 0.001
+COMING = 2
+"""Workers on their way at a time; each of them calls others while there is more."""
+
+
+class Work(Protocol):
+    """What carrying out a run means. Called in a worker's task."""
+
+    async def carry_out(self, run: Run) -> None:
+        """Call its handlers, and see to its end; raises only what is to end the worker."""
+        ...
+
+    def interrupted(self, run: Run) -> None:
+        """The loop ends under it."""
+        ...
+
+
+class Worker:
+    """One coroutine that carries out runs; ``holds`` says whether it has the slot of its run."""
+
+    __slots__ = ("holds", "run", "stopping", "task")
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self.holds = False
+        self.stopping = False
+        self.task: Task[None] | None = None
+
+
+class Dispatcher:
+    """Belongs to the loop that it was made in."""
+
+    def __init__(self, machine: Machine, work: Work, monotonic: Callable[[], float]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._machine = machine
+        self._work = work
+        self._monotonic = monotonic
+        self.workers: dict[Task[Any], Worker] = {}
+        self._coming = 0
+        self._returning: deque[Future[None]] = deque()
+        self._timer: TimerHandle | None = None
+        self._armed = 0.0
+        self._stopped = False
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether its loop is alive and workers are in it."""
+        return bool(self.workers) and self.loop.is_running()
+
+    def changed(self) -> None:
+        """To be called after runs were entered, or slots given back."""
+        if self._returning and self._machine.running < self._machine.limit:
+            self._let_return()
+        if self._machine.queued and self._coming < COMING:
+            self._call_workers()
+
+    def _call_workers(self) -> None:
+        if self._stopped:
+            return
+        for _ in range(self._coming, min(self._machine.startable, COMING)):
+            self._coming += 1
+            worker = Worker()
+            worker.task = self.loop.create_task(self._live(worker))
+            self.workers[worker.task] = worker
+
+    async def _live(self, worker: Worker) -> None:
+        self._coming -= 1
+        try:
+            await self._pull(worker)
+        except CancelledError:
+            self._stopped = True
+            raise
+        finally:
+            if worker.task is not None:
+                self.workers.pop(worker.task, None)
+
+    async def _pull(self, worker: Worker) -> None:
+        machine, monotonic = self._machine, self._monotonic
+        begun = monotonic()
+        while not self._returning and (run := machine.take(begun)) is not None:
+            if machine.queued and not self._coming:
+                self._call_workers()
+            worker.run, worker.holds = run, True
+            try:
+                await self._work.carry_out(run)
+            except CancelledError:
+                self._work.interrupted(run)
+                raise
+            finally:
+                worker.run = None
+                if worker.holds:
+                    worker.holds = False
+                    machine.leave()
+                    if self._returning:
+                        self._let_return()
+            if worker.stopping:
+                await self._absorb(worker)
+            now = monotonic()
+            if now - begun > TURN_SECONDS:
+                await asyncio.sleep(0)
+                now = monotonic()
+            begun = now
+
+    @staticmethod
+    async def _absorb(worker: Worker) -> None:
+        """Take the cancellation that was meant for the run, so that it does not hit the next."""
+        worker.stopping = False
+        with suppress(CancelledError):
+            await asyncio.sleep(0)
+        if worker.task is not None and worker.task.uncancel():
+            raise CancelledError  # somebody wants the worker itself to end
+
+    # ---- slots of handlers that propel -------------------------------------------------------
+
+    def own(self) -> Worker | None:
+        """The worker whose task this is, if it holds a slot."""
+        task = asyncio.current_task()
+        worker = self.workers.get(task) if task is not None else None
+        return worker if worker is not None and worker.holds else None
+
+    def lend(self, worker: Worker) -> None:
+        """Give its slot back while its handler waits."""
+        worker.holds = False
+        self._machine.leave()
+        self.changed()
+
+    async def take_back(self, worker: Worker) -> None:
+        """Wait for a slot, before whatever is queued."""
+        if self._returning or self._machine.running >= self._machine.limit:
+            mine: Future[None] = self.loop.create_future()
+            self._returning.append(mine)
+            try:
+                await mine
+            except BaseException:
+                if mine.done() and not mine.cancelled():
+                    self._machine.leave()
+                else:
+                    self._returning.remove(mine)
+                self.changed()
+                raise
+        else:
+            self._machine.running += 1
+        worker.holds = True
+
+    def _let_return(self) -> None:
+        while self._returning and self._machine.running < self._machine.limit:
+            mine = self._returning.popleft()
+            if not mine.done():
+                self._machine.running += 1
+                mine.set_result(None)
+
+    # ---- stopping, waiting -----------------------------------------------------------------
+
+    def stop_run(self, run: Run) -> bool:
+        """Cancel the handler that is at work for ``run``; ``False`` if none is."""
+        for worker in self.workers.values():
+            if worker.run is run and worker.task is not None and not worker.stopping:
+                worker.stopping = True
+                worker.task.cancel()
+                return True
+        return False
+
+    def is_stopping(self, run: Run) -> bool:
+        """Whether ``stop_run`` was called for it, and nobody wants its worker to end as a whole."""
+        for worker in self.workers.values():
+            if worker.run is run and worker.task is not None:
+                return worker.stopping and worker.task.cancelling() <= 1
+        return False
+
+    def arm(self) -> None:
+        """Let the timer ring when the next wait ends."""
+        due = self._machine.next_due()
+        if self._timer is not None:
+            if due is not None and due >= self._armed:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and not self._stopped:
+            self._armed = due
+            delay = max(due - self._monotonic(), 0)
+            self._timer = self.loop.call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._machine.wake(self._monotonic())
+        self.changed()
+        self.arm()
+
+    async def stop(self) -> None:
+        """End the workers, with the handlers that they call."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        own = asyncio.current_task()
+        tasks = [task for task in self.workers if task is not own]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def leave(self) -> None:
+        """Its loop is gone: the timer with it."""
+        if self._timer is not None:
+            self._timer.cancel()
