@@ -351,7 +351,9 @@ class Held:
     At its end it raises ``LockLost`` if the lock was lost while the body ran well.
     """
 
-    def __init__(self, locks: Locks, resource: str, holder: str, ttl: float, timeout: float | None) -> None:
+    def __init__(
+        self, locks: Locks, resource: str, holder: str, ttl: float, timeout: float | None
+    ) -> None:
         self._locks = locks
         self._terms: Any = (resource, holder, ttl)
         self._timeout = timeout

@@ -53,7 +53,7 @@ async def test_reserve_commit_and_release_in_every_unit(unit: BudgetUnit) -> Non
     budgets.define(Budget("b", S.SESSION, unit, 10.0))
 
     def use(amount: float) -> Usage:
-        return Usage(**{unit.value: amount})
+        return Usage(*(amount if one is unit else 0.0 for one in BudgetUnit))
 
     first = budgets.reserve(MINE, use(6))
     with pytest.raises(BudgetExceeded, match="'b' of session s1 allows 10"):
