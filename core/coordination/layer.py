@@ -80,7 +80,13 @@ class CoordinationLayer:
         self.locks = Locks(
             kept, clock=clock, engine_id=engine_id, max_waiters=self.config.max_lock_waiters
         )
-        self.sagas = Sagas(kept, self._agents, policy=self.config.saga_retry_policy, alarm=alarm)
+        self.sagas = Sagas(
+            kept,
+            self._agents,
+            policy=self.config.saga_retry_policy,
+            engine_id=self.locks.engine_id,
+            alarm=alarm,
+        )
         self.votes = Votes(kept, clock)
 
     async def close(self) -> None:
@@ -146,9 +152,9 @@ class CoordinationLayer:
         """See ``Sagas.run``."""
         return await self.sagas.run(saga)
 
-    async def resume_sagas(self) -> list[SagaResult]:
+    async def resume_sagas(self, former: Collection[str] | None = None) -> list[SagaResult]:
         """See ``Sagas.resume``."""
-        return await self.sagas.resume()
+        return await self.sagas.resume(former)
 
     async def list_sagas(self, *, open_only: bool = False) -> list[SagaRun]:
         """See ``Sagas.all``."""

@@ -179,6 +179,8 @@ class Locks:
 
     async def close(self) -> None:
         """Give up every lock; whoever waits is refused."""
+        if self._closed:
+            return
         self._closed = True
         self._unfollow()
         for resource, place in list(self._places.items()):

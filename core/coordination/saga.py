@@ -119,6 +119,7 @@ class SagaRun:
         self.failed: int | None = None
         self.error: str | None = None
         self.error_code: str | None = None
+        self.engine_id = ""
 
     @property
     def ended(self) -> bool:
@@ -222,7 +223,7 @@ class SagaRun:
         :raises SagaInvalid: if an action or a result is no JSON.
         """
         body = {
-            "name": self.saga.name, "id": self.saga.saga_id, "status": self.status,
+            "name": self.saga.name, "id": self.saga.saga_id, "engine": self.engine_id, "status": self.status,
             "failed": self.failed, "error": self.error, "error_code": self.error_code,
             "plan": [asdict(step) for step in self.saga.steps],
             "steps": [asdict(state) for state in self.steps],
@@ -242,6 +243,7 @@ class SagaRun:
         plan = [SagaStep(**step) for step in body["plan"]]
         run = cls(Saga(body["name"], plan, body["id"]))
         run.status = SagaStatus(body["status"])
+        run.engine_id = body["engine"]
         run.failed, run.error, run.error_code = body["failed"], body["error"], body["error_code"]
         run.steps = [
             StepState(**{**state, "status": StepStatus(state["status"])}) for state in body["steps"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..base.errors import QuarterdeckError
@@ -38,11 +38,13 @@ class Sagas:
         agents: Agents,
         *,
         policy: RetryPolicy,
+        engine_id: str = "",
         alarm: Alarm | None = None,
     ) -> None:
         self._store = store
         self._agents = agents
         self._policy = policy
+        self._engine_id = engine_id
         self._alarm = alarm
         self._going: dict[str, _Going] = {}
 
@@ -53,12 +55,16 @@ class Sagas:
         """
         return await asyncio.shield(self._start(SagaRun(saga), 0))
 
-    async def resume(self) -> list[SagaResult]:
-        """Take up every saga that an engine left behind; call it when no other engine runs them."""
+    async def resume(self, former: Collection[str] | None = None) -> list[SagaResult]:
+        """Take up the sagas that ``former`` engines left behind (``None``: all but this one's own).
+
+        Those engines must be gone: nothing here finds that out.
+        """
         tasks = []
         for record in await self._store.all_kept(KIND, open_only=True):
             run = SagaRun.from_json(record.body)
-            if record.key not in self._going and not run.ended:
+            mine = former is None or run.engine_id in former
+            if mine and record.key not in self._going and not run.ended:
                 run.interrupted()
                 tasks.append(self._start(run, record.version))
         return [await asyncio.shield(task) for task in tasks]
@@ -110,6 +116,7 @@ class Sagas:
         going = self._going.get(saga_id)
         if going is not None and going.task is not None:
             return going.task
+        run.engine_id = self._engine_id
         going = self._going[saga_id] = _Going(run, version)
         going.task = asyncio.create_task(self._drive(going), name=f"saga {saga_id}")
         going.task.add_done_callback(lambda task: self._over(saga_id, task))
