@@ -23,6 +23,7 @@ from typing import Any
 from ..core.base.batches import Batch
 from ..core.base.clock import Clock
 from ..core.base.errors import QuarterdeckError
+from ..core.base.kept import MemoryKept
 from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 from ..core.protocol.attention import AttentionItem, ItemState
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
@@ -71,6 +72,7 @@ class MemoryStore(MemoryWorkflows):
         self._room = asyncio.Event()
         self._commits = 0
         self._changes = 0
+        self.kept = MemoryKept()
 
     # ---- for tests -------------------------------------------------------------------------
 

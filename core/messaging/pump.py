@@ -397,9 +397,7 @@ class Pump:
         if self._may_retry(sub, held, delay):
             self._retry_later(sub, held, delay)
         else:
-            self._ends.died(
-                sub, held.message, Reason.FAILED, described(error), held.attempts
-            )
+            self._ends.died(sub, held.message, Reason.FAILED, described(error), held.attempts)
 
     def _may_retry(self, sub: Subscription, held: Held, delay: float) -> bool:
         return (
@@ -473,7 +471,9 @@ class Pump:
     def is_quiet(self) -> bool:
         """Whether nothing is on its way, at work or in back-off."""
         return not (
-            self._more() or self._timers or any(one.at is not None or one.lent for one in self.workers.values())
+            self._more()
+            or self._timers
+            or any(one.at is not None or one.lent for one in self.workers.values())
         )
 
     async def drained(self) -> None:
@@ -513,4 +513,3 @@ def _is_leaving(worker: Worker, error: BaseException) -> bool:
 
 
 _NOTHING = Message()
-

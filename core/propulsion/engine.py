@@ -391,7 +391,9 @@ class PropulsionEngine:
     async def drain(self) -> None:
         """Wait until no payload is queued, at work or backing off; not from inside a handler."""
         self._here().changed()
-        while any(run.id not in self._waiting_for_handlers() for run in self._running.open.values()):
+        while any(
+            run.id not in self._waiting_for_handlers() for run in self._running.open.values()
+        ):
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._running.idle.append(idle)
             await idle

@@ -162,7 +162,9 @@ def _run_of(given: dict[str, Any]) -> Run:
 
 def _dead_line(dead: DeadPayload) -> str:
     given = {name: getattr(dead, name) for name in dead.__slots__}
-    return json.dumps(["x", {**given, "payload": dead.payload.to_dict(), "at": dead.at.isoformat()}])
+    return json.dumps(
+        ["x", {**given, "payload": dead.payload.to_dict(), "at": dead.at.isoformat()}]
+    )
 
 
 def _dead_of(given: dict[str, Any]) -> DeadPayload:

@@ -152,9 +152,7 @@ class Running:
         self.figures.successful += 1
         return True
 
-    def _failed(
-        self, run: Run, handler: Registered, error: BaseException, started: float
-    ) -> None:
+    def _failed(self, run: Run, handler: Registered, error: BaseException, started: float) -> None:
         text = f"{type(error).__name__}: {error}"
         spent = (self._monotonic() - started) * 1000
         cut = isinstance(error, CancelledError | GeneratorExit)
@@ -176,14 +174,10 @@ class Running:
         self.results.add(result)
         self.figures.failed += 1
 
-    async def _judge(
-        self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]
-    ) -> None:
+    async def _judge(self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]) -> None:
         """After an attempt: done, again later, or failed for good."""
         names = {handler.name for handler in handlers}
-        failed = any(
-            not one.success for one in run.results.values() if one.handler_name in names
-        )
+        failed = any(not one.success for one in run.results.values() if one.handler_name in names)
         if not failed:
             if not handlers:
                 warn(_log, "No handler for %s; payload %s went nowhere.", run.event_type,

@@ -21,6 +21,7 @@ from ..stamps import to_text
 from . import leasing, translating
 from .connecting import Connection, Terms
 from .driver import asyncpg
+from .kept import PostgresKept
 from .line import Line
 from .migrating import Migrations, migrate
 from .pruning import prune
@@ -92,6 +93,7 @@ class PostgresStore(Reads):
         self._open: _Parts | None = None
         self._closing: asyncio.Task[None] | None = None
         self._bytes = 0
+        self.kept = PostgresKept(lambda job: self._parts.writer.run(job))
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; an open one stays as it is.

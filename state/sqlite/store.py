@@ -23,6 +23,7 @@ from ..settings import BOUND, check_durability, rest_of_url
 from ..stamps import to_text
 from . import leasing, translating
 from .journal import Journal
+from .kept import SqliteKept
 from .migrating import Migrations
 from .opening import Opened, Terms, open_database
 from .pace import Mode, Pace
@@ -104,6 +105,7 @@ class SqliteStore(Reads):
         self._open: _Parts | None = None
         self._closing: asyncio.Task[None] | None = None
         self._folding: asyncio.Task[None] | None = None
+        self.kept = SqliteKept(lambda job: self._parts.writer.run(job))
 
     async def open(self) -> None:
         """Open or create; an open one stays as it is.

@@ -1,0 +1,368 @@
+"""The safety monitor: every operation is checked before it is done."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.errors import BusinessFault
+from ..base.kept import Kept, KeptStore, MemoryKept
+from .binding import BreakerOpen, Breakers, Guarded, Limits
+from .breaker import BreakerState, BreakerStatistics, Permit
+from .checks import Circumstances, check
+from .model import (
+    ConstraintType,
+    Halt,
+    OperationContext,
+    SafetyConfig,
+    SafetyConstraint,
+    SafetyLevel,
+    ValidationResult,
+    Violation,
+)
+from .rules import Rules
+
+Listener = Callable[[Violation], None]
+_COUNTING = frozenset({ConstraintType.RATE_LIMIT})
+_SAFE = ValidationResult()
+_logger = logging.getLogger("quarterdeck.safety")
+
+
+class OperationRefused(BusinessFault):
+    """The safety monitor forbids an operation; the rules that it breaks are in the message."""
+
+    code = "operation_refused"
+
+    @classmethod
+    def of(cls, context: OperationContext, result: ValidationResult) -> OperationRefused:
+        """The fault for an operation and what was found about it."""
+        found = "; ".join(map(str, result.violations))
+        return cls(
+            f"{context.operation_type} of {context.agent_id or 'nobody'} was refused: {found}.",
+            rules=[violation.rule for violation in result.violations],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyStatistics:
+    """What a monitor holds and did so far."""
+
+    constraints: int
+    checked: int
+    refused: int
+    warned: int
+    halt: Halt | None
+    breakers: Mapping[str, BreakerStatistics]
+    limits: Mapping[str, tuple[int, int]]
+
+
+class SafetyMonitor:
+    """Constraints, breakers, limits and the halt.
+
+    ``store`` keeps the halt, so that it survives a restart (``await restore()`` at start); without
+    one it lives as long as the monitor. ``listener`` hears of every violation; it must be quick.
+    """
+
+    def __init__(
+        self,
+        config: SafetyConfig | None = None,
+        *,
+        store: KeptStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        listener: Listener | None = None,
+        name: str = "monitor",
+    ) -> None:
+        self.config = config or SafetyConfig()
+        self._store = store or MemoryKept()
+        self._clock = clock
+        self._listener = listener
+        self._name = name
+        self._rules = Rules()
+        self._around = Circumstances(clock)
+        self._breakers = Breakers(clock, self.config.max_keys)
+        self._limits = Limits(clock, self.config.max_keys)
+        self._halt: Halt | None = None
+        self._halt_version = 0
+        self._violations: deque[Violation] = deque(maxlen=self.config.max_violations)
+        self._checked = self._refused = self._warned = 0
+
+    # ---- rules -----------------------------------------------------------------------------
+
+    def add_constraint(self, constraint: SafetyConstraint) -> str:
+        """Enforce a constraint from now on; its id."""
+        self._rules.add(constraint)
+        return constraint.constraint_id
+
+    def remove_constraint(self, constraint_id: str) -> bool:
+        """Enforce a constraint no more; whether there was one with that id."""
+        self._around.buckets.pop(constraint_id, None)
+        return self._rules.remove(constraint_id)
+
+    @property
+    def constraints(self) -> list[SafetyConstraint]:
+        """All constraints, oldest first."""
+        return list(self._rules.all.values())
+
+    def add_circuit_breaker(
+        self,
+        name: str,
+        failure_threshold: int = 5,
+        timeout_seconds: float = 60.0,
+        *,
+        half_open_calls: int = 1,
+        success_threshold: int = 1,
+        per_agent: bool = False,
+    ) -> None:
+        """Guard what ``name``, a name or a pattern, means: operations, agents, ``agent.operation``.
+
+        :raises ValueError: if a number is below 1, or the timeout not above 0.
+        """
+        if min(failure_threshold, half_open_calls, success_threshold) < 1 or timeout_seconds <= 0:
+            raise ValueError(
+                f"The breaker {name!r}: numbers are at least 1, timeout above 0 seconds"
+            )
+        self._breakers.add(
+            name,
+            threshold=failure_threshold,
+            timeout=timeout_seconds,
+            probes=half_open_calls,
+            successes=success_threshold,
+            per_agent=per_agent,
+        )
+
+    def add_rate_limiter(
+        self, key: str, max_requests: int, window_seconds: float = 60.0, *, per_agent: bool = False
+    ) -> None:
+        """Allow ``max_requests`` at once, and as many again in every window.
+
+        ``key`` means operations and agents as a breaker's name does, and the operations' own keys.
+
+        :raises ValueError: if ``max_requests`` is below 1, or the window not above 0.
+        """
+        self._limits.add(key, max_requests, window_seconds, per_agent=per_agent)
+
+    # ---- checking --------------------------------------------------------------------------
+
+    async def validate_operation(self, context: OperationContext) -> ValidationResult:
+        """Whether an operation may be done; a halt that comes of it is kept before this returns."""
+        result = self.check(context)
+        if result.violations and self.config.halt_on_critical and self._halt is None:
+            worst = next((one for one in result.violations if _halts(one)), None)
+            if worst is not None:
+                await self.halt(str(worst), rule=worst.rule)
+        return result
+
+    async def require(self, context: OperationContext) -> None:
+        """Pass, if the operation may be done.
+
+        :raises OperationRefused: if not.
+        """
+        result = await self.validate_operation(context)
+        if not result.is_safe:
+            raise OperationRefused.of(context, result)
+
+    def check(self, context: OperationContext) -> ValidationResult:
+        """As ``validate_operation``, without halting; it counts against rates all the same."""
+        self._checked += 1
+        if self._halt is not None:
+            text = f"everything is halted since {self._halt.since}: {self._halt.reason}"
+            return self._told([_violation("halt", "halt", context, text, SafetyLevel.CRITICAL)])
+        found = list(self._broken(context, counting=False))
+        if not self._forbid(found):
+            found += self._broken(context, counting=True)
+        if not self._forbid(found):
+            found += self._gates(context)
+        if not found:
+            self._note_times(context)
+            return _SAFE
+        return self._told(found)
+
+    def record_success(self, agent_id: str, operation: str) -> None:
+        """An operation went well: its breakers hear of it."""
+        for guarded in self._breakers.meeting(agent_id, operation):
+            guarded.tell(good=True)
+
+    def record_failure(self, agent_id: str, operation: str) -> None:
+        """An operation failed: its breakers hear of it."""
+        for guarded in self._breakers.meeting(agent_id, operation):
+            guarded.tell(good=False)
+
+    def use(self, resource: str, amount: float) -> None:
+        """So much of a resource is in use from now on (less, if negative)."""
+        used = self._around.in_use.get(resource, 0.0) + amount
+        self._around.in_use[resource] = max(0.0, used)
+
+    # ---- halt ------------------------------------------------------------------------------
+
+    @property
+    def halted(self) -> Halt | None:
+        """The halt in force."""
+        return self._halt
+
+    async def halt(self, reason: str, *, rule: str = "asked") -> None:
+        """Forbid everything until reset; in force at once, kept when this returns."""
+        self._halt = Halt(rule, reason, self._clock.now().isoformat())
+        _logger.error("Safety halt: %s", reason)
+        await self._keep()
+
+    async def reset(self) -> bool:
+        """End the halt; whether there was one. It is over when that is kept."""
+        if self._halt is None:
+            return False
+        before, self._halt = self._halt, None
+        try:
+            await self._keep()
+        except BaseException:
+            self._halt = before
+            raise
+        return True
+
+    async def restore(self) -> None:
+        """Take up the halt that was in force when the last process ended."""
+        kept = await self._store.get_kept("safety", self._name)
+        if kept is not None:
+            self._halt_version = kept.version
+            found = json.loads(kept.body)
+            self._halt = Halt(**found) if found else None
+
+    # ---- figures ---------------------------------------------------------------------------
+
+    def get_circuit_breaker_status(self) -> dict[str, BreakerStatistics]:
+        """Each breaker by its name, or ``name@agent``."""
+        return self._breakers.status()
+
+    def reset_circuit_breaker(self, name: str) -> bool:
+        """Close a breaker as a person's decision; whether there is one of that name."""
+        return self._breakers.reset(name)
+
+    def get_violations(self, limit: int = 100) -> list[Violation]:
+        """The latest violations and warnings, oldest first."""
+        return list(self._violations)[-limit:] if limit > 0 else []
+
+    def statistics(self) -> SafetyStatistics:
+        """The figures of the moment."""
+        return SafetyStatistics(
+            len(self._rules.all),
+            self._checked,
+            self._refused,
+            self._warned,
+            self._halt,
+            self._breakers.status(),
+            self._limits.status(),
+        )
+
+    # ---- parts -----------------------------------------------------------------------------
+
+    def _broken(self, context: OperationContext, *, counting: bool) -> Iterator[Violation]:
+        for constraint, value in self._rules.applying(context):
+            if (constraint.constraint_type in _COUNTING) is counting:
+                wrong = check(constraint, context, value, self._around)
+                if wrong:
+                    yield Violation(
+                        constraint.name,
+                        str(constraint.constraint_type),
+                        constraint.level,
+                        wrong,
+                        context.operation_type,
+                        context.agent_id,
+                        constraint.parameter,
+                    )
+
+    def _gates(self, context: OperationContext) -> list[Violation]:
+        """Breakers, then limits; a trial call that a later gate forbids is given back."""
+        trials: list[tuple[Guarded, Permit]] = []
+        found = self._breaker(context, trials) or self._limit(context)
+        if found is None:
+            return []
+        for guarded, permit in trials:
+            guarded.give_up(permit)
+        return [found]
+
+    def _breaker(
+        self, context: OperationContext, trials: list[tuple[Guarded, Permit]]
+    ) -> Violation | None:
+        if not self.config.enable_circuit_breakers:
+            return None
+        for guarded in self._breakers.meeting(context.agent_id, context.operation_type):
+            try:
+                permit = guarded.admit()
+            except BreakerOpen as fault:
+                wait = float(fault.details["retry_after"])
+                name = guarded.breaker.name
+                return _violation(name, "circuit_breaker", context, fault.message, retry_after=wait)
+            if permit is not None:
+                trials.append((guarded, permit))
+        return None
+
+    def _limit(self, context: OperationContext) -> Violation | None:
+        if not self.config.enable_rate_limiting:
+            return None
+        found = self._limits.take(context.agent_id, context.operation_type, context.rate_keys)
+        if found is None:
+            return None
+        text = f"the limit is used up, again in {found[1]:.1f} s"
+        return _violation(found[0], "rate_limit", context, text, retry_after=found[1])
+
+    def _forbid(self, found: list[Violation]) -> bool:
+        return any(one.level.rank <= self.config.blocking_level.rank for one in found)
+
+    def _told(self, found: list[Violation]) -> ValidationResult:
+        most = self.config.blocking_level.rank
+        violations = tuple(one for one in found if one.level.rank <= most)
+        warnings = tuple(one for one in found if one.level.rank > most)
+        self._refused += bool(violations)
+        self._warned += len(warnings)
+        for one in found:
+            self._violations.append(one)
+            if self._listener is not None:
+                with suppress(Exception):
+                    self._listener(one)
+        return ValidationResult(violations, warnings)
+
+    def _note_times(self, context: OperationContext) -> None:
+        for constraint, _ in self._rules.applying(context):
+            if "min_interval_seconds" in constraint.metadata:
+                key = (constraint.constraint_id, context.agent_id)
+                self._around.last_done[key] = self._clock.monotonic()
+
+    async def _keep(self) -> None:
+        body = json.dumps(asdict(self._halt) if self._halt else None)
+        while True:
+            record = Kept("safety", self._name, self._halt_version + 1, body, open=bool(self._halt))
+            self._halt_version += 1
+            if await self._store.put_kept(record):
+                return
+            kept = await self._store.get_kept("safety", self._name)  # another one changed it
+            self._halt_version = kept.version if kept else 0
+
+
+def _halts(violation: Violation) -> bool:
+    return violation.level is SafetyLevel.CRITICAL and violation.rule != "halt"
+
+
+def _violation(
+    rule: str,
+    kind: str,
+    context: OperationContext,
+    message: str,
+    level: SafetyLevel = SafetyLevel.HIGH,
+    *,
+    retry_after: float = 0.0,
+) -> Violation:
+    return Violation(
+        rule,
+        kind,
+        level,
+        message,
+        context.operation_type,
+        context.agent_id,
+        retry_after=retry_after,
+    )
+
+
+__all__ = ["BreakerState", "OperationRefused", "SafetyMonitor", "SafetyStatistics"]
