@@ -14,7 +14,11 @@ from quarterdeck.core.workflows.context import AttemptLost, TaskExecutionContext
 from quarterdeck.core.workflows.definition import TaskDefinition
 from quarterdeck.core.workflows.executors.attempt import hidden
 from quarterdeck.core.workflows.executors.children import Child, ChildKind, kept_child
-from quarterdeck.core.workflows.executors.faults import CommandFailed, ResultTooLarge, ResultUnreadable
+from quarterdeck.core.workflows.executors.faults import (
+    CommandFailed,
+    ResultTooLarge,
+    ResultUnreadable,
+)
 from quarterdeck.core.workflows.executors.folders import attempt_folder, safe_name
 from quarterdeck.core.workflows.executors.log import LONGEST_LINE, AttemptLog
 from quarterdeck.core.workflows.executors.results import (
