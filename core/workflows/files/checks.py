@@ -16,6 +16,7 @@ from .templates import is_template
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     "prompt": ("agent",),
     "mode": ("agent",),
+    "keep": ("agent",),
     "shell": ("run",),
     "trusted": ("python",),
     "with_": ("python",),
