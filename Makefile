@@ -137,10 +137,10 @@ wheel-check: $(VENV)/.dev
 
 # ---- measure it, show it -------------------------------------------------------------------
 
-## bench: the measurements of bench/RESULTS.md
+## bench: the measurements of bench/RESULTS.md; other engines beside ours with ARGS=--peers
 .PHONY: bench
 bench: $(VENV)/.dev
-	$(PY) -m bench --write
+	$(PY) -m bench --write $(ARGS)
 
 ## screenshots: the pictures in docs/
 .PHONY: screenshots

@@ -4,6 +4,7 @@
     python -m bench store paint     only these suites
     python -m bench --write         also write the table into bench/RESULTS.md
     python -m bench --json          rows as JSON lines
+    python -m bench --peers         other engines too, and what survives kill -9 (some minutes)
 
 A suite is a module of this folder with a function ``rows() -> list[dict]``; each row has ``name``,
 ``value``, ``unit``, ``reference``, ``ratio``, ``must`` and ``goal``. A ratio or a figure is better
@@ -22,6 +23,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from . import _peers
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
@@ -97,10 +100,10 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """Put the table into RESULTS.md; what stands below its mark there is kept."""
+def write(rows: list[dict[str, Any]], survival: str) -> None:
+    """Put the tables into RESULTS.md; what stands below its mark there is kept."""
     kept = RESULTS.read_text().split(MARK)[-1] if RESULTS.exists() else "\n"
-    head = f"# Results\n\n{machine()}\n\n{table(rows)}\n\n{MARK}"
+    head = f"# Results\n\n{machine()}\n\n{table(rows)}\n\n{survival}{MARK}"
     RESULTS.write_text(head + kept)
 
 
@@ -109,11 +112,16 @@ def main() -> int:
     parser.add_argument("suites", nargs="*", choices=[[], *suites()], metavar="SUITE")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peers", action="store_true")
     args = parser.parse_args()
     rows = [row for suite in args.suites or suites() for row in measure(suite)]
-    print("\n".join(map(json.dumps, rows)) if args.json else table(rows))
+    survival = ""
+    if args.peers:
+        rows += _peers.rows()
+        survival = f"## What survives kill -9\n\n{_peers.crash_table(_peers.crash_rows())}\n\n"
+    print("\n".join(map(json.dumps, rows)) if args.json else f"{table(rows)}\n\n{survival}")
     if args.write:
-        write(rows)
+        write(rows, survival)
     return int(any("failed" in row["name"] for row in rows))
 
 
