@@ -105,6 +105,15 @@ def session_names(invocation: Invocation) -> dict[str, str]:
     return {one["id"]: one["name"] for one in sessions}
 
 
+def owner_names(invocation: Invocation, items: Sequence[Message]) -> dict[str, str]:
+    """The names of the sessions and workflows that items are of, by their ids."""
+    names = session_names(invocation) if any(one["session_id"] for one in items) else {}
+    if any(one.get("workflow_id") for one in items):
+        found = invocation.call("workflow.list", limit=MOST_LISTED)["workflows"]
+        names |= {one["id"]: one["name"] for one in found}
+    return names
+
+
 def _hint(name: str, sessions: Sequence[Message]) -> str:
     """What may have been meant, or where to look."""
     if not sessions:

@@ -113,16 +113,23 @@ def version_row(version: Message) -> tuple[object, ...]:
 
 
 def item_record(item: Message, names: Mapping[str, str]) -> Message:
-    """An attention item's JSON: as the protocol has it, and its session's name as ``session``."""
-    return {**item, "session": names.get(item["session_id"], "")}
+    """An attention item's JSON: as the protocol has it, with ``session`` and ``workflow`` by name."""
+    workflow = names.get(item.get("workflow_id") or "", "")
+    return {**item, "session": names.get(item["session_id"], ""), "workflow": workflow}
+
+
+def item_owner(record: Message) -> str:
+    """What an item is of: a session, or a workflow and its task."""
+    task = f" · {record['task_id']}" if record.get("task_id") else ""
+    return record["session"] or f"{record['workflow']}{task}"
 
 
 def item_row(record: Message, short: str) -> tuple[object, ...]:
     """An attention item's line in a list; see ``ITEM_HEADS``."""
     kind = record["kind"].replace("_", " ") + (" (snoozed)" if record.get("snoozed_until") else "")
-    return (record["session"], kind, age(record["created_at"]), short, record["title"])
+    return (item_owner(record), kind, age(record["created_at"]), short, record["title"])
 
 
-ITEM_HEADS = ("session", "kind", "age", "item", "asks")
+ITEM_HEADS = ("of", "kind", "age", "item", "asks")
 ITEM_SPARE = ("age", "item")
 """An item is named by the end of its id, as ``naming.find_item`` takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..durations import seconds
 from ..invocation import Invocation
 from ..link import Message
-from ..naming import find_item, session_names, short_ids
+from ..naming import find_item, owner_names, short_ids
 from ..presenting import ITEM_HEADS, ITEM_SPARE, choices_text, item_record, item_row
 from ..printing import age, clean
 from .speaking import require_answer
@@ -16,7 +16,7 @@ NOTHING = "Nothing needs you."
 def list_(invocation: Invocation, *, no_snoozed: bool) -> None:
     """``attention list``."""
     items = invocation.call("attention.list", snoozed=not no_snoozed)["items"]
-    names = session_names(invocation) if items else {}
+    names = owner_names(invocation, items)
     records = [item_record(item, names) for item in items]
     short = short_ids([item["item_id"] for item in items])
     rows = (item_row(record, short[record["item_id"]]) for record in records)
@@ -28,7 +28,7 @@ def next_(invocation: Invocation) -> None:
     """``next``."""
     item = invocation.call("nav.next_actionable").get("item")
     if item is not None:
-        item = item_record(item, session_names(invocation))
+        item = item_record(item, owner_names(invocation, [item]))
     invocation.printer.show({"item": item}, lambda: _describe(invocation, item))
 
 
@@ -39,6 +39,8 @@ def _describe(invocation: Invocation, item: Message | None) -> None:
     invocation.printer.fields(
         (
             ("session", item["session"]),
+            ("workflow", item["workflow"]),
+            ("task", item["task_id"]),
             ("kind", item["kind"].replace("_", " ")),
             ("asks", item["title"]),
             ("text", "" if item["text"] == item["title"] else item["text"]),

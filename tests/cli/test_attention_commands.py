@@ -19,7 +19,7 @@ def test_the_queue_in_the_engine_s_order(engine: FakeEngine, qd: CommandLine) ->
     later = datetime.now(UTC) + timedelta(hours=1)
     first, second = engine.raise_item(view), engine.raise_item(view, snoozed_until=later)
     heads, one, two = qd("attention", "list").out.splitlines()
-    assert heads.split() == ["SESSION", "KIND", "AGE", "ITEM", "ASKS"]
+    assert heads.split() == ["OF", "KIND", "AGE", "ITEM", "ASKS"]
     assert one.split()[:3] == ["docs", "approval", "3h"]
     assert two.split()[:4] == ["docs", "approval", "(snoozed)", "3h"]
     assert one.endswith("docs: run npm install")

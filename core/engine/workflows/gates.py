@@ -88,6 +88,11 @@ class WorkflowGates:
         self._waits(workflow_id, task_id, False)
         self._desk.close_about(workflow_id, AttentionKind.GATE, task_id)
 
+    def forget(self) -> None:
+        """Wait for no answers any more; the questions stand on."""
+        self._asked.clear()
+        self._futures.clear()
+
     # ---- answers -------------------------------------------------------------------------------
 
     async def answer(

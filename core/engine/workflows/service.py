@@ -78,7 +78,8 @@ class WorkflowService:
     """Owns one orchestrator over the engine's store.
 
     ``engine_id`` names this engine's place in leases: one of the same id takes over at once what
-    the former one held. Without ``desk`` and ``surroundings`` there are no executors but
+    the former one held. ``executors_ready`` is called before anything runs: programs register theirs.
+    Without ``desk`` and ``surroundings`` there are no executors but
     ``wait_for``, and those that are registered.
     """
 
@@ -121,6 +122,7 @@ class WorkflowService:
         self.reading = Reading(self.states, self._gazette, clock, self.engine_id)
         self._surroundings_of = surroundings
         self.clockwork = Clockwork(store, journal, clock, self._begin_scheduled)
+        self.executors_ready: Callable[[], None] = lambda: None
         self._backend_open = False
         self._errands: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
@@ -140,6 +142,7 @@ class WorkflowService:
             self.surroundings = found
             self.reading.artifacts = found.artifacts
             register_executors(self.orchestrator, found)
+        self.executors_ready()
         await self._fill_book()
         taken = await self.orchestrator.recover(former=[self.engine_id])
         self._tidy_items()
