@@ -27,7 +27,7 @@ class AttemptLog:
         self._limit = limit
         self._file: int | None = None
         self._open_line = b""
-        self._head = 0
+        self._head = self._mark = 0
         self._left_out = 0
 
     def begin(self, *, anew: bool) -> None:
@@ -85,8 +85,9 @@ class AttemptLog:
             self._head = self._cut(os.pread(self._file, quarter, 0))
         tail = os.pread(self._file, quarter, self.size - quarter)
         tail = tail[tail.find(b"\n") + 1 :]
-        self._left_out += self.size - self._head - len(tail)
+        self._left_out += self.size - self._head - self._mark - len(tail)
         mark = f"[quarterdeck: {self._left_out} bytes of the log are left out here]\n".encode()
+        self._mark = len(mark)
         os.lseek(self._file, self._head, os.SEEK_SET)
         self._put(mark + tail)
         os.ftruncate(self._file, self.size)

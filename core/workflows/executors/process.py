@@ -166,7 +166,7 @@ class Process:
             await self.attempt.write(fresh)
 
     def _note_end(self, ended: LeafEnded) -> None:
-        if ended.exit_code != 0 or self.attempt.log.size:
+        if ended.exit_code != 0:
             self.attempt.log.line(Finished(ended, self.stdout, self.stderr).how)
 
     async def _end(self, child: Child) -> None:

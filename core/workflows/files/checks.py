@@ -18,6 +18,7 @@ from .templates import is_template
 _BESIDE: Mapping[str, tuple[str, ...]] = {
     "prompt": ("agent",),
     "mode": ("agent",),
+    "keep": ("agent",),
     "shell": ("run",),
     "trusted": ("python",),
     "with_": ("python",),

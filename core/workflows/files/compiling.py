@@ -156,7 +156,8 @@ class Compiler:
     def _own(self, kind: str, task: TaskEntry) -> dict[str, Any]:
         """What an executor of ``kind`` needs."""
         if kind == "agent":
-            return {"agent": task.agent, "prompt": task.prompt, "mode": task.mode or "session"}
+            mode = task.mode or "session"
+            return {"agent": task.agent, "prompt": task.prompt, "mode": mode, "keep": task.keep}
         if kind == "run":
             return {"command": task.run, "shell": task.shell}
         if kind == "python":

@@ -221,6 +221,9 @@ class TaskEntry(Entry):
         None,
         description="A session on the Deck that a person can follow (default), or a process of its own for one answer.",
     )
+    keep: bool = Field(
+        False, description="Whether the agent's session lives on when the task is done."
+    )
     run: RunCommand | None = Field(None, description="A command: the program and its arguments.")
     shell: bool = Field(False, description="Whether run is one line for the shell.")
     python: str | None = Field(None, description="A function, as module:function.")
