@@ -33,6 +33,10 @@ MARGIN = 1.0
 """Seconds for signals to arrive, and for processes to go."""
 
 
+UNMET = "no worker of the cluster offers what it needs"
+"""Why an attempt waits that may wait for ever."""
+
+
 class NotReady(ConnectionError):
     """What is called lacks our plugin: it was started a moment ago, and is connected to again."""
 
