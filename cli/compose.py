@@ -29,7 +29,7 @@ from ..core.sessions.terminal.factory import available
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
 from ..core.telemetry.redaction import Redactor
-from ..core.workflows.backends.finding import check_backend, find_backend
+from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
 from .agency import load_catalog
 from .failing import fault
@@ -105,7 +105,7 @@ class Assembly:
             environment = session_environment(self._environment)
             return Surroundings(
                 settings.state_dir,
-                find_backend(
+                backend_for(
                     settings.workflows.executor,
                     state_dir=settings.state_dir,
                     epoch=epoch,

@@ -23,7 +23,7 @@ async def serve(order: dict[str, Any], report: int) -> None:
     given: dict[str, Any] = {"security": security, "dashboard_address": None, **order}
     kind: Any = Worker if "scheduler_ip" in order else Scheduler
     if kind is Scheduler:
-        given["dashboard"] = False
+        given |= {"dashboard": False, "protocol": "tls" if security.require_encryption else "tcp"}
     async with kind(**given) as node:
         os.write(report, json.dumps({"pid": os.getpid(), "address": node.address}).encode())
         os.close(report)

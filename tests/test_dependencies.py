@@ -34,7 +34,8 @@ def _named(requirement: str) -> str:
 def test_everything_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = {_named(one) for one in [*project["dependencies"], *extras["postgres"]]}
+    users = [*project["dependencies"], *extras["postgres"], *extras["dask"]]
+    asked = {_named(one) for one in users}
     homes = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # one is the other's half
     # Both terminal back ends are looked for by name, so that either may be missing.
     used = {"par-term-emu-core-rust", "pyte"}

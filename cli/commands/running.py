@@ -15,7 +15,7 @@ from ...core.protocol import workflow_commands as w
 from ...core.protocol.workflow_status import WorkflowStatus
 from ...core.settings import Settings
 from ...core.telemetry.redaction import Redactor
-from ...core.workflows.backends.finding import check_backend
+from ...core.workflows.backends.registry import check_backend
 from ..connector import EngineConnector
 from ..exits import DONE, FAILED, INTERRUPTED
 from ..failing import fault

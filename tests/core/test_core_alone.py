@@ -17,6 +17,7 @@ CORE = Path(__file__).resolve().parents[2] / "core"
 FORBIDDEN = (
     "aiosqlite",
     "asyncpg",
+    "distributed",
     "quarterdeck.cli",
     "quarterdeck.state",
     "quarterdeck.tui",
@@ -28,13 +29,15 @@ FORBIDDEN = (
 def core_modules() -> list[str]:
     """Every module of core by its installed name, scripts that run by path left out.
 
-    So is the emulator in Rust, where that is not installed: it needs Python 3.12.
+    So are the parts of the back end for clusters that are loaded when it is asked for. So is the emulator in Rust, where that is not installed: it needs Python 3.12.
     """
     has_rust = importlib.util.find_spec("par_term_emu_core_rust") is not None
     names = []
     for path in sorted(CORE.rglob("*.py")):
         parts = path.relative_to(CORE.parent).with_suffix("").parts
-        if parts[-1] == "__main__" or (parts[-1].startswith("rust") and not has_rust):
+        behind_the_door = parts[-2] == "dask" and parts[-1] not in {"__init__", "opening"}
+        no_rust = parts[-1].startswith("rust") and not has_rust
+        if parts[-1] == "__main__" or behind_the_door or no_rust:
             continue
         names.append(".".join(["quarterdeck", *parts]).removesuffix(".__init__"))
     return names

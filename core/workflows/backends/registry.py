@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,14 +34,26 @@ def backend_for(
 
     :raises ExecutorUnknown: if none has this scheme.
     """
+    given = {"state_dir": state_dir, "epoch": epoch, "environment": environment, **options}
+    return cast("Backend", _entry_of(url).load()(url, **given))
+
+
+def check_backend(url: str) -> None:
+    """Nothing, if a back end has this URL's scheme.
+
+    :raises ExecutorUnknown: if none has.
+    """
+    _entry_of(url)
+
+
+def _entry_of(url: str) -> EntryPoint:
     scheme = url.partition("://")[0]
     known = entry_points(group=GROUP)
     found = [entry for entry in known if entry.name == scheme]
     if not found:
         names = ", ".join(sorted({entry.name for entry in known})) or "none"
         raise ExecutorUnknown(f"No executor is installed for {url!r}; known are: {names}.", url=url)
-    given = {"state_dir": state_dir, "epoch": epoch, "environment": environment, **options}
-    return cast("Backend", found[0].load()(url, **given))
+    return found[0]
 
 
 def open_local(

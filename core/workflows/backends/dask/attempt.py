@@ -32,7 +32,7 @@ NAMES = {KeeperStream.OUT: Stream.STDOUT, KeeperStream.ERR: Stream.STDERR}
 class Attempt:
     """A leaf that was claimed by this worker.
 
-    ``begun`` is set once the keeper's tether is held, or it failed before. ``ended`` is set once the whole tree is gone; ``lost`` says instead why its end is not known.
+    ``begun`` is set once the keeper's tether is held, or it failed before. ``ended`` is set once the whole tree is gone; ``lost`` says instead why its end is not known, ``proven`` that nothing of it is left all the same.
     ``changed`` is called whenever there is more to tell.
     """
 
@@ -43,6 +43,7 @@ class Attempt:
         self.started: LeafStarted | None = None
         self.ended: LeafEnded | None = None
         self.lost = ""
+        self.proven = False
         self._changed = changed
         self._link: KeeperLink | None = None
         self._exit: Exited | None = None
@@ -143,11 +144,12 @@ class Attempt:
             self._end(self._exit.code, self._exit.signal)
             return
         await end_leftovers(self.places, grace=self.leaf.grace)
-        self.lost = "its keeper is gone, and its processes were ended"
+        self.lost, self.proven = "its keeper is gone, and its processes were ended", True
 
     def _end(self, code: int | None = None, signal: int | None = None, error: str = "") -> None:
         cancelled = self._grace is not None
-        self.ended = LeafEnded(datetime.now(UTC), code, signal, error, cancelled)
+        said = error or self.spool.fault
+        self.ended = LeafEnded(datetime.now(UTC), code, signal, said, cancelled)
 
     def erase(self) -> None:
         """Remove what is left of it on disk."""

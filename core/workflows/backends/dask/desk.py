@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from asyncio import Task
@@ -24,6 +25,8 @@ KEPT = 1000
 
 BEATS = 3
 """How often in a lease a worker looks whether it still holds its attempts."""
+
+_log = logging.getLogger(__name__)
 
 NAMESPACES = Path("/proc/self/ns/pid")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -113,7 +116,7 @@ class Desk:
                 given = {"worker": self._address, "ended": ended, "size": size}
                 await self._ask("end", place=place, **given)
             else:
-                await self._ask("lose", place=place, reason=attempt.lost, proven=True)
+                await self._ask("lose", place=place, reason=attempt.lost, proven=attempt.proven)
 
     # What engines ask for
 
@@ -143,7 +146,11 @@ class Desk:
     def _batch(self, place: str, position: int, known: bool) -> dict[str, Any]:
         attempt = self._attempts[place]
         events: list[LeafEvent] = [attempt.started] if attempt.started and not known else []
-        records, position = attempt.spool.read(position, BATCH)
+        try:
+            records, position = attempt.spool.read(position, BATCH)
+        except OSError as error:
+            records, position = [], attempt.spool.end
+            _log.warning("The output of %s can't be read any more: %s", place, error)
         packed = [pack_event(event) for event in (*events, *records)]
         whole = attempt.ended is not None and position >= attempt.spool.end
         if attempt.ended and whole:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from .faults import AttemptFenced
@@ -26,6 +27,9 @@ class State(StrEnum):
     ENDED = "ended"
     LOST = "lost"
     """How it ended can't be known; it is gone for sure from ``Head.gone`` on."""
+
+
+OVER = frozenset((State.ENDED, State.LOST))
 
 
 @dataclass(slots=True)
@@ -69,6 +73,9 @@ class Register:
     opened: float = 0.0
     heads: dict[str, Head] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, dict[str, Head]] = field(default_factory=dict)
+    """For each owner its attempts, the one that changed last at the end."""
+    swept: float = 0.0
 
     def __post_init__(self) -> None:
         self.opened = self.clock()
@@ -89,6 +96,7 @@ class Register:
                 place=place,
             )
         if head := self.heads.get(place):
+            head.epoch = max(head.epoch, epoch)
             return head
         head = self.heads[place] = Head(place, epoch, owner, settle=settle, since=self.clock())
         self._touch(head)
@@ -98,7 +106,7 @@ class Register:
     def claim(self, place: str, epoch: int, *, worker: str, machine: str, folder: str) -> bool:
         """Whether ``worker`` may begin the attempt: it alone, and only once."""
         head = self.heads.get(place)
-        if head is None or head.state is not State.WAITING or head.epoch != epoch:
+        if head is None or head.state is not State.WAITING or epoch > head.epoch:
             return False
         head.state, head.reason = State.CLAIMED, ""
         head.worker, head.machine, head.folder = worker, machine, folder
@@ -152,7 +160,10 @@ class Register:
 
     def sweep(self, known: Callable[[str], bool]) -> None:
         """Give up what was announced and never came to be a task, as its engine died in between."""
-        due = self.clock() - UNHEARD
+        now = self.clock()
+        if now < self.swept + UNHEARD / 2:
+            return
+        self.swept, due = now, now - UNHEARD
         for head in list(self.heads.values()):
             if head.state is State.WAITING and head.since <= due and not known(head.place):
                 self.lose(head.place, "it never reached the cluster's queue")
@@ -167,23 +178,28 @@ class Register:
 
     def follow(self, owner: str, places: Collection[str]) -> None:
         """Have ``owner`` be told of ``places``."""
-        for head in (self.heads[place] for place in places if place in self.heads):
-            head.owner = owner
-            self._touch(head)
+        for head in [self.heads[place] for place in places if place in self.heads]:
+            if head.owner != owner:
+                self._leave(head)
+                head.owner = owner
+                self._touch(head)
 
     def forget(self, place: str) -> None:
         """Remove what is known of an attempt; one that may still run is kept."""
         head = self.heads.get(place)
-        if head and head.state in {State.ENDED, State.LOST}:
+        if head and head.state in OVER:
+            self._leave(head)
             del self.heads[place]
 
     def changed(self, owner: str, since: int) -> bool:
         """Whether there is something to tell."""
-        return any(True for _ in self._fresh(owner, since))
+        last = next(reversed(self.recent.get(owner, {}).values()), None)
+        return last is not None and last.serial > since
 
     def changes(self, owner: str, since: int) -> list[dict[str, Any]]:
         """The attempts of ``owner`` that changed after ``since``, as data."""
-        return [self.tell(head) for head in self._fresh(owner, since)]
+        latest = reversed(self.recent.get(owner, {}).values())
+        return [self.tell(head) for head in takewhile(lambda head: head.serial > since, latest)]
 
     def standing(self, places: Collection[str]) -> dict[str, dict[str, Any]]:
         """What is known of ``places``, as data; those not known are left out."""
@@ -201,15 +217,21 @@ class Register:
             counts[head.state.value] += 1
         return counts
 
-    def _fresh(self, owner: str, since: int) -> Iterator[Head]:
-        return (one for one in self.heads.values() if one.serial > since and one.owner == owner)
-
     def _touch(self, head: Head) -> None:
         self.serial += 1
         head.serial = self.serial
+        mine = self.recent.setdefault(head.owner, {})
+        mine.pop(head.place, None)
+        mine[head.place] = head
+
+    def _leave(self, head: Head) -> None:
+        mine = self.recent.get(head.owner, {})
+        mine.pop(head.place, None)
+        if not mine:
+            self.recent.pop(head.owner, None)
 
     def _thin(self) -> None:
         if len(self.heads) > self.bound:
-            over = [one.place for one in self.heads.values() if one.state is State.ENDED]
+            over = [one.place for one in self.heads.values() if one.state in OVER]
             for place in over[: len(self.heads) - self.bound]:
-                del self.heads[place]
+                self.forget(place)

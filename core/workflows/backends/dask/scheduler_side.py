@@ -11,10 +11,10 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from .register import Register, State
 from .waiting import Waiting
-from .wire import NAME, PROTOCOL, NotReady, dask_key
+from .wire import NAME, PROTOCOL, UNMET, NotReady, dask_key
 
 WAITS = {
-    "no-worker": "no worker of the cluster offers what it needs",
+    "no-worker": UNMET,
     "queued": "every worker of the cluster is busy",
     "processing": "it waits for its turn on its worker",
 }

@@ -18,6 +18,7 @@ from .faults import ClusterMismatch, ClusterUnreachable
 from .heads import Follower, Seen
 from .reading import Reader
 from .register import State
+from .wire import UNMET
 
 AGAIN = RetryPolicy(initial_delay=0.1, max_delay=5.0)
 
@@ -65,8 +66,10 @@ class Watch:
             except (ClusterUnreachable, ClusterMismatch) as fault:
                 if not tries:
                     _log.warning("%s What it runs can't be followed until then.", fault.message)
-                self.connected.clear()
-                await self._cluster.lost()
+            except Exception:  # noqa: BLE001  # a watch that ended would leave every follower without news
+                _log.exception("The cluster said what it should not; it is connected to again.")
+            self.connected.clear()
+            await self._cluster.lost()
             tries += 1
             await asyncio.sleep(AGAIN.delay(tries))
 
@@ -83,12 +86,10 @@ class Watch:
         """Keep how an attempt stands, and tell its follower."""
         former = self.seen.get(seen.place)
         self.seen[seen.place] = seen
-        if (
-            seen.state is State.WAITING
-            and seen.reason
-            and (not former or seen.reason != former.reason)
-        ):
-            _log.info("%s waits: %s", seen.place, seen.reason)
+        fresh = former is None or seen.reason != former.reason
+        if seen.state is State.WAITING and seen.reason and fresh:
+            level = logging.WARNING if seen.reason == UNMET else logging.DEBUG
+            _log.log(level, "%s waits: %s", seen.place, seen.reason)
         if follower := self._followers.get(seen.place):
             follower.look(seen)
 

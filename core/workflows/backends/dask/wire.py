@@ -7,9 +7,11 @@ different Python versions.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ....base.priority import Priority
@@ -24,8 +26,15 @@ NAME = "quarterdeck"
 
 SCHEME = "dask:"
 
+CORE = f"{Path(__file__).resolve().parents[3]}/"
+"""Where our own programs lie."""
+
 MARGIN = 1.0
 """Seconds for signals to arrive, and for processes to go."""
+
+
+UNMET = "no worker of the cluster offers what it needs"
+"""Why an attempt waits that may wait for ever."""
 
 
 class NotReady(ConnectionError):
@@ -74,6 +83,22 @@ def dask_priority(priority: Priority) -> int:
     return -int(priority)
 
 
+def portable(word: str) -> str | dict[str, str]:
+    """A word of a command; our Python and our own programs by what they are, not by where they lie here."""
+    if word == sys.executable:
+        return {"ours": "python"}
+    if word.startswith(CORE):
+        return {"ours": "core", "path": word.removeprefix(CORE)}
+    return word
+
+
+def settled(word: str | Mapping[str, str]) -> str:
+    """A word of a command on this machine."""
+    if isinstance(word, str):
+        return word
+    return sys.executable if word["ours"] == "python" else CORE + word["path"]
+
+
 def pack_leaf(leaf: Leaf, terms: Terms) -> dict[str, Any]:
     """A leaf as data."""
     return {
@@ -83,7 +108,7 @@ def pack_leaf(leaf: Leaf, terms: Terms) -> dict[str, Any]:
         "task_id": leaf.task_id,
         "attempt": leaf.attempt,
         "epoch": leaf.epoch,
-        "command": list(leaf.command),
+        "command": [portable(word) for word in leaf.command],
         "cwd": leaf.cwd,
         "env": dict(leaf.env),
         "stdin": leaf.stdin,
@@ -104,7 +129,7 @@ def unpack_leaf(order: Mapping[str, Any]) -> Leaf:
         task_id=str(order["task_id"]),
         attempt=int(order["attempt"]),
         epoch=int(order["epoch"]),
-        command=tuple(str(word) for word in order["command"]),
+        command=tuple(settled(word) for word in order["command"]),
         cwd=str(order["cwd"]),
         env={str(name): str(value) for name, value in order["env"].items()},
         stdin=bytes(order["stdin"]),

@@ -212,8 +212,8 @@ async def test_an_engine_that_was_killed_finds_everything_when_it_comes_back(
         worker.send(signal.SIGKILL)
         for place in places:
             await backend.forget(place)
-        found, _ = await backend._watch.adopt(places)
-        assert found == {}
+        left, _ = await backend._watch.adopt(places)
+        assert left == {}
     finally:
         await backend.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.dask_cluster import leaf
 
 from quarterdeck.core.base.priority import Priority
-from quarterdeck.core.workflows.backends.dask import opening, spool
+from quarterdeck.core.workflows.backends.dask import opening, spool, wire
 from quarterdeck.core.workflows.backends.dask.faults import ExecutorUrlInvalid
 from quarterdeck.core.workflows.backends.dask.opening import (
     ExecutorNotInstalled,
@@ -35,6 +36,9 @@ from quarterdeck.core.workflows.backends.faults import PlaceForeign
 from quarterdeck.core.workflows.backends.local import LocalBackend
 from quarterdeck.core.workflows.backends.ports import LeafOutput, Stream
 from quarterdeck.core.workflows.backends.registry import GROUP, ExecutorUnknown, backend_for
+from quarterdeck.core.workflows.executors import python
+
+PROGRAM = f"{wire.CORE}workflows/executors/function_process.py"
 
 # ---- the spool
 
@@ -143,6 +147,18 @@ def test_a_leaf_goes_over_as_data_and_comes_back_the_same() -> None:
     assert unpack_leaf(pack_leaf(one, Terms())) == one
     with pytest.raises(ValueError, match="no event"):
         unpack_event(["nonsense"])
+
+
+def test_the_program_of_python_tasks_is_one_of_ours() -> None:
+    assert str(python.PROGRAM) == PROGRAM
+
+
+def test_our_own_programs_are_found_on_the_other_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = pack_leaf(leaf("t", sys.executable, PROGRAM, "/other", "word"), Terms())
+    monkeypatch.setattr(sys, "executable", "/there/python")
+    monkeypatch.setattr(wire, "CORE", "/there/core/")
+    name = "/there/core/workflows/executors/function_process.py"
+    assert unpack_leaf(order).command == ("/there/python", name, "/other", "word")
 
 
 def test_places_are_texts_of_this_back_end_alone() -> None:

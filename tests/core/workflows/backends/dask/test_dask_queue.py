@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.dask_cluster import Cluster, hear, leaf, run, shell, started, submit, until
+from tests.dask_cluster import Cluster, hear, leaf, lives, run, shell, started, submit, until
 
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.priority import Priority
-from quarterdeck.core.workflows.backends.dask import scheduler_side, worker_side
+from quarterdeck.core.workflows import AttemptLost
+from quarterdeck.core.workflows.backends.dask import scheduler_side, wire, worker_side
 from quarterdeck.core.workflows.backends.dask.backend import DaskBackend
 from quarterdeck.core.workflows.backends.dask.faults import AttemptFenced
 from quarterdeck.core.workflows.backends.dask.wire import Terms, pack_leaf
@@ -145,6 +146,26 @@ async def test_what_was_announced_and_never_handed_over_is_gone_for_the_next_eng
     }
     await backend._cluster.on_scheduler(scheduler_side.announce, place=place, **given)
     assert await backend.reconcile([place]) == {place: Standing.GONE}
+
+
+async def test_a_worker_that_speaks_another_version_takes_nothing_and_says_so(
+    backend: DaskBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "PROTOCOL", 99)
+    place = await submit(backend, leaf(new_id(), "true"))
+    with pytest.raises(AttemptLost, match="install the same one"):
+        await hear(backend, place)
+
+
+async def test_a_running_one_that_someone_takes_from_dask_is_ended_and_lost(
+    backend: DaskBackend,
+) -> None:
+    place = await submit(backend, leaf(new_id(), "sleep", "1000"))
+    child = (await started(backend, place)).pid
+    await backend._cluster.on_scheduler(scheduler_side.take_back, place=place)
+    with pytest.raises(AttemptLost, match="queue"):
+        await hear(backend, place)
+    assert not lives(child)
 
 
 async def test_start_is_told_once_to_one_who_reads_again(backend: DaskBackend) -> None:

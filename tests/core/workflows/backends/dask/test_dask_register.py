@@ -40,10 +40,11 @@ def test_one_worker_alone_may_begin_and_only_once(register: Register) -> None:
     assert not register.claim(PLACE, 1, worker=WORKER, **WHERE)
     announce(register)
     assert not register.claim(PLACE, 2, worker=WORKER, **WHERE)
+    assert announce(register, epoch=2) is State.WAITING
     assert register.claim(PLACE, 1, worker=WORKER, **WHERE)
     for worker in (WORKER, "tcp://b:2"):
         assert not register.claim(PLACE, 1, worker=worker, **WHERE)
-    assert announce(register) is State.CLAIMED
+    assert announce(register, epoch=2) is State.CLAIMED
 
 
 def test_a_former_epoch_is_fenced_for_its_whole_workflow(register: Register) -> None:
@@ -109,6 +110,13 @@ def test_what_never_became_a_task_is_given_up_in_time(
     clock.advance(1)
     register.sweep(lambda _: True)
     assert register.heads[PLACE].state is State.WAITING
+    clock.advance(5)
+    register.sweep(lambda _: True)
+    assert register.heads[PLACE].state is State.WAITING
+    clock.advance(4)
+    register.sweep(lambda _: False)
+    assert register.heads[PLACE].state is State.WAITING
+    clock.advance(1)
     register.sweep(lambda _: False)
     assert register.heads[PLACE].state is State.LOST
 
@@ -126,6 +134,13 @@ def test_each_owner_is_told_of_its_own_and_of_each_change_once(register: Registe
     register.follow("another", [PLACE, "dask:unknown"])
     assert not register.changed("engine", serial)
     assert register.changed("another", serial)
+    assert [one["place"] for one in register.changes("another", 0)] == [PLACE, "dask:W/t/2"]
+    register.lose(PLACE, "gone")
+    register.forget(PLACE)
+    assert list(register.recent) == ["another"]
+    register.lose("dask:W/t/2", "gone")
+    register.forget("dask:W/t/2")
+    assert register.recent == {}
 
 
 def test_a_worker_learns_what_it_holds_no_more(register: Register) -> None:
