@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .catalogue import CATALOGUE
 from .exits import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
@@ -24,15 +24,32 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _take_any_text()
     try:
-        return _carry_out(arguments)
+        code = _carry_out(arguments)
+        return PIPE_CLOSED if _is_unread() and code == DONE else code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more; Python must not complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere(sys.stdout)
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001  # told apart below; unknown ones are raised again
         return _fail(error, as_json="--json" in arguments)
+
+
+def _is_unread() -> bool:
+    """Whether what is left to write finds nobody, as where the terminal is gone."""
+    unread = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _write_nowhere(stream)
+            unread = True
+    return unread
+
+
+def _write_nowhere(stream: TextIO) -> None:
+    """Nobody reads any more; Python must not complain of it when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _take_any_text() -> None:

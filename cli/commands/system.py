@@ -14,6 +14,9 @@ from ..link import PATIENCE, Link, Message
 from ..printing import clean
 
 PAUSE = 0.05
+"""Seconds between two looks for an engine that is starting. Nothing can wake whoever waits for it:
+there is no link before it listens, and the standard library watches no directory. A look is one
+call to connect, and only whoever asked for ``--wait`` looks."""
 
 
 def health(invocation: Invocation, *, wait: str | None) -> int | None:

@@ -239,12 +239,22 @@ class Terminal:
         return f"{head}; {how}; {cols}x{lines}:\n{edge}\n{self.text()}\n{edge}"
 
     def wait_end(self, seconds: float = 15) -> int:
-        """Wait until the program ends; its exit code."""
+        """Wait until the program ends, and all that it wrote was read; its exit code."""
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(self._complaint("the end", seconds)) from None
+        self._read_up(seconds)
         return code
+
+    def _read_up(self, seconds: float) -> None:
+        """Wait until what was written before now was read: a blank byte comes after it."""
+        try:
+            os.write(self.slave, b"\0")
+        except OSError:  # this side was closed
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self.raw.endswith(b"\0"), seconds)
 
     def modes(self) -> list[Any]:
         """The terminal's line settings now."""

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from tests.tui.crew import Crew
 from tests.tui.hand import aboard
+from textual._compositor import Compositor as WholeCompositor
 from textual.geometry import Region
 from textual.widget import Widget
 
-from quarterdeck.tui.compositor import Compositor, WholeCompositor
+from quarterdeck.tui.compositor import Compositor
 
 REGIONS = [
     (1, 2, 20, 1),
