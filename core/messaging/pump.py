@@ -125,10 +125,11 @@ class Pump:
         """Let a message wait in its subscription's queue, however full."""
         sub.held += 1
         sub.enter(held, self._monotonic())
-        self._go_on(sub)
+        self.wake(sub)
 
     def wake(self, sub: Subscription) -> None:
-        """Take up what waits in a subscription's queue."""
+        """Take up what waits in a subscription's queue, unless its handler is at work."""
+        self._mark()
         self._go_on(sub)
 
     def _more(self) -> bool:
@@ -200,6 +201,7 @@ class Pump:
 
     async def _work(self, worker: Worker) -> None:
         """Deliver until nothing is left."""
+        self._mark()
         looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
         while True:
             if length_hint(self._rest):
@@ -438,7 +440,7 @@ class Pump:
 
     def _again_now(self, sub: Subscription, held: Held) -> None:
         sub.enter(held, self._monotonic())
-        self._go_on(sub)
+        self.wake(sub)
 
     # ---- requests made by handlers -----------------------------------------------------------
 
