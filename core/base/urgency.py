@@ -69,9 +69,7 @@ class UrgencyQueue(Generic[T]):
 
     def depths(self) -> dict[Priority, int]:
         """How many wait at each level."""
-        return {
-            level: len(self._fifos[level]) + len(self._heaps[level]) for level in Priority
-        }
+        return {level: len(self._fifos[level]) + len(self._heaps[level]) for level in Priority}
 
     def pop_least(self) -> T | None:
         """Of the least urgent level that has any, the one that comes first; ``None`` if there is none."""

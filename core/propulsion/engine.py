@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Self
 
 from ..base.calling import is_async
 from ..base.clock import SYSTEM_CLOCK, Clock
@@ -391,7 +391,9 @@ class PropulsionEngine:
     async def drain(self) -> None:
         """Wait until no payload is queued, at work or backing off; not from inside a handler."""
         self._here().changed()
-        while any(run.id not in self._waiting_for_handlers() for run in self._running.open.values()):
+        while any(
+            run.id not in self._waiting_for_handlers() for run in self._running.open.values()
+        ):
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._running.idle.append(idle)
             await idle
@@ -420,7 +422,7 @@ class PropulsionEngine:
                 self._running.cancel(run)
         self._running.threads.close()
 
-    async def __aenter__(self) -> PropulsionEngine:
+    async def __aenter__(self) -> Self:
         await self.recover()
         return self
 

@@ -72,9 +72,7 @@ class Registry:
                 event_type=event_type,
                 name=handler.name,
             )
-        self._handlers[event_type] = tuple(
-            sorted((*known, handler), key=lambda one: one.priority)
-        )
+        self._handlers[event_type] = tuple(sorted((*known, handler), key=lambda one: one.priority))
 
     def remove(self, event_type: str, name: str, only: Registered | None = None) -> bool:
         """Take one out; ``False`` if there is none of this name, or another than ``only``."""

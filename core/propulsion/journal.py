@@ -102,7 +102,7 @@ class _Folding:
         self.runs: dict[str, Run] = {}
         self.dead: dict[str, DeadPayload] = {}
 
-    def take(self, entry: list[Any]) -> None:
+    def take(self, entry: list[Any]) -> None:  # noqa: C901  # one case for each kind of line
         match entry:
             case ["p", given]:
                 run = _run_of(given)
@@ -172,7 +172,9 @@ def _run_of(given: dict[str, Any]) -> Run:
 
 def _dead_line(dead: DeadPayload) -> str:
     given = {name: getattr(dead, name) for name in dead.__slots__}
-    return json.dumps(["x", {**given, "payload": dead.payload.to_dict(), "at": dead.at.isoformat()}])
+    return json.dumps(
+        ["x", {**given, "payload": dead.payload.to_dict(), "at": dead.at.isoformat()}]
+    )
 
 
 def _dead_of(given: dict[str, Any]) -> DeadPayload:

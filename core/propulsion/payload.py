@@ -91,7 +91,10 @@ class PropulsionPayload:
         :raises PayloadInvalid: for a field that it does not have, or a stamp or priority that is none.
         """
         try:
-            known: dict[str, Any] = {**given, "priority": _priority(given.get("priority", "NORMAL"))}
+            known: dict[str, Any] = {
+                **given,
+                "priority": _priority(given.get("priority", "NORMAL")),
+            }
             for name in ("deadline", "created_at"):
                 if isinstance(given.get(name), str):
                     known[name] = datetime.fromisoformat(given[name])

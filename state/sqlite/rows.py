@@ -5,7 +5,11 @@ from __future__ import annotations
 from ..encoding import Encoder, Statement
 from .statements import load_statements
 
-_CHANGES = {**load_statements("changes"), **load_statements("workflow_changes"), **load_statements("batch_changes")}
+_CHANGES = {
+    **load_statements("changes"),
+    **load_statements("workflow_changes"),
+    **load_statements("batch_changes"),
+}
 _ENCODER = Encoder(_CHANGES)
 
 ADD_EVENT = _CHANGES["add_event"]
