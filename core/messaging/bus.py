@@ -489,12 +489,11 @@ class MessageBus:
     def statistics(self) -> BusStatistics:
         """The figures since the bus was made."""
         each = tuple(sub.statistics() for sub in self._subs.values())
-        sums = list(self._former)
-        for sub in self._subs.values():
-            for place, value in enumerate(figures_of(sub)):
-                sums[place] += value
+        every = [self._former, *map(figures_of, self._subs.values())]
+        delivered, failed, retried, dropped, coalesced, expired = map(sum, zip(*every, strict=True))
         depth = 0 if self._pump is None else self._pump.depth
         return BusStatistics(
-            self._published, self._unrouted, *sums, len(self._letters), self._letters.lost,
+            self._published, self._unrouted, delivered, failed, retried, dropped, coalesced, expired,
+            len(self._letters), self._letters.lost,
             self._requests.late, len(self._requests), depth + sum(one.waiting for one in each), each,
         )  # fmt: skip
