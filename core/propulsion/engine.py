@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Self
 
 from ..base.calling import is_async
 from ..base.clock import SYSTEM_CLOCK, Clock
@@ -422,7 +422,7 @@ class PropulsionEngine:
                 self._running.cancel(run)
         self._running.threads.close()
 
-    async def __aenter__(self) -> PropulsionEngine:
+    async def __aenter__(self) -> Self:
         await self.recover()
         return self
 

@@ -81,7 +81,9 @@ async def test_5_initialization() -> None:
 
 async def test_6_handler_registration() -> None:
     engine = PropulsionEngine()
-    left = await run("000", 6, engine=engine, handle_claude_proposals=echo, asyncio=asyncio, **NAMES)
+    left = await run(
+        "000", 6, engine=engine, handle_claude_proposals=echo, asyncio=asyncio, **NAMES
+    )
     assert engine.handlers() == {
         "critiques_ready": ["critiques_ready_0"], "proposals_ready": ["proposals_ready_0"],
     }  # fmt: skip
@@ -109,7 +111,9 @@ async def test_9_retry() -> None:
 
 async def test_10_broadcast(capsys: pytest.CaptureFixture[str]) -> None:
     await run("000", 10, engine=engine_for("logging", "metrics"), payload=payload())
-    assert capsys.readouterr().out == "logging: 1 handlers\nmetrics: 1 handlers\naudit: 0 handlers\n"
+    assert (
+        capsys.readouterr().out == "logging: 1 handlers\nmetrics: 1 handlers\naudit: 0 handlers\n"
+    )
 
 
 async def test_11_statistics(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,9 +180,7 @@ async def test_21_error_handling(caplog: pytest.LogCaptureFixture) -> None:
             raise ValueError(msg)
 
     engine.register_handler("proposals_ready", fails_once, name="h")
-    left = await run(
-        "000", 21, engine=engine, payload=payload(), logger=logging.getLogger("test")
-    )
+    left = await run("000", 21, engine=engine, payload=payload(), logger=logging.getLogger("test"))
     assert [one.success for one in left["results"]] == [True]
     assert "Handler h failed: ValueError: not yet" in caplog.text
 

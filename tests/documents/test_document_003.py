@@ -32,7 +32,11 @@ async def test_2_message_bus(
 
 def test_the_documents_defaults_hold() -> None:
     config = MessageBusConfig()
-    assert (config.max_queue_size, config.enable_dead_letter, config.max_retries) == (10_000, True, 3)
+    assert (config.max_queue_size, config.enable_dead_letter, config.max_retries) == (
+        10_000,
+        True,
+        3,
+    )
     assert {"COMMAND", "EVENT", "QUERY", "RESPONSE", "HEARTBEAT", "ERROR"} == {
         one.name for one in MessageType
     }
