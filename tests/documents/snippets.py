@@ -14,6 +14,8 @@ IMPORT = re.compile(
     r"from (?:plugins\.mycelium_core\.coordination(?:\.orchestrator)?|neurectomy\.[\w.]+) import"
 )
 HOME = "from quarterdeck.core.workflows import"
+IMPORT_003 = "from greenlang.core import"
+HOME_003 = "from quarterdeck.core.coordination import"
 
 FILLED = (
     # an elided task of the light engine takes its names from the key that it stands under
@@ -27,13 +29,15 @@ FILLED = (
         r'TaskDefinition(task_id="\1", agent_id="a", agent_type="type1", \2)',
     ),
     (re.compile(r"Workflow\(\.\.\.\)"), "Workflow('w', 'w', {'a': Task('a', 'a', 'test')})"),
+    (re.compile(r"\{\.\.\.\}"), '{"level": 1}'),
+    (re.compile(r"steps=\[\.\.\.\]"), "steps=[SagaStep('one', 'agent', 'act', 'undo')]"),
 )
 
 
 def snippet(document: str, number: int) -> str:
     """One snippet with our import line and its elisions filled."""
     found = dict(BLOCK.findall((HERE / f"document_{document}.md").read_text()))
-    text = IMPORT.sub(HOME, found[str(number)])
+    text = IMPORT.sub(HOME, found[str(number)]).replace(IMPORT_003, HOME_003)
     for pattern, filled in FILLED:
         text = pattern.sub(filled, text)
     return text
