@@ -220,7 +220,7 @@ class Plant(BaseOrchestrator[dict[str, Any], dict[str, Any]]):
 
 
 async def test_the_provenance_hash_contains_no_time() -> None:
-    hashes = []
+    hashes: list[str] = []
     for start in (ManualClock(), ManualClock()):
         plant = Plant(OrchestratorConfig("plant"), clock=start)
         start.advance(len(hashes) * 1000.0)
@@ -238,9 +238,10 @@ async def test_a_failure_leaves_no_wrong_lifecycle_state() -> None:
     await plant.start()
     result = await plant.execute({"fail": 1})
     assert (result.success, result.error) == (False, "RuntimeError: the boiler is cold")
-    assert plant.lifecycle is OrchestratorLifecycle.RUNNING
+    states = [plant.lifecycle]
     await plant.shutdown()
-    assert plant.lifecycle is OrchestratorLifecycle.STOPPED
+    states.append(plant.lifecycle)
+    assert states == [OrchestratorLifecycle.RUNNING, OrchestratorLifecycle.STOPPED]
 
 
 @pytest.mark.parametrize("vote", ["approve", "reject"])

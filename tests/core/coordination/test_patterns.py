@@ -75,7 +75,7 @@ async def test_a_waiting_worker_takes_over_what_another_one_gives_up() -> None:
 async def test_peers_meet_until_nothing_changes() -> None:
     def peer(start: int) -> Any:
         async def stand(asked: dict[str, Any]) -> int:
-            return max([asked["mine"] or start, *asked["others"].values()])
+            return max(int(one) for one in [asked["mine"] or start, *asked["others"].values()])
 
         return stand
 
