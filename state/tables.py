@@ -234,7 +234,7 @@ def _stamps(change: Change) -> Sequence[datetime | None]:
             return (item.created_at, item.deadline, item.snoozed_until, item.closed_at)
         case AddEvent(kept) | AddStatus(kept) | SaveReply(kept) | SaveSnapshot(kept):
             return (kept.at,)
-        case RemoveSession() | SavePreference():
+        case RemoveSession() | SavePreference() | AddBatch() | DropBatches():
             return ()
         case _:
             msg = f"no change is of the kind {type(change).__name__}"

@@ -125,10 +125,11 @@ class Pump:
         """Let a message wait in its subscription's queue, however full."""
         sub.held += 1
         sub.enter(held, self._monotonic())
-        self._go_on(sub)
+        self.wake(sub)
 
     def wake(self, sub: Subscription) -> None:
-        """Take up what waits in a subscription's queue."""
+        """Take up what waits in a subscription's queue, unless its handler is at work."""
+        self._mark()
         self._go_on(sub)
 
     def _more(self) -> bool:
@@ -200,6 +201,7 @@ class Pump:
 
     async def _work(self, worker: Worker) -> None:
         """Deliver until nothing is left."""
+        self._mark()
         looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
         while True:
             if length_hint(self._rest):
@@ -397,7 +399,9 @@ class Pump:
         if self._may_retry(sub, held, delay):
             self._retry_later(sub, held, delay)
         else:
-            self._ends.died(sub, held.message, Reason.FAILED, described(error), held.attempts)
+            self._ends.died(
+                sub, held.message, Reason.FAILED, described(error), held.attempts
+            )
 
     def _may_retry(self, sub: Subscription, held: Held, delay: float) -> bool:
         return (
@@ -436,7 +440,7 @@ class Pump:
 
     def _again_now(self, sub: Subscription, held: Held) -> None:
         sub.enter(held, self._monotonic())
-        self._go_on(sub)
+        self.wake(sub)
 
     # ---- requests made by handlers -----------------------------------------------------------
 
@@ -471,9 +475,7 @@ class Pump:
     def is_quiet(self) -> bool:
         """Whether nothing is on its way, at work or in back-off."""
         return not (
-            self._more()
-            or self._timers
-            or any(one.marked or one.lent for one in self.workers.values())
+            self._more() or self._timers or any(one.at is not None or one.lent for one in self.workers.values())
         )
 
     async def drained(self) -> None:
@@ -513,3 +515,4 @@ def _is_leaving(worker: Worker, error: BaseException) -> bool:
 
 
 _NOTHING = Message()
+

@@ -131,7 +131,7 @@ class Subscription:
     def make_room(self) -> None:
         """Something that waited does so no more."""
         self.held -= 1
-        if self.held < self.bound:
+        if self.held <= self.bound // 2:
             self.overflowing = False
         if self.room is not None:
             self.room.set()

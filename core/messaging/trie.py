@@ -90,7 +90,10 @@ class PatternTrie(Generic[T]):
             if following is None:
                 return
             path.append(following)
-        path[-1].found = tuple(one for one in path[-1].found if one is not thing)
+        left = tuple(one for one in path[-1].found if one is not thing)
+        if len(left) == len(path[-1].found):
+            return
+        path[-1].found = left
         self._inner -= ANY in levels[:-1]
         for node, level in zip(path[-2::-1], levels[::-1], strict=True):
             below = node.child(level)

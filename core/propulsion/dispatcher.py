@@ -89,8 +89,8 @@ class Dispatcher:
 
     async def _pull(self, worker: Worker) -> None:
         machine, monotonic = self._machine, self._monotonic
-        begun = monotonic()
-        while not self._returning and (run := machine.take(begun)) is not None:
+        begun = now = monotonic()
+        while not self._returning and (run := machine.take(now)) is not None:
             if machine.queued and not self._coming:
                 self._call_workers()
             worker.run, worker.holds = run, True
@@ -111,8 +111,7 @@ class Dispatcher:
             now = monotonic()
             if now - begun > TURN_SECONDS:
                 await asyncio.sleep(0)
-                now = monotonic()
-            begun = now
+                begun = now = monotonic()
 
     @staticmethod
     async def _absorb(worker: Worker) -> None:

@@ -63,9 +63,13 @@ class Journal:
         """A handler (its name quoted as JSON) has succeeded, and others are still to come."""
         self._lines.add(f'["a","{run.id}",{quoted}]')
 
-    def failed(self, run: Run) -> None:
-        """An attempt has failed, and another one will follow."""
-        self._lines.add(json.dumps(["r", run.id, run.attempt, run.error]))
+    def failed(self, run: Run, name: str) -> None:
+        """A handler has failed."""
+        self._lines.add(json.dumps(["f", run.id, name, run.error]))
+
+    def again(self, run: Run) -> None:
+        """Another attempt will follow."""
+        self._lines.add(json.dumps(["r", run.id, run.attempt]))
 
     def ended(self, run: Run, quoted: Iterable[str]) -> asyncio.Future[None]:
         """It has come to its end, with these handlers' success as the last thing."""
@@ -106,9 +110,13 @@ class _Folding:
             case ["a", run_id, name]:
                 if (run := self._known(run_id)) is not None:
                     run.succeeded.add(name)
-            case ["r", run_id, attempt, error]:
+            case ["f", run_id, name, error]:
                 if (run := self._known(run_id)) is not None:
-                    run.attempt, run.error = attempt, error
+                    run.tried[name] = run.tried.get(name, 0) + 1
+                    run.error = error
+            case ["r", run_id, attempt]:
+                if (run := self._known(run_id)) is not None:
+                    run.attempt = attempt
             case ["e", run_id, _, _]:
                 self.runs.pop(run_id, None)
             case ["x", given]:
@@ -141,6 +149,7 @@ def _run_line(run: Run) -> str:
                 ],
                 "buried": run.buried,
                 "succeeded": sorted(run.succeeded),
+                "tried": run.tried,
             },
         ],
         separators=(",", ":"),
@@ -157,6 +166,7 @@ def _run_of(given: dict[str, Any]) -> Run:
         succeeded=given["succeeded"],
     )
     run.attempt = given["attempt"]
+    run.tried = dict(given["tried"])
     return run
 
 

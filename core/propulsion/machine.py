@@ -35,13 +35,14 @@ class State(StrEnum):
 class Run:
     """One payload on its way through the handlers of one event type.
 
-    ``results`` are the latest by handler; ``succeeded`` those that are not called again. ``buried``
-    says that it becomes a dead payload when it fails for good. ``label`` is its driver's.
+    ``results`` are the latest by handler; ``succeeded`` those that are not called again, ``tried`` how
+    often each of the others has failed, and ``attempt`` how often the run was begun. ``buried`` says
+    that it becomes a dead payload when it fails for good. ``label`` is its driver's.
     """
 
     __slots__ = (
         "attempt", "buried", "error", "event_type", "id", "label", "payload", "policy", "results",
-        "state", "succeeded",
+        "state", "succeeded", "tried",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +64,17 @@ class Run:
         self.state = State.QUEUED
         self.results: dict[str, PropulsionResult] = {}
         self.succeeded: set[str] = set(succeeded)
+        self.tried: dict[str, int] = {}
         self.error: str | None = None
         self.label: Any = None
+
+    def may_try(self, name: str) -> bool:
+        """Whether the handler of this name has an attempt left."""
+        return self.tried.get(name, 0) < self.policy.max_attempts
+
+    def has_failed(self, name: str) -> bool:
+        """Whether the handler of this name was tried, and never succeeded."""
+        return name in self.tried and name not in self.succeeded
 
 
 class Machine:
@@ -145,9 +155,9 @@ class Machine:
         run.attempt -= 1
         self.enter(run, now)
 
-    def next_delay(self, run: Run, wall: datetime) -> float | None:
-        """Seconds until a failed run is tried again; ``None``: it is not, also for its deadline."""
-        if not run.policy.allows(run.attempt):
+    def next_delay(self, run: Run, failed: Iterable[str], wall: datetime) -> float | None:
+        """Seconds until the failed handlers are tried again; ``None``: they are not, also for the deadline."""
+        if not any(run.policy.allows(run.tried[name]) for name in failed):
             return None
         delay = run.policy.delay(run.attempt)
         deadline = run.payload.deadline

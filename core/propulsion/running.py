@@ -110,7 +110,7 @@ class Running:
         handlers = self.registry.of(run.event_type)
         try:
             for handler in handlers:
-                if handler.name in run.succeeded:
+                if handler.name in run.succeeded or not run.may_try(handler.name):
                     continue
                 if payload.deadline is not None and payload.is_expired(self._clock.now()):
                     await self.expire(run)
@@ -131,6 +131,7 @@ class Running:
         try:
             if handler.filter_fn is not None and not handler.filter_fn(payload):
                 run.results.pop(handler.name, None)
+                run.tried.pop(handler.name, None)
                 return False
             if payload.timeout is None:
                 value = await handler.call(payload)
@@ -152,7 +153,9 @@ class Running:
         self.figures.successful += 1
         return True
 
-    def _failed(self, run: Run, handler: Registered, error: BaseException, started: float) -> None:
+    def _failed(
+        self, run: Run, handler: Registered, error: BaseException, started: float
+    ) -> None:
         text = f"{type(error).__name__}: {error}"
         spent = (self._monotonic() - started) * 1000
         cut = isinstance(error, CancelledError | GeneratorExit)
@@ -163,6 +166,9 @@ class Running:
         warn(_log, "Handler %s failed on payload %s: %s", handler.name, run.payload.id, text,
              error=error)  # fmt: skip
         self._note(run, handler.name, text, spent)
+        run.tried[handler.name] = run.tried.get(handler.name, 0) + 1
+        if self.journal is not None:
+            self.journal.failed(run, handler.name)
 
     def _note(self, run: Run, name: str, error: str, spent: float) -> None:
         """A failed result."""
@@ -174,10 +180,11 @@ class Running:
         self.results.add(result)
         self.figures.failed += 1
 
-    async def _judge(self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]) -> None:
+    async def _judge(
+        self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]
+    ) -> None:
         """After an attempt: done, again later, or failed for good."""
-        names = {handler.name for handler in handlers}
-        failed = any(not one.success for one in run.results.values() if one.handler_name in names)
+        failed = [one.name for one in handlers if run.has_failed(one.name)]
         if not failed:
             if not handlers:
                 warn(_log, "No handler for %s; payload %s went nowhere.", run.event_type,
@@ -185,7 +192,7 @@ class Running:
             await self._complete(run)
             self.end(run, State.DONE, fresh)
             return
-        delay = self._machine.next_delay(run, self._clock.now())
+        delay = self._machine.next_delay(run, failed, self._clock.now())
         if delay is None:
             await self._complete(run)
             await self._fail(run, fresh)
@@ -194,7 +201,7 @@ class Running:
         if self.journal is not None:
             for quoted in fresh:
                 self.journal.succeeded(run, quoted)
-            self.journal.failed(run)
+            self.journal.again(run)
         if self._hooks.wants(HookType.ON_RETRY):
             await self._hooks.trigger(
                 HookType.ON_RETRY, payload=run.payload, attempt=run.attempt, delay=delay

@@ -25,7 +25,11 @@ _FAILURES = (
     OSError,
 )
 
-_READS: Mapping[str, Named] = {**load_named("reads"), **load_named("workflow_reads")}
+_READS: Mapping[str, Named] = {
+    **load_named("reads"),
+    **load_named("workflow_reads"),
+    **load_named("batch_reads"),
+}
 
 
 class Reader:

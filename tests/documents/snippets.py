@@ -10,12 +10,16 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"^## (\d+)\. .*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-IMPORT = re.compile(
-    r"from (?:plugins\.mycelium_core\.coordination(?:\.orchestrator)?|neurectomy\.[\w.]+) import"
+IMPORTS = (
+    (
+        re.compile(
+            r"from (?:plugins\.mycelium_core\.coordination(?:\.orchestrator)?|neurectomy\.[\w.]+) import"
+        ),
+        "from quarterdeck.core.workflows import",
+    ),
+    (re.compile(r"from aragora\.debate\.\w+ import"), "from quarterdeck.core.propulsion import"),
+    (re.compile(r"from greenlang\.core import"), "from quarterdeck.core.coordination import"),
 )
-HOME = "from quarterdeck.core.workflows import"
-IMPORT_003 = "from greenlang.core import"
-HOME_003 = "from quarterdeck.core.coordination import"
 
 FILLED = (
     # an elided task of the light engine takes its names from the key that it stands under
@@ -28,6 +32,7 @@ FILLED = (
         re.compile(r'TaskDefinition\(task_id="(\w)", (dependencies=\[.*?\]), \.\.\.\)'),
         r'TaskDefinition(task_id="\1", agent_id="a", agent_type="type1", \2)',
     ),
+    (re.compile(r"events=\[\.\.\.\]"), 'events=[("proposals_ready", proposal_payload)]'),
     (re.compile(r"Workflow\(\.\.\.\)"), "Workflow('w', 'w', {'a': Task('a', 'a', 'test')})"),
     (re.compile(r"\{\.\.\.\}"), '{"level": 1}'),
     (re.compile(r"steps=\[\.\.\.\]"), "steps=[SagaStep('one', 'agent', 'act', 'undo')]"),
@@ -37,7 +42,9 @@ FILLED = (
 def snippet(document: str, number: int) -> str:
     """One snippet with our import line and its elisions filled."""
     found = dict(BLOCK.findall((HERE / f"document_{document}.md").read_text()))
-    text = IMPORT.sub(HOME, found[str(number)]).replace(IMPORT_003, HOME_003)
+    text = found[str(number)]
+    for pattern, home in IMPORTS:
+        text = pattern.sub(home, text)
     for pattern, filled in FILLED:
         text = pattern.sub(filled, text)
     return text

@@ -206,3 +206,15 @@ async def test_15_provenance() -> None:
     again = await made.execute({"a": 1})
     await made.shutdown()
     assert log == [again.provenance_hash]
+
+
+def test_the_bus_has_the_documents_defaults() -> None:
+    config = room.MessageBusConfig()
+    assert (config.max_queue_size, config.enable_dead_letter, config.max_retries) == (
+        10_000,
+        True,
+        3,
+    )
+    assert {"COMMAND", "EVENT", "QUERY", "RESPONSE", "HEARTBEAT", "ERROR"} == set(
+        room.MessageType.__members__
+    )

@@ -1,0 +1,4 @@
+-- Logs of batches.
+
+-- name: batches
+SELECT log, number, body FROM batches WHERE home = :home AND log = :log ORDER BY number;
