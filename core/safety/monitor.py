@@ -41,7 +41,7 @@ class OperationRefused(BusinessFault):
     @classmethod
     def of(cls, context: OperationContext, result: ValidationResult) -> OperationRefused:
         """The fault for an operation and what was found about it."""
-        found = "; ".join(map(str, result.violations))
+        found = "; ".join(str(violation).rstrip(".") for violation in result.violations)
         return cls(
             f"{context.operation_type} of {context.agent_id or 'nobody'} was refused: {found}.",
             rules=[violation.rule for violation in result.violations],

@@ -25,7 +25,7 @@ class Endings:
     config: TaskSchedulerConfig
     items: dict[str, Item]
     placing: Placing
-    timers: Timers
+    timers: Timers[Item]
     ageing: Ageing
     decisions: list[Decision]
     running: int

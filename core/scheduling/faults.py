@@ -20,7 +20,7 @@ class TaskKnown(BusinessFault):
 class TaskUnknown(BusinessFault):
     """No task has that id, or it ended so long ago that it is kept no more."""
 
-    code = "task_unknown"
+    code = "scheduler_task_unknown"
 
 
 class DependencyUnknown(ValidationFault):

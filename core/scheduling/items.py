@@ -44,8 +44,8 @@ class Item:
         self.needed: set[str] = set()
         self.dependents: list[Item] = []
         self.stopping: str | None = None
-        self.clock_timer: Timer | None = None
-        self.deadline_timer: Timer | None = None
+        self.clock_timer: Timer[Item] | None = None
+        self.deadline_timer: Timer[Item] | None = None
 
     @property
     def key(self) -> Key:

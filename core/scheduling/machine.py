@@ -29,7 +29,7 @@ class Machine(Endings):
         self.config = config
         self.items: dict[str, Item] = {}
         self.placing = Placing(strategy(config.load_balance_strategy, random))
-        self.timers = Timers()
+        self.timers: Timers[Item] = Timers()
         self.ageing = Ageing(config.ageing_seconds)
         self.decisions: list[Decision] = []
         self.running = 0

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from .items import Item
-
+T = TypeVar("T")
 SLACK = 64
 
 
@@ -22,40 +20,39 @@ class Due(Enum):
     DEADLINE = "deadline"
 
 
-class Timer:
+class Timer(Generic[T]):
     """One appointment; ``off`` once it was kept or called off."""
 
-    __slots__ = ("at", "attempt", "due", "item", "off")
+    __slots__ = ("at", "due", "item", "off")
 
-    def __init__(self, at: float, due: Due, item: Item, attempt: int) -> None:
+    def __init__(self, at: float, due: Due, item: T) -> None:
         self.at = at
         self.due = due
         self.item = item
-        self.attempt = attempt
         self.off = False
 
 
-class Timers:
+class Timers(Generic[T]):
     """Appointments by time; those called off make up less than half of what is held."""
 
     __slots__ = ("_count", "_heap", "_off")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[tuple[float, int, Timer[T]]] = []
         self._count = 0
         self._off = 0
 
     def __len__(self) -> int:
         return len(self._heap) - self._off
 
-    def add(self, at: float, due: Due, item: Item) -> Timer:
-        """Note an appointment for the item's present attempt."""
-        timer = Timer(at, due, item, item.task.attempt)
+    def add(self, at: float, due: Due, item: T) -> Timer[T]:
+        """Note an appointment."""
+        timer = Timer(at, due, item)
         self._count += 1
         heappush(self._heap, (at, self._count, timer))
         return timer
 
-    def call_off(self, timer: Timer | None) -> None:
+    def call_off(self, timer: Timer[T] | None) -> None:
         """Forget one; ``None`` and those that are over are no fault."""
         if timer is None or timer.off:
             return
@@ -66,7 +63,7 @@ class Timers:
             heapify(self._heap)
             self._off = 0
 
-    def due(self, now: float) -> Iterator[Timer]:
+    def due(self, now: float) -> Iterator[Timer[T]]:
         """Those whose time has come, each once."""
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]

@@ -18,7 +18,7 @@ IMPORTS = (
         "from quarterdeck.core.workflows import",
     ),
     (re.compile(r"from aragora\.debate\.\w+ import"), "from quarterdeck.core.propulsion import"),
-    (re.compile(r"from greenlang\.core import"), "from quarterdeck.core.messaging import"),
+    (re.compile(r"from greenlang\.core import"), "from quarterdeck.core.coordination import"),
 )
 
 FILLED = (
@@ -34,6 +34,8 @@ FILLED = (
     ),
     (re.compile(r"events=\[\.\.\.\]"), 'events=[("proposals_ready", proposal_payload)]'),
     (re.compile(r"Workflow\(\.\.\.\)"), "Workflow('w', 'w', {'a': Task('a', 'a', 'test')})"),
+    (re.compile(r"\{\.\.\.\}"), '{"level": 1}'),
+    (re.compile(r"steps=\[\.\.\.\]"), "steps=[SagaStep('one', 'agent', 'act', 'undo')]"),
 )
 
 

@@ -302,7 +302,7 @@ def check_whole(world: World, result: SagaResult, count: int) -> None:
         assert world.marks <= failed
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     count=st.integers(1, 4),
     crash=st.integers(1, 12),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,8 @@ async def test_reserve_commit_and_release_in_every_unit(unit: BudgetUnit) -> Non
     budgets.define(Budget("b", S.SESSION, unit, 10.0))
 
     def use(amount: float) -> Usage:
-        return Usage(*(amount if one is unit else 0.0 for one in BudgetUnit))
+        given: dict[str, Any] = {unit.value: amount}
+        return Usage(**given)
 
     first = budgets.reserve(MINE, use(6))
     with pytest.raises(BudgetExceeded, match="'b' of session s1 allows 10"):
