@@ -187,6 +187,9 @@ class Driving:
         signals: Sequence[SignalRecord],
         made: Made | None = None,
     ) -> Instance:
+        known = self._instances.get(record.id)
+        if known is not None:
+            return known  # it was opened while a recovery was reading it, or the other way round
         instance = Instance(record, lease, made)
         for signal in signals:
             instance.signals.setdefault(signal.name, signal.body)

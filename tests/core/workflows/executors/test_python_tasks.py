@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -160,9 +159,8 @@ def test_the_program_answers_on_standard_output_alone(
     order = {"function": "statistics:mean", "with": {"data": [2, 4]}}
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(order)))
     monkeypatch.setattr(sys, "path", ["elsewhere", *sys.path[1:]])
-    with said.open("w") as file:
-        monkeypatch.setattr(os, "dup", lambda _: file.fileno())
-        monkeypatch.setattr(os, "dup2", lambda *_: None)
-        monkeypatch.setattr(os, "fdopen", lambda *_, **__: contextlib.nullcontext(file))
-        assert function_process.main() == 0
+    monkeypatch.setattr(os, "dup", lambda _: -1)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "fdopen", lambda *_, **__: said.open("w"))
+    assert function_process.main() == 0
     assert json.loads(said.read_text()) == {"result": 3}
