@@ -99,7 +99,9 @@ class Instance:
     def _load_new(self) -> list[TaskState]:
         """Nothing is kept but the definition: all tasks are pending."""
         count = len(self.plan)
-        self.openings = [opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks]
+        self.openings = [
+            opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks
+        ]
         self.begun = [0] * count
         self.started_at = [None] * count
         self.ended_at = [None] * count
@@ -152,15 +154,7 @@ class Instance:
         """The line that says how a task stands in the machine now; ``due`` gives a time's stamp."""
         run = self.run
         status, attempt = run.tasks[task], run.attempts[task]
-        if status is _RUNNING:
-            if attempt != self.begun[task] or self.started_at[task] is None:
-                self.started_at[task] = at
-                self.begun[task] = attempt
-            self.ended_at[task] = None
-        elif status in _ENDED:
-            self.ended_at[task] = at
-        elif status is TaskStatus.PENDING:
-            self.started_at[task] = self.ended_at[task] = None
+        self._note_times(task, status, attempt, at)
         if not self._is_marked(run, task):
             opening, started = self.openings[task], self.started_at[task]
             if status is _COMPLETED:
@@ -174,6 +168,17 @@ class Instance:
                 return ready_line(opening)
         next_at = run.next_at.get(task)
         return task_body(self.record_of(task, None if next_at is None else due(next_at)))
+
+    def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
+        if status is _RUNNING:
+            if attempt != self.begun[task] or self.started_at[task] is None:
+                self.started_at[task] = at
+                self.begun[task] = attempt
+            self.ended_at[task] = None
+        elif status in _ENDED:
+            self.ended_at[task] = at
+        elif status is TaskStatus.PENDING:
+            self.started_at[task] = self.ended_at[task] = None
 
     def _is_marked(self, run: Run, task: int) -> bool:
         """Whether there is more to be said of a task than its status, times and result."""
@@ -218,7 +223,9 @@ class Instance:
     def state(self) -> WorkflowState:
         """The whole of it as programs read it, as of the newest change handed to the store."""
         record = replace(self.record, version=self.version)
-        own = len(self.definition.tasks)  # children of fan-outs come after, and show no dependencies
+        own = len(
+            self.definition.tasks
+        )  # children of fan-outs come after, and show no dependencies
         tasks = [self._task_state(task, shown=task < own) for task in range(len(self.openings))]
         return workflow_state_of(record, {one.task_id: one for one in tasks})
 

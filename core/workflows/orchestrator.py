@@ -11,13 +11,12 @@ from typing import Any, Self
 
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
-from .encoding import value_text
+from .encoding import settled, value_text
 from .faults import ExecutorMissing, OrchestrationError
 from .handoff import HandoffContext
-from .encoding import settled
 from .instance import CONTEXT, Instance
-from .made import Made
 from .machine import Run
+from .made import Made
 from .plan import compile_plan
 from .records import SignalRecord
 from .states import WorkflowState
