@@ -29,6 +29,8 @@ from . import _peers
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 MARK = "<!-- measured -->"
+SURVIVAL = "<!-- what survives kill -9 -->"
+"""Before and after the table of that, which is only made with ``--peers``."""
 LIBRARIES = ("textual", "pydantic", "aiosqlite", "par-term-emu-core-rust", "pyte")
 
 
@@ -101,9 +103,12 @@ def _version(name: str) -> str:
 
 
 def write(rows: list[dict[str, Any]], survival: str) -> None:
-    """Put the tables into RESULTS.md; what stands below its mark there is kept."""
+    """Put the tables into RESULTS.md; what else stands below its mark there is kept."""
     kept = RESULTS.read_text().split(MARK)[-1] if RESULTS.exists() else "\n"
-    head = f"# Results\n\n{machine()}\n\n{table(rows)}\n\n{survival}{MARK}"
+    head = f"# Results\n\n{machine()}\n\n{table(rows)}\n\n{MARK}"
+    if survival:
+        before, _, after = kept.partition(SURVIVAL)
+        kept = f"{before}{SURVIVAL}\n\n{survival}\n\n{SURVIVAL}{after.partition(SURVIVAL)[2]}"
     RESULTS.write_text(head + kept)
 
 
@@ -118,7 +123,7 @@ def main() -> int:
     survival = ""
     if args.peers:
         rows += _peers.rows()
-        survival = f"## What survives kill -9\n\n{_peers.crash_table(_peers.crash_rows())}\n\n"
+        survival = _peers.crash_table(_peers.crash_rows())
     print("\n".join(map(json.dumps, rows)) if args.json else f"{table(rows)}\n\n{survival}")
     if args.write:
         write(rows, survival)

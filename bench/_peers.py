@@ -162,14 +162,17 @@ def _speed(peer: Peer, shape: str) -> float:
     taken = []
     for _ in range(ROUNDS):
         with _directory() as place:
-            done = subprocess.run(
-                _command(python, peer, "speed", shape, str(peer.size), str(place)),
-                env=_environment(place),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=TIMEOUT,
-            )
+            try:
+                done = subprocess.run(
+                    _command(python, peer, "speed", shape, str(peer.size), str(place)),
+                    env=_environment(place),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=TIMEOUT,
+                )
+            except subprocess.TimeoutExpired:
+                raise Missing(f"it did not end within {TIMEOUT:g} s") from None
             if done.returncode or "\x1e" not in done.stdout:
                 raise Missing(f"it failed: {_last(done.stderr)}")
             taken.append(json.loads(done.stdout.rsplit("\x1e", 1)[1]) / peer.size)

@@ -154,29 +154,40 @@ class Driver:
             worker.nap.set_result(None)
 
     async def _live(self, worker: Worker) -> None:
+        """Carry out one attempt after the other.
+
+        All in one coroutine: each further one that waits costs memory for every attempt in flight.
+        """
         self._coming -= 1
+        now = self._monotonic()
         try:
-            await self._pull(worker)
+            while not worker.disowned:
+                start = self._take(now)
+                if start is None:
+                    if not self._needed():
+                        self._dismiss()
+                        return
+                    await self._park(worker)
+                    now = self._monotonic()
+                    continue
+                if self._coming < WOKEN_AT_ONCE and self._more() > self._coming:
+                    self._wake()
+                try:
+                    fanned = self._keep(worker, start, await self._begin(worker, start))
+                except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its end
+                    self._busy -= 1
+                    await self._broke(worker, start, error)
+                    now = self._monotonic()
+                else:
+                    self._busy -= 1
+                    now = self._succeed(worker, start, fanned=fanned)
+                    if worker.stopping:
+                        await self._absorb(worker)
+                if now - self._yielded > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    self._yielded = now = self._monotonic()
         finally:
             self._workers.discard(worker)
-
-    async def _pull(self, worker: Worker) -> None:
-        now = self._monotonic()
-        while not worker.disowned:
-            start = self._take(now)
-            if start is None:
-                if not self._needed():
-                    self._dismiss()
-                    return
-                await self._park(worker)
-                now = self._monotonic()
-                continue
-            if self._coming < WOKEN_AT_ONCE and self._more() > self._coming:
-                self._wake()
-            now = await self._carry_out(worker, start)
-            if now - self._yielded > TURN_SECONDS:
-                await asyncio.sleep(0)
-                self._yielded = now = self._monotonic()
 
     async def _park(self, worker: Worker) -> None:
         worker.nap = self.loop.create_future()
@@ -198,36 +209,32 @@ class Driver:
         for worker in parked:
             self._rouse(worker)
 
-    async def _carry_out(self, worker: Worker, start: Start) -> float:
-        """One attempt from its begin to its recorded end; the time then."""
-        run, task, attempt = start
-        worker.at = start
+    def _begin(self, worker: Worker, start: Start) -> Awaitable[Any]:
+        """Begin one attempt: what is to be awaited."""
         self._busy += 1
+        worker.at = start
         heap = self.machine.timers.heap
         if heap and heap[0][0] < self._armed:
             self._arm()
-        work = self._work
-        fanned = False
-        try:
-            result = await work.begin(run, task, attempt)
-            if worker.at is start and run.tasks[task] is _RUNNING and run.attempts[task] == attempt:
-                if type(result) is FanOut and work.fans_out:
-                    fanned = self._fan_out(start, result)
-                else:
-                    work.succeeded(run, task, attempt, result)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its end
-            self._busy -= 1
-            await self._broke(worker, start, error)
-            return self._monotonic()
-        self._busy -= 1
+        return self._work.begin(*start)
+
+    def _keep(self, worker: Worker, start: Start, result: Any) -> bool:
+        """Keep the result of an attempt that is still wanted; whether it has become a fan-out."""
+        run, task, attempt = start
+        if worker.at is start and run.tasks[task] is _RUNNING and run.attempts[task] == attempt:
+            if type(result) is FanOut and self._work.fans_out:
+                return self._fan_out(start, result)
+            self._work.succeeded(run, task, attempt, result)
+        return False
+
+    def _succeed(self, worker: Worker, start: Start, *, fanned: bool) -> float:
+        """Tell the machine that an attempt has ended well; the time then."""
         now = self._monotonic()
         if worker.at is start:
             worker.at = None
             if not fanned:
-                self.machine.succeeded(run, task, attempt, now)
+                self.machine.succeeded(*start, now)
             self._after(now)
-        if worker.stopping:
-            await self._absorb(worker)
         return now
 
     def _fan_out(self, start: Start, result: FanOut) -> bool:

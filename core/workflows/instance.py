@@ -154,15 +154,7 @@ class Instance:
         """The line that says how a task stands in the machine now; ``due`` gives a time's stamp."""
         run = self.run
         status, attempt = run.tasks[task], run.attempts[task]
-        if status is _RUNNING:
-            if attempt != self.begun[task] or self.started_at[task] is None:
-                self.started_at[task] = at
-                self.begun[task] = attempt
-            self.ended_at[task] = None
-        elif status in _ENDED:
-            self.ended_at[task] = at
-        elif status is TaskStatus.PENDING:
-            self.started_at[task] = self.ended_at[task] = None
+        self._note_times(task, status, attempt, at)
         if not self._is_marked(run, task):
             opening, started = self.openings[task], self.started_at[task]
             if status is _COMPLETED:
@@ -176,6 +168,17 @@ class Instance:
                 return ready_line(opening)
         next_at = run.next_at.get(task)
         return task_body(self.record_of(task, None if next_at is None else due(next_at)))
+
+    def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
+        if status is _RUNNING:
+            if attempt != self.begun[task] or self.started_at[task] is None:
+                self.started_at[task] = at
+                self.begun[task] = attempt
+            self.ended_at[task] = None
+        elif status in _ENDED:
+            self.ended_at[task] = at
+        elif status is TaskStatus.PENDING:
+            self.started_at[task] = self.ended_at[task] = None
 
     def _is_marked(self, run: Run, task: int) -> bool:
         """Whether there is more to be said of a task than its status, times and result."""

@@ -106,9 +106,11 @@ class World:
             await engine.start_workflow(workflow_id)
         if self.steering and self.random.random() < 0.3:
             await self._steer(engine, workflow_id)
+        instance = engine._instances.get(workflow_id)
         await engine.wait(workflow_id)
         ended = await engine.get_workflow_status(workflow_id)
         assert ended.status in ENDED, "told as ended before that was on disk"
+        assert instance is None or instance.state() == ended, "what is told differs from the disk"
         if self.steering and ended.status is WorkflowStatus.FAILED and self.random.random() < 0.5:
             with contextlib.suppress(NothingFailed):  # finals may have failed alone
                 await engine.retry_workflow(workflow_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from quarterdeck.core.workflows import (
     PermanentFailure,
     RetryPolicy,
     StateManager,
+    TaskDefinition,
     TaskStatus,
     WorkflowOrchestrator,
 )
@@ -46,6 +48,50 @@ async def test_results_of_direct_dependencies_are_handed_on(engine: WorkflowOrch
         [{"task_id": "b", "agent_id": "agent-b", "result": {"data": "b"}}], {"v": 1}, {"i": [2]},
     )  # fmt: skip
     assert state.tasks["c"].result == "c"
+
+
+async def test_what_execute_returns_is_what_is_kept(tmp_path: Path) -> None:
+    """Without a reading; unless somebody else has changed the instance meanwhile."""
+
+    async def meddle(context: Context) -> Any:
+        if context.task_def.task_id == "b":
+            await states.update_workflow(context.workflow_id, variables={"v": 2})
+        if context.task_def.task_id == "c":
+            raise ConditionFalse
+        return {"data": [1, None, "\u00e9"]}
+
+    async with (
+        StateManager(f"sqlite://{tmp_path / 'w.db'}") as states,
+        WorkflowOrchestrator(states) as engine,
+    ):
+        engine.register_executor("x", meddle)
+        for tasks in ([task("a"), task("c", "a")], [task("a"), task("b", "a"), task("d", "b")]):
+            workflow_id = await engine.create_workflow(tasks, inputs={"i": 1})
+            state = await engine.execute_workflow(workflow_id)
+            assert state == await engine.get_workflow_status(workflow_id)
+        assert state.variables == {"v": 2}
+
+
+async def test_what_was_given_is_kept_as_it_was_given(engine: WorkflowOrchestrator) -> None:
+    """Whatever the caller does to it between creating and starting the instance."""
+    seen: list[Any] = []
+
+    async def look(context: Context) -> None:
+        seen.append(context.task_def.metadata)
+        context.task_def.metadata.clear()  # type: ignore[attr-defined]  # a fault of the executor's
+
+    engine.register_executor("x", look)
+    metadata = {"a": [1, (2, 3)]}
+    one = TaskDefinition("a", "agent", "x", metadata=metadata)
+    first = await engine.create_workflow([one])
+    second = await engine.create_workflow([one])
+    metadata["a"].append("late")
+    await engine.execute_workflow(first)
+    assert seen == [{}]
+    seen.clear()
+    engine.register_executor("x", lambda context: seen.append(dict(context.task_def.metadata)))
+    await engine.execute_workflow(second)
+    assert seen == [{"a": [1, [2, 3]]}]
 
 
 async def test_a_result_that_was_changed_by_a_reader_is_whole_for_the_next(
