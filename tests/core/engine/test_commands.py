@@ -29,8 +29,11 @@ def test_every_command_has_a_route_of_its_own_payload() -> None:
     assert all(ROUTES[kind].payload is c.PAYLOADS[kind] for kind in ROUTES)
 
 
-def test_what_changes_a_session_keeps_its_order_and_its_reply() -> None:
+def test_what_changes_something_keeps_its_order_and_its_reply() -> None:
     changing = {
+        "workflow.create", "workflow.start", "workflow.pause", "workflow.resume", "workflow.cancel",
+        "workflow.retry", "workflow.rerun", "workflow.rollback", "workflow.delete",
+        "workflow.signal", "schedule.save", "schedule.remove",
         "session.create", "session.delete", "session.update", "session.prompt", "session.keys",
         "session.resize", "session.answer", "agent.start", "agent.stop", "agent.restart",
         "attention.answer", "attention.snooze", "attention.resolve",

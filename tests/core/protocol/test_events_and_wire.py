@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from quarterdeck.core.base.errors import Category, ErrorInfo
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol import events as e
+from quarterdeck.core.protocol import workflow_events as f
 from quarterdeck.core.protocol.attention import (
     AttentionItem,
     AttentionKind,
@@ -60,6 +61,8 @@ from quarterdeck.core.protocol.wire import (
     decode_server,
     encode,
 )
+from quarterdeck.core.protocol.workflow_status import TaskStatus, WorkflowStatus
+from quarterdeck.core.protocol.workflow_views import TaskView, WorkflowView
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ID = "01JXQ1D0R4V5S6T7W8X9Y0Z1A2"
@@ -130,6 +133,14 @@ CHANGED = e.StatusChanged(
     status=Status(activity=Activity.WORKING, since=NOW),
     session=view(),
 )
+WORKFLOW = WorkflowView(
+    id=ID,
+    name="w",
+    status=WorkflowStatus.RUNNING,
+    counts={TaskStatus.RUNNING: 1, TaskStatus.COMPLETED: 2},
+    created_at=NOW,
+    waiting=("a",),
+)
 PAYLOADS: list[e.EventPayload] = [
     e.SessionCreated(session=view()),
     e.SessionDeleted(session_id=ID, name="a"),
@@ -148,6 +159,14 @@ PAYLOADS: list[e.EventPayload] = [
     e.StateSnapshot(state=STATE),
     e.HealthReport(health=HEALTH),
     e.PreferenceChanged(name="theme", value="y"),
+    f.WorkflowCreated(workflow=WORKFLOW),
+    f.WorkflowChanged(workflow=WORKFLOW, old_status=WorkflowStatus.PENDING),
+    f.WorkflowProgress(workflow=WORKFLOW),
+    f.TaskChanged(
+        workflow_id=ID, task=TaskView(id="a", kind="run", status=TaskStatus.RUNNING, needs=("b",))
+    ),
+    f.TaskOutput(workflow_id=ID, task_id="a", attempt=1, size=9),
+    f.WorkflowDeleted(workflow_id=ID, name="w"),
 ]
 
 

@@ -289,7 +289,9 @@ async def test_fifty_workflows_of_a_hundred_tasks_at_once(rig: Rig) -> None:
         f"  t{at}: {{run: [x], needs: [{f't{at - 10}' if at > 9 else ''}]}}\n" for at in range(100)
     )
     first = await rig.create(f"name: many\ntasks:\n{tasks}")
-    definition = definition_of((await rig.store.instance(first.id) or ())[0].definition)
+    kept = await rig.store.instance(first.id)
+    assert kept is not None
+    definition = definition_of(kept[0].definition)
     made = [
         await rig.service.orchestrator.create_workflow(definition, workflow_id=new_id())
         for _ in range(49)
