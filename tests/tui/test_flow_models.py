@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -570,7 +571,7 @@ def test_what_is_held_of_the_output_is_bounded() -> None:
 def test_output_in_pieces_is_the_output(text: str, cuts: list[int]) -> None:
     log = TaskLog("a", 1)
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         log.take(LogPart(start, end, len(text), text[start:end]))
     assert log.lines == text.splitlines()
 
