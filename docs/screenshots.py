@@ -21,6 +21,7 @@ from quarterdeck.cli.connector import EngineConnector
 from quarterdeck.core.client.client import Client
 from quarterdeck.core.protocol.commands import CreateSession, SetPreference
 from quarterdeck.core.protocol.status import Activity, Lifecycle
+from quarterdeck.core.protocol.workflow_commands import CreateWorkflow
 from quarterdeck.core.settings import Settings, StateSettings
 from quarterdeck.tui.app import QuarterdeckApp
 
@@ -54,6 +55,15 @@ SCENES = (
     Scene("minimal", ("m",), ("m",)),
     Scene("log", ("5",), ("1",)),
 )
+FLOWS = (
+    Scene("workflows", ("2", "enter")),
+    Scene("workflows-gantt", ("7",)),
+    Scene("workflows-tasks", ("8",)),
+    Scene("workflows-history", ("9", "enter"), ("6",)),
+    Scene("workflows-task", ("g", "enter"), ("escape",)),
+    Scene("workflows-run", ("c",), ("escape", "1")),
+)
+FILE = Path(__file__).parent.parent / "examples" / "feature.yaml"
 CREW = (
     CreateSession(
         name="fix-login", agent="practice-approver", prompt="Make the login test pass", args=PACE
@@ -111,11 +121,13 @@ async def tour(settings: Settings, size: tuple[int, int], workspace: Path) -> No
         given = wish.model_copy(update={"cwd": str(workspace), **room})
         await client.call(given)
     await until(lambda: ready(client), "the crew")
+    await client.call(CreateWorkflow(file=str(FILE), cwd=str(workspace)))
+    await until(lambda: any(flow.done for flow in client.view.workflows.values()), "the workflow")
     app = QuarterdeckApp(connector, directory=str(workspace))
     async with app.run_test(size=size) as pilot:
         await until(lambda: app.bridge.ready, "the dashboard")
         await settle(pilot)
-        for scene in SCENES:
+        for scene in (*SCENES, *FLOWS):
             await pilot.press(*scene.keys)
             await settle(pilot)
             save(app, scene.name, size)

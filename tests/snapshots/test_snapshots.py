@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.tui.crew import Crew, agent
+from tests.tui.fleet import R, W, feature, hundred, task
 from tests.tui.hand import Hand, dashboard
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -21,6 +22,7 @@ from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.screen import Cursor, Run
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
 from quarterdeck.core.protocol.views import NoticeView
+from quarterdeck.core.protocol.workflow_views import ScheduleView
 from quarterdeck.tui.dialogs.confirm import ConfirmDialog
 from quarterdeck.tui.dialogs.create import CreateDialog
 from quarterdeck.tui.dialogs.help import HelpDialog
@@ -29,9 +31,13 @@ from quarterdeck.tui.dialogs.palette import PaletteDialog
 from quarterdeck.tui.dialogs.peek import PeekDialog
 from quarterdeck.tui.dialogs.prompt import PromptDialog
 from quarterdeck.tui.dialogs.quit import QuitDialog
+from quarterdeck.tui.dialogs.run_file import RunFileDialog
+from quarterdeck.tui.dialogs.schedules import SchedulesDialog
 from quarterdeck.tui.dialogs.settings import SettingsDialog
+from quarterdeck.tui.dialogs.signal import SignalDialog
 from quarterdeck.tui.dialogs.welcome import WelcomeDialog
 from quarterdeck.tui.screens.deck import DeckScreen
+from quarterdeck.tui.screens.flows import FlowsScreen
 from quarterdeck.tui.screens.log import LogScreen
 from quarterdeck.tui.screens.small import SmallScreen
 
@@ -166,6 +172,54 @@ STORIES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
 }
 
 
+FLOWS: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
+    "flows-graph": ("2", "enter"),
+    "flows-hundred": ("2", "j", "enter", "v", "f"),
+    "flows-gantt": ("2", "7"),
+    "flows-tasks": ("2", "8"),
+    "flows-history": ("2", "9", "j", "space", "j", "j", "enter"),
+    "flows-detail": ("2", "8", "g", "j", "enter"),
+    "flows-gate": ("2", "j", "j"),
+    "flows-minimal": ("2", "m"),
+    "confirm-flow": ("2", "S"),
+    "run": ("2", "c"),
+    "signal": ("2", "i"),
+    "schedules": ("2", "w"),
+    "deck-gate": ("n",),
+    "peek-flow": ("n", "space"),
+}
+
+
+def under_way() -> Crew:
+    """Workflows in every state."""
+    crew = scene()
+    crew.items.clear()
+    fleet = crew.fleet
+    half = fleet.add("feature", feature(crew.now()))
+    half.critical = ("plan", "build", "test", "release", "announce")
+    half.logs["build", 2] = "".join(f"compiling module {n} of 40\n" for n in range(1, 18))
+    half.given["build"] = {"prompt": "Build this feature: a dry-run flag\nKeep to the plan."}
+    fleet.add("hundred", hundred(crew.ago(60)), age=200)
+    gate = fleet.add(
+        "release",
+        [
+            task("test", status=R.COMPLETED, started_at=crew.ago(60), ended_at=crew.ago(31)),
+            task("ship", "test", kind="approve", status=R.RUNNING, started_at=crew.ago(30)),
+        ],
+        age=300,
+    )
+    fleet.gate(gate, "ship")
+    fleet.add("nightly", [task("sweep", status=R.COMPLETED)], W.COMPLETED, age=4000, took=62)
+    failed = task("fetch", status=R.FAILED, error="exit code 2")
+    fleet.add("import", [failed], W.FAILED, age=5000, took=6, error="fetch failed: exit code 2")
+    for name, cron, on in (("nightly", "0 3 * * *", True), ("weekly", "0 6 * * 1", False)):
+        fleet.schedules[name] = ScheduleView(
+            name=name, file=f"/home/ann/shop/{name}.yaml", cron=cron, enabled=on,
+            next_at=crew.now(), last_at=crew.ago(80_000),
+        )  # fmt: skip
+    return crew
+
+
 def mended() -> Crew:
     """A store that was damaged."""
     crew = scene()
@@ -191,6 +245,10 @@ KINDS = {
 }
 SHOWS: dict[str, type[Screen[Any]]] = {
     "deck": DeckScreen,
+    "flows": FlowsScreen,
+    "run": RunFileDialog,
+    "signal": SignalDialog,
+    "schedules": SchedulesDialog,
     "log": LogScreen,
     "small": SmallScreen,
     "peek": PeekDialog,
@@ -246,7 +304,9 @@ def picture(snap_compare: Compare, crew: Crew, name: str, size: tuple[int, int])
         dashboard(crew),
         terminal_size=size,
         run_before=told(
-            crew, name, STORIES.get(name, ("space",) if name.startswith("peek") else ())
+            crew,
+            name,
+            {**STORIES, **FLOWS}.get(name, ("space",) if name.startswith("peek") else ()),
         ),
     )
 
@@ -255,6 +315,12 @@ def picture(snap_compare: Compare, crew: Crew, name: str, size: tuple[int, int])
 @pytest.mark.parametrize("name", STORIES)
 def test_picture(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
     assert picture(snap_compare, scene(), name, size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", FLOWS)
+def test_picture_of_workflows(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
+    assert picture(snap_compare, under_way(), name, size)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -285,7 +351,7 @@ def classes_of(package: str) -> set[type[Screen[Any]]]:
 
 def test_every_screen_and_dialog_has_its_pictures() -> None:
     assert classes_of("quarterdeck.tui") == set(SHOWS.values())
-    told_of = {name.partition("-")[0] for name in [*STORIES, *OTHERS]} | {"small"}
+    told_of = {name.partition("-")[0] for name in [*STORIES, *FLOWS, *OTHERS]} | {"small"}
     assert told_of == SHOWS.keys()
     assert {AttentionKind.APPROVAL, AttentionKind.QUESTION, *KINDS} == set(AttentionKind)
 
@@ -293,6 +359,7 @@ def test_every_screen_and_dialog_has_its_pictures() -> None:
 def test_every_picture_on_disk_is_one_that_is_compared() -> None:
     sizes = [f"{cols}x{rows}" for cols, rows in SIZES]
     wanted = {f"test_picture[{name}-{size}]" for name in STORIES for size in sizes}
+    wanted |= {f"test_picture_of_workflows[{name}-{size}]" for name in FLOWS for size in sizes}
     wanted |= {f"test_picture_of_a_beginning[{name}-{size}]" for name in OTHERS for size in sizes}
     wanted |= {f"test_picture_of_a_look[{kind}-{size}]" for kind in KINDS for size in sizes}
     wanted |= {f"test_picture_without_colour[{name}]" for name in COLOURLESS}

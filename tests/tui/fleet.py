@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.core.engine.workflows.picture import draw
+from quarterdeck.core.engine.workflows.picture import draw as draw
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol import workflow_events as we
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind

@@ -49,7 +49,7 @@ class Post:
         self.notifier = Notifier(crew.clock, self.outside, QUIET)
         wanted = {"notify_desktop": True, **preferences}
         self.notifier.preferences = with_defaults(wanted)
-        self.notifier.owner = lambda session_id: crew.sessions[session_id].name
+        self.notifier.owner = lambda item: crew.sessions[item.session_id].name
 
     def raised(self, item: AttentionItem) -> None:
         self.notifier.event(self.crew.event(e.AttentionRaised(item=item)))

@@ -66,13 +66,14 @@ class PeekDialog(Dialog[None]):
         return (self.text, self.terminal, self.choices, self.input)
 
     def begin(self) -> None:
-        """Watch the session's screen."""
+        """Watch the session's screen; an item of a workflow has none."""
         session_id = self.item.session_id
         self.terminal.display = bool(session_id)
-        if not session_id:
+        if session_id:
+            self._look_away = self.bridge.watching.look(session_id, self._frame)
+            self.terminal.show_model(self.bridge.watching.model(session_id))
+        else:
             self.frame.styles.height = "auto"
-        self._look_away = self.bridge.watching.look(session_id, self._frame)
-        self.terminal.show_model(self.bridge.watching.model(session_id))
         self.terminal.show_note("no picture of the session")
         self.text.can_focus = self.choices.can_focus = False
         self._show_item()

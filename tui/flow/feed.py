@@ -241,11 +241,7 @@ class FlowFeed:
     def _ask_versions(self, key: tuple[str, int, int]) -> None:
         flow_id, _, count = key
         held = self.history.versions
-        if (
-            held
-            and len(held) >= min(count, VERSIONS)
-            and (len(held) >= count or self.history.complete)
-        ):
+        if held and (len(held) >= count or self.history.complete):
             wish = WorkflowHistory(workflow_id=flow_id, after=self.history.newest, limit=10_000)
             limit = None
         else:

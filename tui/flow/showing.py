@@ -90,7 +90,9 @@ class Showing:
 
     def _title(self, line: WorkflowView | None, now: datetime) -> None:
         if line is None:
-            self._panel.top.show_titles(((Cell("no workflow", "muted"),),), heavy=False)
+            self._panel.top.show_titles(
+                ((Cell("no workflow", "muted"),),), heavy=False, tone=self._panel.edge
+            )
             self._panel.show_tabs((), "", ())
             return
         sign, tone = FLOW_SIGNS[flow_state(line)]
@@ -102,7 +104,7 @@ class Showing:
         titles = (
             (name, place, *state, *error), (name, *state, *error), (name, *state),
         )  # fmt: skip
-        self._panel.top.show_titles(titles, heavy=False)
+        self._panel.top.show_titles(titles, heavy=False, tone=self._panel.edge)
         label = self._bridge.keymap.label
         tabs = [(f"{label(action)} {name}", action) for name, action in MODES.values()]
         current = "" if self._desk.detail else MODES[self._desk.mode][1]
@@ -124,7 +126,7 @@ class Showing:
             note = self._feed.fault or "Asking for it…"
         self._panel.turn_to(self._panel.graph, heading=False)
         self._panel.graph.show_note(note)
-        self._panel.foot.show_words("", heavy=False)
+        self._panel.foot.show_words("", heavy=False, tone=self._panel.edge)
 
     def _foot(self, flow: Flow, now: datetime) -> None:
         task = flow.tasks.get(self._desk.task_id or "")
@@ -134,7 +136,7 @@ class Showing:
             words = f" {key} unfolds · {words.strip()} "
         if self._desk.mode is Mode.HISTORY and not self._desk.detail:
             words = self._history_words()
-        self._panel.foot.show_words(words, heavy=False)
+        self._panel.foot.show_words(words, heavy=False, tone=self._panel.edge)
 
     def ask(self, item: AttentionItem | None, now: datetime) -> None:
         """Show what a person is asked here, and the keys that answer it."""

@@ -126,6 +126,7 @@ class FlowsScreen(MainScreen):
         self.desk.reconcile()
         self._lay_out()
         self._show_list()
+        self.panel.show_focus(any(part.has_focus for part in self.panel.parts))
         self.feed.look_at(self.desk.flow_id)
         lasts = self.showing.show()
         item = self._follow_item()
@@ -225,6 +226,7 @@ class FlowsScreen(MainScreen):
     def on_descendant_focus(self) -> None:
         """Other keys hold elsewhere; a list that was hidden is shown for as long as it has the focus."""
         self._lay_out()
+        self.bridge.changed()
         super().on_descendant_focus()
 
     # ---- what widgets say

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
+from textual.color import Color
 from textual.containers import Vertical
+from textual.css.types import EdgeType
 from textual.widget import Widget
 
 from ..model.cells import Cell, Row, both_ends, cut, row_width
@@ -25,6 +27,8 @@ class FlowPanel(Vertical):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
+        self.edge = "edge"
+        self._edged: tuple[bool, str] | None = None
         self.top = PanelTop(id="flow-top")
         self.tabs = OneLine(id="flow-tabs")
         self.heading = OneLine(id="flow-heading")
@@ -52,6 +56,20 @@ class FlowPanel(Vertical):
         yield self.top
         yield self.body
         yield self.foot
+
+    def show_focus(self, focused: bool) -> None:
+        """The edges say whether the keys go to the panel.
+
+        By hand: a pseudo class of the panel would have every widget in it styled anew at each step.
+        """
+        state = focused, self.app.theme
+        if state != self._edged:
+            self._edged = state
+            self.edge = "border" if focused else "edge"
+            variables = self.app.theme_variables
+            colour = Color.parse(variables["border" if focused else "foreground"])
+            side: tuple[EdgeType, Color] = ("round", colour if focused else colour.with_alpha(0.3))
+            self.body.styles.border_left = self.body.styles.border_right = side
 
     def turn_to(self, shown: Widget, *, heading: bool) -> None:
         """Show one view only."""

@@ -19,7 +19,19 @@ from ..model.cells import Cell, Row, row_text
 from .painting import paint, restyle
 from .styled import Styled
 
-TONES = ("muted", "needs", "error", "working", "done", "head", "key", "match", "edge", "foot")
+TONES = (
+    "muted",
+    "needs",
+    "error",
+    "working",
+    "done",
+    "head",
+    "key",
+    "match",
+    "edge",
+    "foot",
+    "border",
+)
 STRIPS_KEPT = 512
 
 

@@ -21,33 +21,34 @@ ENDED = frozenset((Lifecycle.EXITED, Lifecycle.CRASHED, Lifecycle.LOST))
 class PanelTop(OneLine):
     """The panel's upper edge with its title in it; drawn apart, so that an age costs one line."""
 
-    def show_titles(self, titles: Sequence[Row], *, heavy: bool) -> None:
+    def show_titles(self, titles: Sequence[Row], *, heavy: bool, tone: str = "edge") -> None:
         """Show the first of ``titles`` that has room, in a heavy edge or a light one."""
-        self.lay_out(partial(_edge, tuple(titles), "┏━┓" if heavy else "╭─╮"))
+        self.lay_out(partial(_edge, tuple(titles), "┏━┓" if heavy else "╭─╮", tone))
 
 
-def _edge(titles: Sequence[Row], edge: str, width: int) -> tuple[Row, tuple[()]]:
+def _edge(titles: Sequence[Row], edge: str, tone: str, width: int) -> tuple[Row, tuple[()]]:
     room = max(0, width - 6)
     fitting = (title for title in titles if row_width(title) <= room)
     title = cut(next(fitting, titles[-1]), room)
     left, line, right = tuple(edge)
     rest = line * max(0, width - row_width(title) - 5)
-    return (Cell(f"{left}{line} ", "edge"), *title, Cell(f" {rest}{right}", "edge")), ()
+    return (Cell(f"{left}{line} ", tone), *title, Cell(f" {rest}{right}", tone)), ()
 
 
 class PanelFoot(OneLine):
     """The panel's lower edge with a few words in it; drawn apart, as the upper one."""
 
-    def show_words(self, words: str, *, heavy: bool) -> None:
+    def show_words(self, words: str, *, heavy: bool, tone: str = "edge") -> None:
         """Show ``words`` in a heavy edge or a light one."""
-        self.lay_out(partial(_lower_edge, words, "┗━┛" if heavy else "╰─╯", heavy))
+        told = Cell(words, "foot" if heavy else "muted")
+        self.lay_out(partial(_lower_edge, told, "┗━┛" if heavy else "╰─╯", tone))
 
 
-def _lower_edge(words: str, edge: str, heavy: bool, width: int) -> tuple[Row, tuple[()]]:
+def _lower_edge(words: Cell, edge: str, tone: str, width: int) -> tuple[Row, tuple[()]]:
     left, line, right = tuple(edge)
-    shown = cut((Cell(words, "foot" if heavy else "muted"),), max(0, width - 4))
+    shown = cut((words,), max(0, width - 4))
     rest = line * max(0, width - row_width(shown) - 3)
-    return (Cell(f"{left}{rest}", "edge"), *shown, Cell(f"{line}{right}", "edge")), ()
+    return (Cell(f"{left}{rest}", tone), *shown, Cell(f"{line}{right}", tone)), ()
 
 
 class SessionPanel(Vertical):

@@ -91,7 +91,8 @@ class VirtualLines(Lines):
         if not self.rows:
             return None
         if self.cursor is None:
-            return 0 if step > 0 else len(self.rows) - 1
+            first = 0 < step < len(self.rows) or step <= -len(self.rows)
+            return 0 if first else len(self.rows) - 1
         found = min(max(0, self.cursor + step), len(self.rows) - 1)
         return found if found != self.cursor else None
 
