@@ -64,6 +64,19 @@ def _check_dead(session: Session, *, force: bool) -> None:
         )
 
 
+async def _stop(starter: Starter, session: Session) -> None:
+    """Stop a session, or go on with a stop that an earlier engine had begun."""
+    async with session.busy:
+        await starter.stop(session)
+
+
+async def _let_go(winding_up: WindingUp, session: Session) -> None:
+    try:
+        await winding_up.keep_screen(session)
+    finally:
+        await winding_up.release(session)
+
+
 class SessionManager:
     """Owns the sessions; implements the engine's ``SessionService``."""
 
@@ -92,7 +105,7 @@ class SessionManager:
         await self._restorer.reconnect(list(self._register))
         for session in self._register:
             if session.record.lifecycle is Lifecycle.STOPPING:
-                self._errands.run(self._stop(session), "session-stop")
+                self._errands.run(_stop(self._starter, session), "session-stop")
             elif session.living:
                 self._first_prompts.deliver(session)
         await self._restorer.meet_strangers(self._register.by_id)
@@ -114,23 +127,12 @@ class SessionManager:
         sessions = list(self._register)
         try:
             if stop_sessions:
-                await _each(self._stop(session) for session in sessions)
+                await _each(_stop(self._starter, session) for session in sessions)
             self._services.recorder.settle()
         finally:
-            await _each(self._let_go(session) for session in sessions)
+            await _each(_let_go(self._winding_up, session) for session in sessions)
             await self._errands.close()
             self._services.desk.close()
-
-    async def _stop(self, session: Session) -> None:
-        """Stop a session, or go on with a stop that an earlier engine had begun."""
-        async with session.busy:
-            await self._starter.stop(session)
-
-    async def _let_go(self, session: Session) -> None:
-        try:
-            await self._winding_up.keep_screen(session)
-        finally:
-            await self._winding_up.release(session)
 
     async def checkpoint(self) -> None:
         """Keep a snapshot of every screen that changed since the last one, and what is owed."""

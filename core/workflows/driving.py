@@ -160,6 +160,9 @@ class Driving:
         lease: Lease,
         signals: Sequence[SignalRecord],
     ) -> Instance:
+        known = self._instances.get(record.id)
+        if known is not None:
+            return known  # it was opened while a recovery was reading it, or the other way round
         instance = Instance(record, lease)
         for signal in signals:
             instance.signals.setdefault(signal.name, signal.body)

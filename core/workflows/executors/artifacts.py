@@ -7,38 +7,48 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...base.homes import expanded
 from ...base.ids import new_id
-from ..files.templates import render_text
+from ..context import TaskExecutionContext
+from ..files.templates import Scope, render_text
 from ..records import AddArtifact, ArtifactRecord
+from .desk import Desk
 from .faults import OutputMissing
 from .folders import safe_name
-
-if TYPE_CHECKING:
-    from .attempt import Attempt
 
 FILES = "files"
 _CHUNK = 1024 * 1024
 
 
-async def keep_files(attempt: Attempt, files: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An attempt that leaves files: they are found from ``cwd``, and kept in ``folder``."""
+
+    desk: Desk
+    context: TaskExecutionContext
+    scope: Scope
+    cwd: Path
+    folder: Path
+
+
+async def keep_files(leaving: Leaving, files: Mapping[str, str]) -> None:
     """Copy the files that the task is to leave, and record them.
 
     :raises OutputMissing: if one is not there; none is recorded then.
     """
-    if not files:
-        return
-    records = [await _keep(attempt, name, path) for name, path in files.items()]
-    await attempt.desk.keep(*(AddArtifact(record) for record in records))
+    records = [await _keep(leaving, name, path) for name, path in files.items()]
+    await leaving.desk.keep(*(AddArtifact(record) for record in records))
 
 
-async def _keep(attempt: Attempt, name: str, given: str) -> ArtifactRecord:
-    text = render_text(given, attempt.scope, f"outputs.files.{name} of {attempt.task.task_id}")
-    source = attempt.cwd / expanded(text)
-    target = attempt.folder / FILES / _kept_name(name, source)
+async def _keep(leaving: Leaving, name: str, given: str) -> ArtifactRecord:
+    context = leaving.context
+    task_id = context.task_def.task_id
+    text = render_text(given, leaving.scope, f"outputs.files.{name} of {task_id}")
+    source = leaving.cwd / expanded(text)
+    target = leaving.folder / FILES / _kept_name(name, source)
     try:
         size, digest = await asyncio.to_thread(_copy, source, target)
     except OSError as error:
@@ -51,14 +61,14 @@ async def _keep(attempt: Attempt, name: str, given: str) -> ArtifactRecord:
         ) from error
     return ArtifactRecord(
         id=new_id(),
-        workflow_id=attempt.context.workflow_id,
-        task_id=attempt.task.task_id,
-        attempt=attempt.context.attempt,
+        workflow_id=context.workflow_id,
+        task_id=task_id,
+        attempt=context.attempt,
         name=name,
-        path=target.relative_to(attempt.desk.surroundings.artifacts).as_posix(),
+        path=target.relative_to(leaving.desk.surroundings.artifacts).as_posix(),
         size=size,
         sha256=digest,
-        created_at=attempt.desk.now(),
+        created_at=leaving.desk.now(),
     )
 
 

@@ -15,7 +15,7 @@ from ..context import AttemptLost, ConditionFalse, TaskExecutionContext
 from ..faults import ExecutionError
 from ..files.executing import rendered
 from ..files.templates import Scope
-from .artifacts import keep_files
+from .artifacts import Leaving, keep_files
 from .children import Child, ChildKind
 from .desk import Desk, named
 from .folders import attempt_folder
@@ -107,7 +107,9 @@ class Attempt:
         """The result, if it fits, once the files that are to be kept are."""
         outputs = self.task.metadata.get("outputs", {})
         check_result(result, outputs.get("schema"))
-        await keep_files(self, outputs.get("files", {}))
+        if outputs.get("files"):
+            leaving = Leaving(self.desk, self.context, self.scope, self.cwd, self.folder)
+            await keep_files(leaving, outputs["files"])
         return result
 
 

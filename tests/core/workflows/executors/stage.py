@@ -64,7 +64,7 @@ class MemoryGates:
 
     async def answer(self, choice: str, by: str = "Ada") -> None:
         """Answer the one that stands."""
-        gate = await until(lambda: next(iter(self.open.values()), None), "nothing is asked")
+        (gate,) = await until(lambda: list(self.open.values()), "nothing is asked")
         self._answers[gate.key] = GateAnswer(choice, by)
         async with self._changed:
             self._changed.notify_all()
@@ -108,7 +108,7 @@ class Stage:
         await self.orchestrator.close()
         await self.backend.close()
 
-    async def create(self, text: str, inputs: Mapping[str, Any] = {}, **more: Any) -> str:  # noqa: B006  # it is read only
+    async def create(self, text: str, inputs: Mapping[str, Any] = {}, **more: Any) -> str:
         """A new instance of a workflow whose tasks are ``text``."""
         file = self.folder / "flow.yaml"
         file.write_text("name: flow\n" + textwrap.dedent(text))
@@ -123,7 +123,7 @@ class Stage:
         await self.orchestrator.start_workflow(workflow_id)
         return workflow_id
 
-    async def run(self, text: str, inputs: Mapping[str, Any] = {}, **more: Any) -> WorkflowState:  # noqa: B006  # it is read only
+    async def run(self, text: str, inputs: Mapping[str, Any] = {}, **more: Any) -> WorkflowState:
         """How it stands when it has run, whatever came of it."""
         return await self.finish(await self.create(text, inputs, **more))
 
@@ -133,13 +133,13 @@ class Stage:
                 await self.orchestrator.execute_workflow(workflow_id)
         return await self.orchestrator.get_workflow_status(workflow_id)
 
-    async def results(self, text: str, inputs: Mapping[str, Any] = {}) -> dict[str, Any]:  # noqa: B006  # it is read only
+    async def results(self, text: str, inputs: Mapping[str, Any] = {}) -> dict[str, Any]:
         """The results of tasks that all complete."""
         state = await self.run(text, inputs)
         assert state.status == "completed", state.error
         return {name: task.result for name, task in state.tasks.items()}
 
-    async def error(self, text: str, inputs: Mapping[str, Any] = {}) -> str:  # noqa: B006  # it is read only
+    async def error(self, text: str, inputs: Mapping[str, Any] = {}) -> str:
         """The error of the one task that fails."""
         state = await self.run(text, inputs)
         (found,) = (task.error for task in state.tasks.values() if task.status == "failed")
@@ -151,6 +151,12 @@ class Stage:
         assert row is not None
         assert row.log is not None
         return (self.folder / "artifacts" / row.log).read_text()
+
+    async def until_task(self, workflow_id: str, task_id: str, what: str, value: Any) -> None:
+        """Wait until the task's record on disk has this value."""
+        async with asyncio.timeout(DEADLINE):
+            while getattr(await self.store.task(workflow_id, task_id), what) != value:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.01)
 
     def left(self) -> list[Path]:
         """What the back end keeps of attempts."""

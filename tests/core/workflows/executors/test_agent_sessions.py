@@ -72,7 +72,7 @@ async def test_a_session_does_the_task_in_sight_and_nobody_is_bothered(
     deck: Stage, rig: Rig
 ) -> None:
     workflow_id = await deck.begin(WORK)
-    session = await until(lambda: next(iter(rig.manager.views()), None))
+    (session,) = await until(rig.manager.views)
     assert (session.name, session.agent) == ("flow plan", "practice-worker")
     state = await deck.finish(workflow_id)
     assert "Done." in state.tasks["plan"].result
@@ -128,13 +128,13 @@ async def test_a_turn_that_ends_badly_fails_the_task(
     deck: Stage, rig: Rig, prompt: str, told: str
 ) -> None:
     error = await deck.error(f"tasks: {{it: {{agent: scripted, prompt: {prompt}}}}}")
-    assert error.startswith(told) or error.startswith(told.replace("exited", "crashed"))
+    assert error.startswith((told, told.replace("exited", "crashed")))
     assert not rig.view("flow it").living
 
 
 async def test_cancelling_ends_the_session(deck: Stage, rig: Rig) -> None:
     workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: hang}}")
-    await until(lambda: rig.manager.views())
+    await until(rig.manager.views)
     await until(lambda: rig.view("flow it").status.activity is Activity.WORKING)
     await deck.orchestrator.cancel_workflow(workflow_id)
     assert not rig.view("flow it").living
@@ -177,7 +177,7 @@ async def test_a_new_engine_takes_the_turn_up(
     new_stage: NewStage, deck: Stage, rig: Rig, folder: Path, store: MemoryStore, meanwhile: bool
 ) -> None:
     workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: slow}}")
-    await until(lambda: rig.manager.views())
+    await until(rig.manager.views)
     await until(lambda: rig.view("flow it").status.activity is Activity.WORKING)
     row = await store.task(workflow_id, "it")
     assert row is not None
@@ -204,7 +204,7 @@ async def test_a_session_that_is_gone_loses_its_attempt(
     new_stage: NewStage, deck: Stage, rig: Rig
 ) -> None:
     workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: slow}}")
-    await until(lambda: rig.manager.views())
+    await until(rig.manager.views)
     await until(lambda: rig.view("flow it").status.activity is Activity.WORKING)
     await deck.close()
     await rig.delete("flow it", force=True)

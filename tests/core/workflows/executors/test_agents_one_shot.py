@@ -175,7 +175,9 @@ async def test_one_shots_run_and_hand_over(stage: Stage) -> None:
     ]  # fmt: skip
     message = json.loads(chain[0].body)
     assert message["source"]["agent_id"] == "practice-worker"
-    assert message["context"]["previous_results"][-1]["result"]["data"] == state.tasks["plan"].result
+    assert (
+        message["context"]["previous_results"][-1]["result"]["data"] == state.tasks["plan"].result
+    )
     given = stage.folder / "artifacts" / state.workflow_id / "build" / "1" / "handoffs.json"
     assert json.loads(given.read_text())[0]["handoff_id"] == chain[0].id
 

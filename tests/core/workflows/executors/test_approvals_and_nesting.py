@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from tests.core.workflows.executors.conftest import NewStage
 from tests.core.workflows.executors.stage import MemoryGates, Stage, until
 
+from quarterdeck.core.workflows.executors import Child, ChildKind
 from quarterdeck.core.workflows.executors.approve import choice_ahead
 
 GATE = """
@@ -24,12 +23,11 @@ async def test_a_gate_waits_without_a_slot_and_gives_its_answer(
     stage: Stage, gates: MemoryGates
 ) -> None:
     workflow_id = await stage.begin(GATE)
-    gate = await until(lambda: next(iter(gates.open.values()), None))
+    (gate,) = await until(lambda: list(gates.open.values()))
     assert gate.question == "Ship it?"
     assert list(gate.choices) == ["yes", "later", "reject"]
     assert (gate.key, gate.workflow) == (f"{workflow_id}/gate/1", "flow")
-    while (row := await stage.store.task(workflow_id, "work")) and row.status != "completed":
-        await asyncio.sleep(0.01)
+    await stage.until_task(workflow_id, "work", "status", "completed")
     await gates.answer("later")
     state = await stage.finish(workflow_id)
     assert state.tasks["after"].result == "later"
@@ -72,7 +70,9 @@ async def test_a_restart_asks_the_same_question_once(
 async def test_answers_given_ahead_ask_nobody(stage: Stage, gates: MemoryGates) -> None:
     state = await stage.finish(await stage.create(GATE, metadata={"approve": {"*": "all"}}))
     assert state.tasks["gate"].result == "yes"
-    assert await stage.log(state.workflow_id, "gate") == "[quarterdeck: Ship it? yes (given ahead)]\n"
+    assert (
+        await stage.log(state.workflow_id, "gate") == "[quarterdeck: Ship it? yes (given ahead)]\n"
+    )
     state = await stage.finish(
         await stage.create(GATE, metadata={"approve": {"*": "all", "gate": "none"}})
     )
@@ -103,8 +103,8 @@ async def test_events_end_waiting_also_after_a_restart(new_stage: NewStage) -> N
     text = "tasks: {it: {wait_for: {event: built, key: '42'}}, off: {wait_for: x, when: 'false'}}"
     first = await new_stage()
     workflow_id = await first.begin(text)
-    while (row := await first.store.task(workflow_id, "it")) and row.child is None:
-        await asyncio.sleep(0.01)
+    child = Child(ChildKind.EVENT, 1, "built:42").text
+    await first.until_task(workflow_id, "it", "child", child)
     await first.close()
     second = await new_stage()
     await second.orchestrator.recover()
@@ -171,8 +171,7 @@ async def test_a_restart_takes_nested_workflows_up(new_stage: NewStage, paused: 
     await second.orchestrator.recover()
     (second.folder / "go").write_text("0")
     if paused:
-        while not second.orchestrator.drives(inner.id):
-            await asyncio.sleep(0.01)
+        await until(lambda: second.orchestrator.drives(inner.id))
         await second.orchestrator.resume_workflow(inner.id)
     state = await second.finish(workflow_id)
     assert (state.tasks["after"].result, state.tasks["inner"].attempt) == ("6", 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,12 +32,12 @@ async def test_an_engine_is_killed_around_a_command(folder: Path, case: str) -> 
     (folder / "flow.yaml").write_text(FLOW)
     program = [sys.executable, killed_engine.__file__, str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(program, env=environment) as engine:
-        try:
-            await until((folder / "long.txt").exists, "the command did not begin")
-        finally:
-            engine.kill()
-    assert engine.returncode == -signal.SIGKILL
+    engine = await asyncio.create_subprocess_exec(*program, env=environment)
+    try:
+        await until((folder / "long.txt").exists, "the command did not begin")
+    finally:
+        engine.kill()
+    assert await engine.wait() == -signal.SIGKILL
     if case == "keeper gone":
         assert kill_leftovers(folder / "attempts")
     if case != "living":

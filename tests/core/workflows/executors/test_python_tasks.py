@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.core.workflows.executors.stage import Stage, until
 
 from quarterdeck.core.workflows.executors import function_process
 
-MODULE = '''
+MODULE = """
 import asyncio, os, sys, time
 
 def add(a, b=1):
@@ -40,7 +41,7 @@ def strange():
 def slow():
     open("begun", "w").close()
     time.sleep(300)
-'''
+"""
 
 
 @pytest.fixture
@@ -65,7 +66,10 @@ async def test_functions_give_results_whatever_they_print(stage: Stage) -> None:
     found = {name: task.result for name, task in state.tasks.items()}
     assert found == {"add": {"sum": 42}, "later": "ABC", "leave": None}
     log = await stage.log(state.workflow_id, "add")
-    assert sorted(log.splitlines()) in (["more noisenoise on stdout"], ["more noise", "noise on stdout"])
+    assert sorted(log.splitlines()) in (
+        ["more noisenoise on stdout"],
+        ["more noise", "noise on stdout"],
+    )
 
 
 @pytest.mark.usefixtures("module")
@@ -155,11 +159,8 @@ def test_the_program_answers_on_standard_output_alone(
     order = {"function": "statistics:mean", "with": {"data": [2, 4]}}
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(order)))
     monkeypatch.setattr(sys, "path", ["elsewhere", *sys.path[1:]])
-    with said.open("w") as file:
-        monkeypatch.setattr(function_process.os, "dup", lambda _: file.fileno())
-        monkeypatch.setattr(function_process.os, "dup2", lambda *_: None)
-        monkeypatch.setattr(
-            function_process.os, "fdopen", lambda fd, *_, **__: open(fd, "w", closefd=False)  # noqa: PTH123, SIM115  # as os.fdopen is called
-        )
-        assert function_process.main() == 0
+    monkeypatch.setattr(os, "dup", lambda _: -1)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "fdopen", lambda *_, **__: said.open("w"))
+    assert function_process.main() == 0
     assert json.loads(said.read_text()) == {"result": 3}
