@@ -151,7 +151,7 @@ class SlowToEnd:
         try:
             await asyncio.Event().wait()
         finally:
-            for _ in range(5):
+            for _turn in range(5):
                 await asyncio.sleep(0)
 
 
