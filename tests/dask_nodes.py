@@ -20,7 +20,7 @@ from distributed import Scheduler, Security, Worker
 async def serve(order: dict[str, Any], report: int) -> None:
     """Be a node until it is told to close."""
     security = Security(**order.pop("security", {}))
-    given: dict[str, Any] = {"security": security, "dashboard_address": None, **order}
+    given: dict[str, Any] = {"security": security, "dashboard_address": "127.0.0.1:0", **order}
     kind: Any = Worker if "scheduler_ip" in order else Scheduler
     if kind is Scheduler:
         given |= {"dashboard": False, "protocol": "tls" if security.require_encryption else "tcp"}

@@ -16,6 +16,7 @@ class Seen:
     """An attempt as the register told of it; ``gone`` is the loop's time from when a lost one is gone for sure."""
 
     place: str
+    serial: int
     state: State
     reason: str
     worker: str

@@ -55,10 +55,10 @@ class Reader:
                 changed.cancel()
                 calls -= done
         finally:
+            self._task = None  # whoever comes from now on is read for by another task
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-            self._task = None
 
     def _wanted(self) -> dict[str, tuple[int, bool]]:
         waiting = [one for one in self._followers.values() if not one.buffer and not one.whole]

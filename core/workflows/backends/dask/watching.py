@@ -59,6 +59,7 @@ class Watch:
             try:
                 if not self.connected.is_set():
                     await self._cluster.connect()
+                    self.seen.clear()  # it may be another register, which counts anew
                     self.connected.set()
                 await self.adopt(self._followers)
                 tries = 0
@@ -83,8 +84,10 @@ class Watch:
                 self.note(Seen.parse(told))
 
     def note(self, seen: Seen) -> None:
-        """Keep how an attempt stands, and tell its follower."""
+        """Keep how an attempt stands, and tell its follower; an answer that was overtaken is passed over."""
         former = self.seen.get(seen.place)
+        if former and former.serial > seen.serial:
+            return
         self.seen[seen.place] = seen
         fresh = former is None or seen.reason != former.reason
         if seen.state is State.WAITING and seen.reason and fresh:

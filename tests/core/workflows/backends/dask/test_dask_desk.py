@@ -49,7 +49,7 @@ class Bench:
     def begin(self, given: Leaf, terms: Terms | None = None) -> tuple[str, asyncio.Task[str]]:
         """Announce an attempt, and run it as Dask would."""
         place = place_of(given.key)
-        fence = {"workflow": given.workflow_id, "epoch": given.epoch}
+        fence: dict[str, Any] = {"workflow": given.workflow_id, "epoch": given.epoch}
         self.register.announce(place, owner="engine", settle=5.0, **fence)
         order = pack_leaf(given, terms or Terms())
         return place, asyncio.create_task(self.desk.run(order))

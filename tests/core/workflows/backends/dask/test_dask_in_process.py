@@ -23,7 +23,7 @@ from quarterdeck.core.workflows.backends.ports import Standing
 @pytest.fixture
 async def scheduler() -> AsyncIterator[Scheduler]:
     async with Scheduler(
-        host="127.0.0.1", port=0, dashboard=False, dashboard_address=None
+        host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0"
     ) as scheduler:
         yield scheduler
 
@@ -31,7 +31,10 @@ async def scheduler() -> AsyncIterator[Scheduler]:
 @pytest.fixture
 async def worker(scheduler: Scheduler, tmp_path: Path) -> AsyncIterator[Worker]:
     async with Worker(
-        scheduler.address, nthreads=1, local_directory=str(tmp_path), dashboard_address=None
+        scheduler.address,
+        nthreads=1,
+        local_directory=str(tmp_path),
+        dashboard_address="127.0.0.1:0",
     ) as worker:
         yield worker
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +16,13 @@ from tests.dask_cluster import leaf
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.workflows.backends.dask import opening, spool, wire
 from quarterdeck.core.workflows.backends.dask.faults import ExecutorUrlInvalid
+from quarterdeck.core.workflows.backends.dask.heads import Follower
 from quarterdeck.core.workflows.backends.dask.opening import (
     ExecutorNotInstalled,
     open_backend,
     parse_url,
 )
+from quarterdeck.core.workflows.backends.dask.reading import Reader
 from quarterdeck.core.workflows.backends.dask.spool import Spool
 from quarterdeck.core.workflows.backends.dask.waiting import Waiting
 from quarterdeck.core.workflows.backends.dask.wire import (
@@ -135,6 +138,38 @@ async def test_a_call_returns_when_its_time_is_over_or_it_is_released() -> None:
     waiting.release("engine")
     await call
     waiting.release("engine")
+
+
+class SlowToEnd:
+    """A cluster whose calls last, and take their time to be cancelled."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def on_worker(self, *_: Any, wanted: dict[str, Any], **__: Any) -> Any:
+        self.asked += wanted
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(5):
+                await asyncio.sleep(0)
+
+
+async def test_one_who_comes_while_the_last_one_leaves_is_read_for() -> None:
+    for turns in range(12):
+        slow: Any = SlowToEnd()
+        reader = Reader(slow, "tcp://w:1", "engine")
+        reader.add(Follower("first"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        reader.remove("first")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reader.add(Follower("second"))
+        for _ in range(30):
+            await asyncio.sleep(0)
+        assert slow.asked == ["first", "second"], turns
+        await reader.close()
 
 
 # ---- the wire
