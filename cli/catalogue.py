@@ -263,6 +263,17 @@ AGENT = Group(
     (
         Command("list", "The agents that are known, and whether they are there.", "agents:list_"),
         Command(
+            "setup",
+            "How an agent's status is known, and what its own settings must say for that.",
+            "setting_up:setup",
+            (Argument("NAME", "the agent", complete="agent"),),
+            (
+                Option("--write", "put these entries into the file that is shown", FLAG),
+                Option("--undo", "give them the values they had before", FLAG),
+            ),
+            ("quarterdeck agent setup gemini", "quarterdeck agent setup gemini --write"),
+        ),
+        Command(
             "check",
             "Replay a recorded screen or stream through an agent's status rules.",
             "checking:check",

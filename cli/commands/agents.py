@@ -9,7 +9,7 @@ from ..link import Message
 
 def list_(invocation: Invocation) -> None:
     """``agent list``; without an engine it looks for itself."""
-    agents = _agents(invocation)
+    agents = known_agents(invocation)
     rows = (
         (
             agent["name"],
@@ -25,7 +25,8 @@ def list_(invocation: Invocation) -> None:
     printer.show({"agents": agents}, lambda: printer.table(heads, rows, "No agent is known."))
 
 
-def _agents(invocation: Invocation) -> list[Message]:
+def known_agents(invocation: Invocation) -> list[Message]:
+    """Every agent there is: the engine's, or where none runs those of the files here."""
     try:
         found: list[Message] = invocation.call("agent.list")["agents"]
     except Exception as error:

@@ -425,15 +425,12 @@ class SessionManager:
         try:
             return await desk.resolve(wish.item_id, cause)
         except QuarterdeckError:
-            self._reconsider(item.session_id)
+            # What it asks may have changed while the item seemed closed.
+            session = self._register.by_id.get(item.session_id)
+            outcome = desk.reconcile(session.record) if session else desk.forget(item.session_id)
+            if outcome[0]:
+                self._services.recorder.record(*outcome)
             raise
-
-    def _reconsider(self, session_id: str) -> None:
-        """Make a session's items true: what it asks may have changed while one seemed closed."""
-        session, desk = self._register.by_id.get(session_id), self._services.desk
-        outcome = desk.reconcile(session.record) if session else desk.forget(session_id)
-        if outcome[0]:
-            self._services.recorder.record(*outcome)
 
     async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
         """A screen or a part of its history as data."""

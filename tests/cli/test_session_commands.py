@@ -254,6 +254,14 @@ def test_prompt_from_words_and_from_standard_input(
     assert (sent.text, sent.verify) == ("from a pipe", False)
 
 
+def test_a_prompt_over_a_draft_has_to_be_wished(engine: FakeEngine, qd: CommandLine) -> None:
+    engine.add("docs")
+    qd("session", "prompt", "docs", "go on")
+    qd("session", "prompt", "docs", "go on", "--over-draft")
+    sent = [one for one in engine.asked if isinstance(one, c.Prompt)]
+    assert [one.over_draft for one in sent] == [False, True]
+
+
 def test_keys_and_text(engine: FakeEngine, qd: CommandLine) -> None:
     engine.add("docs")
     assert qd("session", "keys", "docs", "escape", "ctrl+c", "--text", "hi").code == 0

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from tests.e2e.machine import PROGRAM, Machine
 
+
 def read_until(terminal: int, wanted: bytes) -> None:
     seen = b""
     while wanted not in seen:
