@@ -87,7 +87,8 @@ class Running:
         self.figures = Figures()
         self.results = Results(max_results)
         self.dead: OrderedDict[str, DeadPayload] = OrderedDict()
-        self.open: dict[str, Run] = {}
+        self.open: dict[Run, None] = {}
+        self.parked = 0  # of those, what waits for a handler to be registered
         self.journal: Journal | None = None
         self.dispatcher: Dispatcher | None = None
         self.idle: list[Future[None]] = []
@@ -122,6 +123,9 @@ class Running:
         except _Cancelled:
             self._note(run, "cancelled", CANCELLED, 0.0)
             self.end(run, State.CANCELLED)
+            return
+        if handlers and not run.tried and not self._hooks.wants(HookType.ON_COMPLETE):
+            self.end(run, State.DONE, fresh)
             return
         await self._judge(run, handlers, fresh)
 
@@ -285,7 +289,7 @@ class Running:
         if not self._machine.end(run, state):
             return
         self.figures.cancelled += state is State.CANCELLED
-        self.open.pop(run.id, None)
+        self.open.pop(run, None)
         waiter: Future[None] | None = run.label
         if self.journal is not None:
             written = self.journal.ended(run, fresh or ())
@@ -293,7 +297,7 @@ class Running:
                 written.add_done_callback(lambda done: _pass_on(done, waiter))
         elif waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if not self.open and self.idle:
+        if self.idle and len(self.open) <= self.parked:
             waiting, self.idle = self.idle, []
             for one in waiting:
                 if not one.done():
