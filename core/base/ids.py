@@ -42,7 +42,7 @@ class Ids:
 
     def reset(self) -> None:
         """Draw anew with the next one: a child process must not go on with its parent's."""
-        self._state = (-1, "", count())
+        self._state: tuple[int, str, Iterator[int]] = (-1, "", count())
 
     def new(self) -> str:
         """The next one; in one thread above all before it, even if the clock was set back."""

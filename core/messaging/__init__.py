@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.lazy import find_name
 
 if TYPE_CHECKING:
-    from .bus import BusStatistics, MessageBus
+    from .bus import MessageBus
     from .config import MessageBusConfig
     from .dead_letters import DeadLetter, Reason
     from .event_bus import Event, EventBus, EventType
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
         TooManyHandlers,
         TopicInvalid,
     )
+    from .figures import BusStatistics
     from .messages import Message, MessagePriority, MessageType
     from .subscription import QueuePolicy, SubscriptionStatistics
 
 _HOMES = {
     "BusClosed": ".faults",
     "BusElsewhere": ".faults",
-    "BusStatistics": ".bus",
+    "BusStatistics": ".figures",
     "DeadLetter": ".dead_letters",
     "DeadLetterUnknown": ".faults",
     "Event": ".event_bus",

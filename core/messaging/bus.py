@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Self
 
 from ..base.batches import BatchStore
 from ..base.calling import Threads, is_async
@@ -20,10 +19,11 @@ from ..base.topics import topic_matches
 from . import faults as f
 from .config import MessageBusConfig
 from .dead_letters import DeadLetter, DeadLetters, Reason
+from .figures import BusStatistics, figures_of
 from .keeping import Keeper
 from .messages import Message, MessageType
 from .pump import Pump
-from .requests import Request, Requests
+from .requests import Request, Requests, answer_to
 from .subscription import (
     NEVER,
     UNUSUAL,
@@ -32,7 +32,6 @@ from .subscription import (
     Held,
     QueuePolicy,
     Subscription,
-    SubscriptionStatistics,
 )
 from .trie import PatternTrie, Recent, check_pattern, check_topic
 
@@ -45,26 +44,6 @@ OWN = "bus."
 """Topics of the bus's own events; what goes wrong with those is counted, and told no further."""
 
 _ANSWERS = frozenset({MessageType.RESPONSE, MessageType.ERROR})
-
-
-@dataclass(frozen=True, slots=True)
-class BusStatistics:
-    """A bus's figures. Deliveries count once for each subscription."""
-
-    published: int
-    unrouted: int
-    delivered: int
-    failed: int
-    retried: int
-    dropped: int
-    coalesced: int
-    expired: int
-    dead_letters: int
-    dead_letters_lost: int
-    late_answers: int
-    open_requests: int
-    waiting: int
-    subscriptions: tuple[SubscriptionStatistics, ...]
 
 
 class MessageBus:
@@ -134,7 +113,7 @@ class MessageBus:
             await self._keeper.settled()
         self._threads.close()
 
-    async def __aenter__(self) -> MessageBus:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -248,7 +227,7 @@ class MessageBus:
         sub.running |= UNUSUAL
         while (held := sub.drop_oldest()) is not None:
             self.died(sub, held.message, Reason.CLOSED, "It was unsubscribed.", held.attempts)
-        for place, value in enumerate(_figures(sub)):
+        for place, value in enumerate(figures_of(sub)):
             self._former[place] += value
         return True
 
@@ -320,7 +299,7 @@ class MessageBus:
         self._count_in(subs)
         if pump.depth >= BURST:
             await asyncio.sleep(0)
-        while pump.is_full:
+        while pump.is_full:  # noqa: ASYNC110  # it is the turn that the workers need, no event
             await asyncio.sleep(0)
 
     def _count_in(self, subs: Iterable[Subscription]) -> None:
@@ -390,7 +369,7 @@ class MessageBus:
         message_type: MessageType = MessageType.RESPONSE,
     ) -> None:
         """Answer a request that a handler was given."""
-        await self.publish(_answer_to(request, payload, sender_id, message_type))
+        await self.publish(answer_to(request, payload, sender_id, message_type))
 
     # ---- dead letters ----------------------------------------------------------------------
 
@@ -448,14 +427,12 @@ class MessageBus:
         for message in self._keeper.waiting_for(sub.key):
             self._pump.put_back(sub, Held(message, self._expiry(message)))
 
-    # ---- what the pump tells ----------------------------------------------------------------
-
     def answered(self, sub: Subscription, message: Message, result: Any) -> None:
         """A handler has ended; what it returned answers a request."""
         if self._keeper is not None:
             self._keeper.ended(message, sub.key)
         if message.reply_to is not None and result is not None:
-            self.publish_answer(_answer_to(message, result, sub.subscriber_id))
+            self.publish_answer(answer_to(message, result, sub.subscriber_id))
 
     def publish_answer(self, answer: Message) -> None:
         """Hand an answer to whoever asked, and to those who listen on its topic."""
@@ -504,8 +481,6 @@ class MessageBus:
             return
         self.publish_nowait(Message(sender_id="bus", topic=OWN + name, payload=payload))
 
-    # ---- figures ---------------------------------------------------------------------------
-
     async def drained(self) -> None:
         """Wait until every message published so far has been delivered, or is a dead letter."""
         if self._pump is not None:
@@ -514,37 +489,11 @@ class MessageBus:
     def statistics(self) -> BusStatistics:
         """The figures since the bus was made."""
         each = tuple(sub.statistics() for sub in self._subs.values())
-        sums = list(self._former)
-        for sub in self._subs.values():
-            for place, value in enumerate(_figures(sub)):
-                sums[place] += value
+        every = [self._former, *map(figures_of, self._subs.values())]
+        delivered, failed, retried, dropped, coalesced, expired = map(sum, zip(*every, strict=True))
         depth = 0 if self._pump is None else self._pump.depth
         return BusStatistics(
-            self._published, self._unrouted, *sums, len(self._letters), self._letters.lost,
+            self._published, self._unrouted, delivered, failed, retried, dropped, coalesced, expired,
+            len(self._letters), self._letters.lost,
             self._requests.late, len(self._requests), depth + sum(one.waiting for one in each), each,
         )  # fmt: skip
-
-
-def _figures(sub: Subscription) -> Iterable[int]:
-    return sub.delivered, sub.failed, sub.retried, sub.dropped, sub.coalesced, sub.expired
-
-
-def _answer_to(
-    request: Message,
-    payload: Any,
-    sender_id: str,
-    message_type: MessageType = MessageType.RESPONSE,
-) -> Message:
-    if request.reply_to is None:
-        raise f.MessageInvalid(
-            f"The message {request.message_id} on {request.topic!r} is no request: it has no reply_to."
-        )
-    return Message(
-        sender_id=sender_id or request.recipient_id or "",
-        recipient_id=request.sender_id,
-        message_type=message_type,
-        topic=request.reply_to,
-        payload=payload,
-        priority=request.priority,
-        correlation_id=request.correlation_id,
-    )

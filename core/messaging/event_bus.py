@@ -14,7 +14,8 @@ from ..base.calling import is_async
 from ..base.clock import SYSTEM_CLOCK
 from ..base.ids import next_id
 from ..base.topics import topic_matches
-from .bus import BusStatistics, MessageBus
+from .bus import MessageBus
+from .figures import BusStatistics
 from .messages import Message
 from .subscription import QueuePolicy
 from .trie import check_topic

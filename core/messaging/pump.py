@@ -7,12 +7,12 @@ was left with the loop sees to it that another worker goes on with the rest.
 from __future__ import annotations
 
 import asyncio
-from asyncio import CancelledError, Future, Task
+from asyncio import CancelledError, Task
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from operator import length_hint
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.priority import Priority
 from ..base.retry import RetryPolicy
@@ -20,6 +20,7 @@ from .dead_letters import Reason
 from .faults import described
 from .messages import Message
 from .subscription import NEVER, Held, QueuePolicy, Subscription
+from .workers import Ends, Worker, is_leaving
 
 NORMAL = int(Priority.NORMAL)
 TURN_SECONDS = 0.001
@@ -31,41 +32,6 @@ SPARE = 2
 
 Entry = tuple[Message, Sequence[Subscription], float]
 """A message, whom it goes to, and when it expires."""
-
-
-class Ends(Protocol):
-    """What becomes of deliveries. Called on the loop; quick."""
-
-    def answered(self, sub: Subscription, message: Message, result: Any) -> None:
-        """A handler returned something, or a kept message was delivered."""
-        ...
-
-    def died(
-        self, sub: Subscription, message: Message, reason: Reason, error: str, attempts: int
-    ) -> None:
-        """The subscription does not get the message."""
-        ...
-
-    def dropped(self, sub: Subscription, message: Message) -> None:
-        """A message gave way to a newer one."""
-        ...
-
-    def overflows(self, sub: Subscription) -> None:
-        """A subscription's queue has become full."""
-        ...
-
-
-class Worker:
-    """One coroutine that delivers."""
-
-    __slots__ = ("at", "lent", "marked", "nap", "task")
-
-    def __init__(self) -> None:
-        self.at: Subscription | None = None
-        self.marked = False
-        self.lent = 0
-        self.nap: Future[None] | None = None
-        self.task: Task[None] | None = None
 
 
 class Pump:
@@ -199,7 +165,7 @@ class Pump:
                 self._parked.remove(worker)
             self.idle = True
 
-    async def _work(self, worker: Worker) -> None:
+    async def _work(self, worker: Worker) -> None:  # noqa: C901, PLR0912  # every call would cost more than its work
         """Deliver until nothing is left."""
         self._mark()
         looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
@@ -388,7 +354,7 @@ class Pump:
     def _broke(self, worker: Worker, sub: Subscription, held: Held, error: BaseException) -> None:
         """A handler raised: again later, or never. A worker that is to end says so again."""
         held.attempts += 1
-        if _is_leaving(worker, error):
+        if is_leaving(worker, error):
             self._ends.died(sub, held.message, Reason.CLOSED, "The loop ended.", held.attempts)
             if worker.marked:
                 self._resumed(worker, sub)
@@ -399,9 +365,7 @@ class Pump:
         if self._may_retry(sub, held, delay):
             self._retry_later(sub, held, delay)
         else:
-            self._ends.died(
-                sub, held.message, Reason.FAILED, described(error), held.attempts
-            )
+            self._ends.died(sub, held.message, Reason.FAILED, described(error), held.attempts)
 
     def _may_retry(self, sub: Subscription, held: Held, delay: float) -> bool:
         return (
@@ -475,7 +439,9 @@ class Pump:
     def is_quiet(self) -> bool:
         """Whether nothing is on its way, at work or in back-off."""
         return not (
-            self._more() or self._timers or any(one.at is not None or one.lent for one in self.workers.values())
+            self._more()
+            or self._timers
+            or any(one.at is not None or one.lent for one in self.workers.values())
         )
 
     async def drained(self) -> None:
@@ -506,13 +472,4 @@ class Pump:
             await asyncio.wait(tasks)
 
 
-def _is_leaving(worker: Worker, error: BaseException) -> bool:
-    """Whether it is the worker that is to end, not the handler alone."""
-    if isinstance(error, GeneratorExit):
-        return True
-    cut = isinstance(error, CancelledError)
-    return cut and worker.task is not None and worker.task.cancelling() > 0
-
-
 _NOTHING = Message()
-

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from .faults import RequestFailed
-from .messages import Message
+from .faults import MessageInvalid, RequestFailed
+from .messages import Message, MessageType
 
 
 class Request:
@@ -64,3 +65,28 @@ class Requests:
         request = self._open.get(correlation_id or "")
         if request is not None:
             request.failed(error)
+
+
+def answer_to(
+    request: Message,
+    payload: Any,
+    sender_id: str,
+    message_type: MessageType = MessageType.RESPONSE,
+) -> Message:
+    """The answer to a request.
+
+    :raises MessageInvalid: if it is none.
+    """
+    if request.reply_to is None:
+        raise MessageInvalid(
+            f"The message {request.message_id} on {request.topic!r} is no request: it has no reply_to."
+        )
+    return Message(
+        sender_id=sender_id or request.recipient_id or "",
+        recipient_id=request.sender_id,
+        message_type=message_type,
+        topic=request.reply_to,
+        payload=payload,
+        priority=request.priority,
+        correlation_id=request.correlation_id,
+    )

@@ -12,8 +12,6 @@ from typing import Any, Protocol
 from .machine import Machine, Run
 
 TURN_SECONDS = 0.001
-COMING = 2
-"""Workers on their way at a time; each of them calls others while there is more."""
 
 
 class Work(Protocol):
@@ -49,7 +47,9 @@ class Dispatcher:
         self._work = work
         self._monotonic = monotonic
         self.workers: dict[Task[Any], Worker] = {}
-        self._coming = 0
+        self._idle = True  # no worker is about to look for runs
+        self._guarded = False
+        self._yielding = 0
         self._returning: deque[Future[None]] = deque()
         self._timer: TimerHandle | None = None
         self._armed = 0.0
@@ -64,20 +64,25 @@ class Dispatcher:
         """To be called after runs were entered, or slots given back."""
         if self._returning and self._machine.running < self._machine.limit:
             self._let_return()
-        if self._machine.queued and self._coming < COMING:
-            self._call_workers()
+        if self._idle and self._machine.queued:
+            self._call_worker()
 
-    def _call_workers(self) -> None:
-        if self._stopped:
+    def _call_worker(self) -> None:
+        if self._stopped or self._machine.startable < 1:
+            self._idle = True
             return
-        for _ in range(self._coming, min(self._machine.startable, COMING)):
-            self._coming += 1
-            worker = Worker()
-            worker.task = self.loop.create_task(self._live(worker))
-            self.workers[worker.task] = worker
+        self._idle = False
+        worker = Worker()
+        worker.task = self.loop.create_task(self._live(worker))
+        self.workers[worker.task] = worker
+
+    def _check(self) -> None:
+        """A turn after a worker took a run: should its handler have suspended, another goes on."""
+        self._guarded = False
+        if not self._yielding:
+            self._call_worker()
 
     async def _live(self, worker: Worker) -> None:
-        self._coming -= 1
         try:
             await self._pull(worker)
         except CancelledError:
@@ -86,13 +91,16 @@ class Dispatcher:
         finally:
             if worker.task is not None:
                 self.workers.pop(worker.task, None)
+            self._idle = True
+        self.changed()
 
     async def _pull(self, worker: Worker) -> None:
         machine, monotonic = self._machine, self._monotonic
         begun = now = monotonic()
         while not self._returning and (run := machine.take(now)) is not None:
-            if machine.queued and not self._coming:
-                self._call_workers()
+            if not self._guarded:
+                self._guarded = True
+                self.loop.call_soon(self._check)
             worker.run, worker.holds = run, True
             try:
                 await self._work.carry_out(run)
@@ -110,7 +118,11 @@ class Dispatcher:
                 await self._absorb(worker)
             now = monotonic()
             if now - begun > TURN_SECONDS:
-                await asyncio.sleep(0)
+                self._yielding += 1
+                try:
+                    await asyncio.sleep(0)
+                finally:
+                    self._yielding -= 1
                 begun = now = monotonic()
 
     @staticmethod

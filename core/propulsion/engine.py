@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Self
 
 from ..base.calling import is_async
 from ..base.clock import SYSTEM_CLOCK, Clock
@@ -123,6 +123,7 @@ class PropulsionEngine:
         )  # fmt: skip
         registry.add(event_type, mine)
         for run in self._parked.pop(event_type, ()):
+            self._running.parked -= 1
             self._machine.enter(run, self._monotonic())
         if self._dispatcher is not None and self._dispatcher.is_at_work:
             self._dispatcher.changed()
@@ -231,10 +232,11 @@ class PropulsionEngine:
     def _submitted(
         self, event_type: str, payload: PropulsionPayload, succeeded: Iterable[str] = ()
     ) -> Run:
-        attempts = max(min(self._submit_policy.max_attempts, payload.max_attempts), 1)
-        policy = self._policies.get(attempts)
+        policy = self._policies.get(payload.max_attempts)
         if policy is None:
-            policy = self._policies[attempts] = replace(self._submit_policy, max_attempts=attempts)
+            attempts = max(min(self._submit_policy.max_attempts, payload.max_attempts), 1)
+            policy = replace(self._submit_policy, max_attempts=attempts)
+            self._policies[payload.max_attempts] = policy
         return Run(
             event_type, prepared(payload, event_type), policy, buried=True, succeeded=succeeded
         )
@@ -278,7 +280,7 @@ class PropulsionEngine:
             )  # fmt: skip
         journal = self._running.journal
         written = None if journal is None else journal.entered(run)
-        self._running.open[run.id] = run
+        self._running.open[run] = None
         if run.payload.deadline is not None and run.payload.is_expired(self._running.now()):
             self._machine.adopt(run)
             await self._running.expire(run)
@@ -329,20 +331,22 @@ class PropulsionEngine:
         journal = Journal(store, self._standing, self._log)
         runs, dead = await journal.load()
         self._running.journal = journal
-        fresh = [run for run in runs if run.id not in self._running.open]
+        known = {run.id for run in self._running.open}
+        fresh = [run for run in runs if run.id not in known]
         for run in fresh:
-            self._running.open[run.id] = run
+            self._running.open[run] = None
             if self._running.registry.of(run.event_type):
                 self._machine.enter(run, self._monotonic())
             else:
                 run.state = State.QUEUED
+                self._running.parked += 1
                 self._parked.setdefault(run.event_type, []).append(run)
         self._running.dead.update((one.id, one) for one in dead)
         self._here().changed()
         return len(fresh)
 
     def _standing(self) -> Iterator[Run | DeadPayload]:
-        yield from list(self._running.open.values())
+        yield from list(self._running.open)
         yield from list(self._running.dead.values())
 
     def dead_letters(self, event_type: str | None = None) -> list[DeadPayload]:
@@ -391,17 +395,12 @@ class PropulsionEngine:
     async def drain(self) -> None:
         """Wait until no payload is queued, at work or backing off; not from inside a handler."""
         self._here().changed()
-        while any(
-            run.id not in self._waiting_for_handlers() for run in self._running.open.values()
-        ):
+        while len(self._running.open) > self._running.parked:
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._running.idle.append(idle)
             await idle
         if self._running.journal is not None:
             await self._running.journal.settled()
-
-    def _waiting_for_handlers(self) -> set[str]:
-        return {run.id for runs in self._parked.values() for run in runs}
 
     async def close(self, *, drain: bool = True) -> None:
         """Take nothing more; let what is there end, or (without ``drain``) cut it off.
@@ -418,11 +417,11 @@ class PropulsionEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running.journal.settled()
         else:
-            for run in list(self._running.open.values()):
+            for run in list(self._running.open):
                 self._running.cancel(run)
         self._running.threads.close()
 
-    async def __aenter__(self) -> PropulsionEngine:
+    async def __aenter__(self) -> Self:
         await self.recover()
         return self
 

@@ -102,21 +102,21 @@ class _Folding:
         self.runs: dict[str, Run] = {}
         self.dead: dict[str, DeadPayload] = {}
 
-    def take(self, entry: list[Any]) -> None:
+    def take(self, entry: list[Any]) -> None:  # noqa: C901  # one case for each kind of line
         match entry:
             case ["p", given]:
                 run = _run_of(given)
                 self.runs[run.id] = run
             case ["a", run_id, name]:
-                if (run := self._known(run_id)) is not None:
-                    run.succeeded.add(name)
+                if (known := self._known(run_id)) is not None:
+                    known.succeeded.add(name)
             case ["f", run_id, name, error]:
-                if (run := self._known(run_id)) is not None:
-                    run.tried[name] = run.tried.get(name, 0) + 1
-                    run.error = error
+                if (known := self._known(run_id)) is not None:
+                    known.tried[name] = known.tried.get(name, 0) + 1
+                    known.error = error
             case ["r", run_id, attempt]:
-                if (run := self._known(run_id)) is not None:
-                    run.attempt = attempt
+                if (known := self._known(run_id)) is not None:
+                    known.attempt = attempt
             case ["e", run_id, _, _]:
                 self.runs.pop(run_id, None)
             case ["x", given]:

@@ -41,7 +41,7 @@ class Run:
     """
 
     __slots__ = (
-        "attempt", "buried", "error", "event_type", "id", "label", "payload", "policy", "results",
+        "_id", "attempt", "buried", "error", "event_type", "label", "payload", "policy", "results",
         "state", "succeeded", "tried",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class Run:
         run_id: str = "",
         succeeded: Iterable[str] = (),
     ) -> None:
-        self.id = run_id or next_id()
+        self._id = run_id
         self.event_type = event_type
         self.payload = payload
         self.policy = policy
@@ -67,6 +67,13 @@ class Run:
         self.tried: dict[str, int] = {}
         self.error: str | None = None
         self.label: Any = None
+
+    @property
+    def id(self) -> str:
+        """Its id; made when it is first asked for, as only what is kept needs one."""
+        if not self._id:
+            self._id = next_id()
+        return self._id
 
     def may_try(self, name: str) -> bool:
         """Whether the handler of this name has an attempt left."""

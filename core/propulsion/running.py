@@ -87,7 +87,8 @@ class Running:
         self.figures = Figures()
         self.results = Results(max_results)
         self.dead: OrderedDict[str, DeadPayload] = OrderedDict()
-        self.open: dict[str, Run] = {}
+        self.open: dict[Run, None] = {}
+        self.parked = 0  # of those, what waits for a handler to be registered
         self.journal: Journal | None = None
         self.dispatcher: Dispatcher | None = None
         self.idle: list[Future[None]] = []
@@ -123,6 +124,9 @@ class Running:
             self._note(run, "cancelled", CANCELLED, 0.0)
             self.end(run, State.CANCELLED)
             return
+        if handlers and not run.tried and not self._hooks.wants(HookType.ON_COMPLETE):
+            self.end(run, State.DONE, fresh)
+            return
         await self._judge(run, handlers, fresh)
 
     async def _attempt(self, run: Run, handler: Registered) -> bool:
@@ -153,9 +157,7 @@ class Running:
         self.figures.successful += 1
         return True
 
-    def _failed(
-        self, run: Run, handler: Registered, error: BaseException, started: float
-    ) -> None:
+    def _failed(self, run: Run, handler: Registered, error: BaseException, started: float) -> None:
         text = f"{type(error).__name__}: {error}"
         spent = (self._monotonic() - started) * 1000
         cut = isinstance(error, CancelledError | GeneratorExit)
@@ -180,9 +182,7 @@ class Running:
         self.results.add(result)
         self.figures.failed += 1
 
-    async def _judge(
-        self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]
-    ) -> None:
+    async def _judge(self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]) -> None:
         """After an attempt: done, again later, or failed for good."""
         failed = [one.name for one in handlers if run.has_failed(one.name)]
         if not failed:
@@ -285,7 +285,7 @@ class Running:
         if not self._machine.end(run, state):
             return
         self.figures.cancelled += state is State.CANCELLED
-        self.open.pop(run.id, None)
+        self.open.pop(run, None)
         waiter: Future[None] | None = run.label
         if self.journal is not None:
             written = self.journal.ended(run, fresh or ())
@@ -293,7 +293,7 @@ class Running:
                 written.add_done_callback(lambda done: _pass_on(done, waiter))
         elif waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if not self.open and self.idle:
+        if self.idle and len(self.open) <= self.parked:
             waiting, self.idle = self.idle, []
             for one in waiting:
                 if not one.done():

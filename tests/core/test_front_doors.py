@@ -13,7 +13,7 @@ from quarterdeck.core.engine import Config, Engine, LRURateLimiter, default_conf
 from quarterdeck.core.protocol import PAYLOADS, ErrorEvent, Metadata
 from quarterdeck.core.sessions import ContainerManager, NoIsolation, SessionManager
 
-ROOMS = ["engine", "sessions", "protocol"]
+ROOMS = ["engine", "sessions", "protocol", "messaging", "propulsion"]
 
 DOCUMENT = {
     "session.create", "session.delete", "session.update", "session.list",

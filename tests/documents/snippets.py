@@ -42,7 +42,7 @@ FILLED = (
 def snippet(document: str, number: int) -> str:
     """One snippet with our import line and its elisions filled."""
     found = dict(BLOCK.findall((HERE / f"document_{document}.md").read_text()))
-    text = found[str(number)]
+    text: str = found[str(number)]
     for pattern, home in IMPORTS:
         text = pattern.sub(home, text)
     for pattern, filled in FILLED:

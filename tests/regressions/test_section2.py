@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -244,7 +244,7 @@ async def test_a_deadline_made_naive_later_is_refused_before_the_run() -> None:
 
 async def test_a_sync_handler_does_not_block_the_loop() -> None:
     engine, free = PropulsionEngine(), threading.Event()
-    engine.register_handler("e", lambda given: free.wait(10))
+    engine.register_handler("e", lambda _: free.wait(10))
     call = asyncio.create_task(engine.propel("e", payload()))
     await asyncio.sleep(0.01)
     free.set()  # the loop came here while the handler waits
@@ -375,12 +375,13 @@ async def test_kept_work_is_taken_up_by_the_next_engine_before_new_work() -> Non
 
 
 async def test_a_loop_of_quick_handlers_does_not_starve_others() -> None:
-    engine = PropulsionEngine()
+    ticks = count()
+    engine = PropulsionEngine(monotonic=lambda: next(ticks) * 0.0002)
     engine.register_handler("e", ok)
-    for number in range(3_000):
+    for number in range(1_000):
         await engine.submit("e", payload(number))
-    turns, started = 0, time.perf_counter()
+    turns = 0
     while engine.get_stats()["pending_payloads"]:
         await asyncio.sleep(0)
         turns += 1
-    assert turns >= min(10, (time.perf_counter() - started) / 0.01)
+    assert turns > 100  # the loop had its turns all along, by the clock

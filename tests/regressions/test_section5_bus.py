@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -54,7 +54,7 @@ async def test_a_publisher_never_blocks_on_a_full_queue() -> None:
         for number in range(1_000):
             await bus.publish(Message(topic="a", payload=number))
             await asyncio.sleep(0)
-        while len(got) < 1_000:
+        while len(got) < 1_000:  # noqa: ASYNC110  # the condition is no event's
             await asyncio.sleep(0)
     assert got == list(range(1_000))
     letters = bus.dead_letters(subscriber_id="stuck")
@@ -160,13 +160,13 @@ async def test_a_slow_subscriber_delays_neither_publisher_nor_others() -> None:
         assert free.wait(10)
 
     free = threading.Event()
-    bus.subscribe("task.*", lambda event: stuck(event))
+    bus.subscribe("task.*", cast("Any", stuck))
     bus.subscribe("task.#", asleep)
     bus.subscribe("task.done", quick)
     async with asyncio.timeout(10):
         for number in range(100):
             await bus.emit("task.done", number)
-        while len(got) < 100:
+        while len(got) < 100:  # noqa: ASYNC110  # the condition is no event's
             await asyncio.sleep(0)
     free.set()
     stuck.free.set()

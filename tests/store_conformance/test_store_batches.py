@@ -27,9 +27,7 @@ async def test_batches_are_kept_in_order_by_log(home: Home, store: Store, commit
 
 
 @pytest.mark.parametrize("number", [1, 4, 5])
-async def test_a_number_is_above_all_of_its_log(
-    store: Store, commit: Commit, number: int
-) -> None:
+async def test_a_number_is_above_all_of_its_log(store: Store, commit: Commit, number: int) -> None:
     await commit(batch(1), batch(5))
     with pytest.raises(QuarterdeckError) as refused:
         await commit(batch(9, "other"), batch(number))

@@ -75,9 +75,7 @@ TestQueue = Queue.TestCase
 
 
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(Priority), st.sampled_from([inf, 1.0, 2.0])), max_size=40
-    )
+    st.lists(st.tuples(st.sampled_from(Priority), st.sampled_from([inf, 1.0, 2.0])), max_size=40)
 )
 @settings(max_examples=100)
 def test_without_ageing_the_order_is_priority_deadline_sequence(

@@ -136,7 +136,7 @@ async def test_a_response_by_hand_and_late_ones() -> None:
 
     await bus.subscribe("ask", handler, "one")
     call = asyncio.create_task(bus.request_response(Message(topic="ask", sender_id="me"), 10))
-    while not asked:
+    while not asked:  # noqa: ASYNC110  # the condition is no event's
         await asyncio.sleep(0)
     for payload in ("first", "second"):
         await bus.respond(asked[0], payload, message_type=MessageType.ERROR)
@@ -191,7 +191,9 @@ def test_a_message_survives_its_dict() -> None:
     assert Message.from_dict(one.to_dict()).to_dict() == one.to_dict()
 
 
-@pytest.mark.parametrize("given", [{"max_queue_size": 0}, {"max_retries": -1}, {"wait_seconds": -1}])
+@pytest.mark.parametrize(
+    "given", [{"max_queue_size": 0}, {"max_retries": -1}, {"wait_seconds": -1}]
+)
 def test_settings_that_can_t_be_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="is at least"):
         MessageBusConfig(**given)
@@ -263,7 +265,7 @@ async def test_chosen_topics_are_kept_until_everybody_had_them() -> None:
         await first.subscribe("other", gate, "slow")
         for topic in ("orders.1", "orders.2", "other"):
             await first.publish(Message(topic=topic, payload=topic))
-        while len(first.dead_letters()) < 2 or len(got) < 2:
+        while len(first.dead_letters()) < 2 or len(got) < 2:  # noqa: ASYNC110  # the condition is no event's
             await asyncio.sleep(0)
     assert got == ["orders.1", "orders.2"]
 

@@ -42,9 +42,7 @@ class Agent:
 
 
 agents = st.lists(
-    st.builds(
-        Agent, st.sampled_from(PATTERNS), st.integers(0, 2), st.integers(0, 4)
-    ),
+    st.builds(Agent, st.sampled_from(PATTERNS), st.integers(0, 2), st.integers(0, 4)),
     min_size=1,
     max_size=5,
 )

@@ -324,7 +324,13 @@ def test_decorated_handlers_come_back_after_a_reset() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"data": 1, "deadline": "tomorrow"}, {"data": 1, "colour": 2}, {}, {"data": 1, "priority": "X"}]
+    "given",
+    [
+        {"data": 1, "deadline": "tomorrow"},
+        {"data": 1, "colour": 2},
+        {},
+        {"data": 1, "priority": "X"},
+    ],
 )
 def test_what_is_no_payload_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(QuarterdeckError) as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -60,7 +61,7 @@ class World:
             engine.register_handler("e", self.handler(at), name=f"h{at}")
         return engine
 
-    def handler(self, at: int):  # type: ignore[no-untyped-def]  # a closure
+    def handler(self, at: int) -> Callable[[PropulsionPayload], Awaitable[None]]:
         async def handle(payload: PropulsionPayload) -> None:
             self.steps -= 1
             if self.steps == 0:
