@@ -93,7 +93,7 @@ class PostgresStore(Reads):
         self._open: _Parts | None = None
         self._closing: asyncio.Task[None] | None = None
         self._bytes = 0
-        self.kept = PostgresKept(lambda job: self._parts.writer.run(job))
+        self.kept = PostgresKept(lambda job: self._parts.writer.run(job))  # noqa: PLW0108  # open only later
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; an open one stays as it is.

@@ -105,7 +105,7 @@ class SqliteStore(Reads):
         self._open: _Parts | None = None
         self._closing: asyncio.Task[None] | None = None
         self._folding: asyncio.Task[None] | None = None
-        self.kept = SqliteKept(lambda job: self._parts.writer.run(job))
+        self.kept = SqliteKept(lambda job: self._parts.writer.run(job))  # noqa: PLW0108  # open only later
 
     async def open(self) -> None:
         """Open or create; an open one stays as it is.
