@@ -157,9 +157,7 @@ class Running:
         self.figures.successful += 1
         return True
 
-    def _failed(
-        self, run: Run, handler: Registered, error: BaseException, started: float
-    ) -> None:
+    def _failed(self, run: Run, handler: Registered, error: BaseException, started: float) -> None:
         text = f"{type(error).__name__}: {error}"
         spent = (self._monotonic() - started) * 1000
         cut = isinstance(error, CancelledError | GeneratorExit)
@@ -184,9 +182,7 @@ class Running:
         self.results.add(result)
         self.figures.failed += 1
 
-    async def _judge(
-        self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]
-    ) -> None:
+    async def _judge(self, run: Run, handlers: tuple[Registered, ...], fresh: list[str]) -> None:
         """After an attempt: done, again later, or failed for good."""
         failed = [one.name for one in handlers if run.has_failed(one.name)]
         if not failed:
