@@ -98,18 +98,6 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
         return FlowsScreen(self.bridge)
 
-    def show_flow(self, workflow_id: str, task_id: str | None = None) -> None:
-        """Show a workflow and its task."""
-        # Start-up time: as above.
-        from .screens.flows import FlowsScreen  # noqa: PLC0415
-
-        def there() -> None:
-            if isinstance(self.screen, FlowsScreen):
-                self.screen.go_to(workflow_id, task_id)
-
-        self.switch_mode("flows")
-        self.call_later(there)
-
     def _log_screen(self) -> Screen[None]:
         # Start-up time: as above.
         from .screens.log import LogScreen  # noqa: PLC0415

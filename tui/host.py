@@ -90,7 +90,15 @@ class HostApp(App[None], inherit_bindings=False):
 
     def show_flow(self, workflow_id: str, task_id: str | None = None) -> None:
         """Show a workflow and its task."""
-        raise NotImplementedError
+        # Start-up time: as above.
+        from .screens.flows import FlowsScreen  # noqa: PLC0415
+
+        def there() -> None:
+            if isinstance(self.screen, FlowsScreen):
+                self.screen.go_to(workflow_id, task_id)
+
+        self.switch_mode("flows")
+        self.call_later(there)
 
     def contexts(self) -> Sequence[Context]:
         """The contexts that are active on the main screen."""
