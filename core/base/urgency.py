@@ -103,19 +103,24 @@ class UrgencyQueue(Generic[T]):
         return None
 
     def _age(self, now: float, interval: float) -> None:
-        """Raise whatever has waited long enough, the lowest levels first.
+        """Raise whatever has waited long enough, the highest levels first.
 
         Of items with a deadline the earliest is looked at alone: those behind it are taken later
         anyway, and each becomes the earliest in its turn.
         """
-        for level in range(len(self._fifos) - 1, HIGHEST_BY_AGE, -1):
-            fifo, heap = self._fifos[level], self._heaps[level]
-            while fifo and fifo[0][2] + interval <= now:
-                self._odd -= level != NORMAL
-                self._rise(fifo.popleft(), level, interval)
-            while heap and heap[0][2] + interval <= now:
-                self._odd -= 1
-                self._rise(heappop(heap), level, interval)
+        rose = True
+        while rose:  # what has waited for several intervals rises by as many levels
+            rose = False
+            for level in range(HIGHEST_BY_AGE + 1, len(self._fifos)):
+                fifo, heap = self._fifos[level], self._heaps[level]
+                while fifo and fifo[0][2] + interval <= now:
+                    self._odd -= level != NORMAL
+                    self._rise(fifo.popleft(), level, interval)
+                    rose = True
+                while heap and heap[0][2] + interval <= now:
+                    self._odd -= 1
+                    self._rise(heappop(heap), level, interval)
+                    rose = True
 
     def _rise(self, entry: Entry[T], level: int, interval: float) -> None:
         deadline, sequence, since, item = entry

@@ -5,7 +5,7 @@ Times are handed in: monotonic seconds for waiting, an aware stamp for deadlines
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from heapq import heappop, heappush
@@ -192,15 +192,3 @@ class Machine:
             if run.state is State.BACKING_OFF:
                 self.backing_off -= 1
                 self.enter(run, now)
-
-    def waiting(self) -> Iterator[Run]:
-        """Take out all that is queued or backs off."""
-        while (run := self._queue.pop(inf)) is not None:
-            if run.state is State.QUEUED:
-                self.queued -= 1
-                yield run
-        for _, _, run in self._timers:
-            if run.state is State.BACKING_OFF:
-                self.backing_off -= 1
-                yield run
-        self._timers.clear()

@@ -305,8 +305,9 @@ class _Cancelled(Exception):
 
 
 async def _within(seconds: float, handler: Any) -> Any:
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             return await handler
     except TimeoutError as error:
         if limit.expired():

@@ -53,7 +53,7 @@ class Queue(RuleBasedStateMachine):
         """The level that it has risen to; behind others with deadlines it may rise late."""
         priority, deadline, _, since = one
         waits_its_turn = not late and any(
-            other[0] == priority and other[1] < deadline for other in self.model
+            other[0] >= priority and other[1] < deadline for other in self.model
         )
         if priority <= Priority.HIGH or waits_its_turn:
             return priority
