@@ -45,6 +45,8 @@ SCHEME = "local"
 RING_BYTES = 4 * 1024 * 1024
 START_SECONDS = 20.0
 END_SECONDS = 5.0
+LINGER_SECONDS = 2.0
+"""How long a keeper waits for an engine when its child has ended; what it wrote down stays."""
 CANCELLED = "cancelled"
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long what an ended attempt left is kept where nobody forgot it."""
@@ -106,6 +108,7 @@ class LocalBackend:
             leaf.key,
             mode="pipe",
             ring_bytes=min(RING_BYTES, leaf.log_limit),
+            linger=LINGER_SECONDS,
             grace=leaf.grace,
             about={"grace": str(leaf.grace)},
             input=leaf.stdin,
