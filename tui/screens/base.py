@@ -13,7 +13,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from ..bridge import Bridge
-from ..compositor import Compositor
 from ..copying import copy_selection
 from ..handlers.base import Handler, Handlers
 from ..handlers.general import General
@@ -48,7 +47,6 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
-        self._compositor = Compositor()
         self.bridge = bridge
         self.status_line = StatusLine(id="status-line")
         self.banner = Banner(id="banner")
