@@ -27,7 +27,7 @@ from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
 from .state_faults import WorkflowUnknown
 from .state_manager import StateManager
-from .statuses import ENDED, TaskStatus
+from .statuses import ENDED, TaskStatus, WorkflowStatus
 
 _RUNNING = TaskStatus.RUNNING
 
@@ -195,19 +195,18 @@ class Driving:
             instance.signals.setdefault(signal.name, signal.body)
         now = self._now()
         states = instance.load({row.task_id: row for row in rows}, self._due)
-        run = self._machine.put_back(
-            record.id,
-            instance.plan,
-            record.status,
-            states,
-            now,
-            label=instance,
-            deadlines={
-                task: self._due(given.deadline)
-                for task, given in enumerate(instance.tasks)
-                if given.deadline is not None
-            },
-        )
+        deadlines = {
+            task: self._due(given.deadline)
+            for task, given in enumerate(instance.tasks)
+            if given.deadline is not None
+        }
+        if record.status is WorkflowStatus.PENDING and not rows:
+            run = self._machine.add(record.id, instance.plan, label=instance, deadlines=deadlines)
+        else:
+            run = self._machine.put_back(
+                record.id, instance.plan, record.status, states, now,
+                label=instance, deadlines=deadlines,
+            )  # fmt: skip
         instance.attach(run)
         self._instances[record.id] = instance
         self._leases.hold(instance)
