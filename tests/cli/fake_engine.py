@@ -167,10 +167,21 @@ class FakeEngine:
         await self._stop()
 
     async def _stop(self) -> None:
+        await self._let_in()
         self._server.close()
         self.path.unlink(missing_ok=True)
         self._lock.release()
         await self._cut()
+
+    async def _let_in(self) -> None:
+        """Take all who have knocked.
+
+        A server that is closed between accepting a link and making its transport leaves it open.
+        """
+        for _ in range(2):  # one look of the loop at its sockets, and what it saw
+            await asyncio.sleep(0)
+        while taking := [one for one in asyncio.all_tasks() if "_accept_connection" in repr(one)]:
+            await asyncio.wait(taking)
 
     async def _cut(self) -> None:
         for writer in list(self._writers):
