@@ -175,7 +175,7 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
         handler = self.handlers.get(name)
         if not key or handler is None or handler.why_not() is not None:
             return None
-        return Hint(key, ACTIONS[name].hint, name)
+        return Hint("esc" if key == "escape" else key, ACTIONS[name].hint, name)
 
     def hint_names(self) -> Sequence[str]:
         """The actions to hint at, the most useful first."""
