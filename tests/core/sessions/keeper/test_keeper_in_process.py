@@ -495,25 +495,3 @@ async def test_a_gone_keeper_ends_the_items(harness: Harness, yard: Yard) -> Non
     assert isinstance(tap.ended, Gone)
     assert birth(keeper.child.pid) == -1
     assert tap.of(Output)
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_a_record_that_was_taken_away_is_not_used(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, late: bool
-) -> None:
-    """Another engine erased the place, or has one of its own there, between opening and locking."""
-    places = yard.places()
-    make_folder(places)
-
-    def lock(fd: int) -> None:
-        places.record.unlink()
-        if late:
-            places.record.touch()
-
-    monkeypatch.setattr(keeper_module, "take_lock", lock)
-    keeper = Keeper(Orders(yard.spec("touch", "started").orders(places)), -1)
-    with pytest.raises(StartFailed) as caught:
-        keeper.open(0o077)
-    keeper.leave()
-    assert (caught.value.stage, caught.value.number) == ("lock", errno.ESTALE)
-    assert not (yard.state_dir / "started").exists()

@@ -13,7 +13,9 @@ import pytest
 
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.sessions.faults import DirectoryMissing
+from quarterdeck.core.sessions.keeper import keeper as keeper_module
 from quarterdeck.core.sessions.keeper import spawn
+from quarterdeck.core.sessions.keeper.child import Orders, StartFailed
 from quarterdeck.core.sessions.keeper.faults import (
     ChildSpecInvalid,
     CommandNotExecutable,
@@ -23,7 +25,13 @@ from quarterdeck.core.sessions.keeper.faults import (
     KeeperTimeout,
     SystemExhausted,
 )
-from quarterdeck.core.sessions.keeper.places import erase_places, keeper_lives, void_places
+from quarterdeck.core.sessions.keeper.keeper import Keeper
+from quarterdeck.core.sessions.keeper.places import (
+    erase_places,
+    keeper_lives,
+    make_folder,
+    void_places,
+)
 from quarterdeck.core.sessions.keeper.spawn import ChildSpec, spawn_keeper
 
 if TYPE_CHECKING:
@@ -274,3 +282,25 @@ async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(full_disk: Path, 
         await tap.until_text(b"kept\r\n")
         assert tap.link.welcome.ring_kind == "memory"
         await tap.close()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_record_that_was_taken_away_is_not_used(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Another engine erased the place, or has one of its own there, between opening and locking."""
+    places = yard.places()
+    make_folder(places)
+
+    def lock(fd: int) -> None:
+        places.record.unlink()
+        if late:
+            places.record.touch()
+
+    monkeypatch.setattr(keeper_module, "take_lock", lock)
+    keeper = Keeper(Orders(yard.spec("touch", "started").orders(places)), -1)
+    with pytest.raises(StartFailed) as caught:
+        keeper.open(0o077)
+    keeper.leave()
+    assert (caught.value.stage, caught.value.number) == ("lock", errno.ESTALE)
+    assert not (yard.state_dir / "started").exists()

@@ -73,17 +73,6 @@ def test_sigterm_leaves_with_143_and_a_restored_terminal(
     assert termios.tcgetattr(person.slave) == person.before
 
 
-@pytest.mark.parametrize("role", ["worker", "idler"])
-def test_a_hang_up_behind_a_sigterm_changes_nothing(at_terminal: MakePerson, role: str) -> None:
-    person = at_terminal(role)
-    person.wait(lambda: "\x1b[?2004h" in person.raw)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
-        person.process.send_signal(number)
-    assert person.leave() in {0, 143}  # whichever it saw first
-    assert "Traceback" not in person.raw
-    assert termios.tcgetattr(person.slave) == person.before
-
-
 @pytest.mark.parametrize("role", ["worker", "flooder", "idler"])
 def test_a_terminal_that_is_closed_ends_it_with_0(at_terminal: MakePerson, role: str) -> None:
     person = at_terminal(role)
