@@ -70,6 +70,8 @@ class Driving:
         self._instances: dict[str, Instance] = {}
         self._made = MadeHere()
         self._opening: dict[str, asyncio.Lock] = {}
+        self._let_off: list[Instance] = []
+        self._is_releasing = False
         self._releasing: set[asyncio.Task[None]] = set()
         self._driver: DurableDriver | None = None
         self._checks: dict[str, Check] = {}
@@ -259,9 +261,21 @@ class Driving:
         self._observer.let_go(instance)
 
     def _release_soon(self, instance: Instance) -> None:
-        task = asyncio.get_running_loop().create_task(self._leases.release(instance))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        self._let_off.append(instance)
+        if not self._is_releasing:
+            self._is_releasing = True
+            task = asyncio.get_running_loop().create_task(self._release())
+            self._releasing.add(task)
+            task.add_done_callback(self._releasing.discard)
+
+    async def _release(self) -> None:
+        """Give leases back: those that come while some are on their way go together."""
+        try:
+            while self._let_off:
+                let_off, self._let_off = self._let_off, []
+                await self._leases.release(*let_off)
+        finally:
+            self._is_releasing = False
 
     async def _let_go(self, instance: Instance) -> None:
         if self._instances.get(instance.id) is instance:

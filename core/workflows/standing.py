@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from .definition import TaskDefinition, WorkflowDefinition
+from .machine import Run
 from .states import TaskState
 from .statuses import TaskStatus
-
-if TYPE_CHECKING:
-    from .instance import Instance
 
 _COMPLETED = TaskStatus.COMPLETED
 
@@ -21,10 +20,28 @@ WITH_ERROR = frozenset(
 """Where a task's error is its own, and not left from an earlier attempt."""
 
 
+class Driven(Protocol):
+    """What an instance says of its tasks; lists are by task."""
+
+    definition: WorkflowDefinition
+    tasks: list[TaskDefinition]
+    openings: list[str]
+    texts: list[str | None]
+    errors: dict[int, str]
+    started_at: list[str | None]
+    ended_at: list[str | None]
+    logs: dict[int, str]
+
+    @property
+    def run(self) -> Run:
+        """The machine's run."""
+        ...
+
+
 class Standing:
     """Copies of what an instance says of its tasks; what happens to it later changes nothing here."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Driven) -> None:
         run = instance.run
         self._own = len(instance.definition.tasks)
         self._given = instance.tasks[: len(instance.openings)]
