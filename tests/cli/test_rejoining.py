@@ -106,6 +106,16 @@ def test_one_that_does_not_greet_is_given_up(
     assert way.stream is None
 
 
+def test_one_that_was_greeted_is_given_its_time(engine: FakeEngine, invocation: Invocation) -> None:
+    engine.greeting = "silence"
+    way = Rejoining(lambda: invocation.place.socket)
+    before = time.monotonic()
+    way.look()
+    assert way.stream is not None
+    assert way.due >= before + rejoining.GREETING
+    way.close()
+
+
 def test_a_refusal_is_told(engine: FakeEngine, invocation: Invocation) -> None:
     engine.greeting = "old"
     way = Rejoining(lambda: invocation.place.socket)
