@@ -18,6 +18,7 @@ from quarterdeck.cli.finding import Finding, Grade
 from quarterdeck.cli.main import run
 from quarterdeck.cli.place import Place, locate
 from quarterdeck.core.protocol.views import HealthStatus
+from quarterdeck.core.sessions.keeper.places import PATH_LIMIT
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -135,7 +136,7 @@ def test_nobody_else_may_look_into_the_state_directory(
 def test_a_socket_s_path_fits_to_the_last_byte(
     place: Place, monkeypatch: pytest.MonkeyPatch, over: int
 ) -> None:
-    path = "/" + "x" * (checks_here.PATH_LIMIT - 1 + over)
+    path = "/" + "x" * (PATH_LIMIT - 1 + over)
     monkeypatch.setattr(checks_here, "engine_socket", lambda _: path)
     found = checks_here.socket(place)
     assert found.grade is (Grade.FAIL if over else Grade.OK)

@@ -13,6 +13,7 @@ from quarterdeck.cli.commands.system import await_engine
 from quarterdeck.cli.faults import CliFault
 from quarterdeck.cli.following import reconnect
 from quarterdeck.cli.invocation import Invocation
+from quarterdeck.cli.link import GREETING
 from quarterdeck.cli.rejoining import FIRST, MOST, Rejoining
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_one_that_was_greeted_is_given_its_time(engine: FakeEngine, invocation: 
     before = time.monotonic()
     way.look()
     assert way.stream is not None
-    assert way.due >= before + rejoining.GREETING
+    assert way.due >= before + GREETING
     way.close()
 
 
