@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..base.calling import Threads
 from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
-from .calling import Threads
 from .changing import CREATED
 from .context import AttemptLost, TaskExecutionContext
 from .definition import TaskDefinition

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .calling import Threads, is_async
+from ..base.calling import Threads, is_async
+from ..base.logs import warn
 from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .instance import Instance
 from .journal import Batch
 from .light_runs import described
-from .logs import warn
 from .machine import Drained, Outcome, Run, StopReason
 from .observing import Observer
 from .state_faults import StateInvalid

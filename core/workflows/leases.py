@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from ..base.clock import Clock
 from ..base.errors import BusinessFault, QuarterdeckError
+from ..base.logs import warn
 from .instance import Instance
-from .logs import warn
 from .ports import WorkflowStore
 
 LEASE_SECONDS = 30.0

@@ -245,7 +245,8 @@ class LocalBackend:
         self, place: str, places: KeeperPlaces, reading: _Reading
     ) -> AsyncIterator[LeafEvent]:
         """What a keeper that is gone has written down."""
-        if await asyncio.to_thread(keeper_lives, places):
+        # One that was killed this moment still holds its lock.
+        if not await self._keepers.ended(places, END_SECONDS):
             raise KeeperTimeout(f"The keeper at {place} lives, and does not answer.")
         found = await asyncio.to_thread(post_mortem, places)
         await self._keepers.end_leftovers(places, END_SECONDS)
