@@ -47,7 +47,7 @@ async def greeted(ship: Ship, **hello: Any) -> LocalEndpoint:
 
 
 async def received(endpoint: LocalEndpoint, count: int) -> list[Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [await endpoint.receive() for _ in range(count)]
 
 
