@@ -82,13 +82,17 @@ class Driving:
         """Where the instances are kept."""
         return self._states
 
-    def drives(self, workflow_id: str) -> bool:
+    def drives(self, workflow_id: str, task_id: str | None = None) -> bool:
         """Whether this engine drives the instance, and goes on to do so.
 
         An attempt that is cancelled while it does not leaves its child alone: whoever drives the
-        instance next adopts it.
+        instance next adopts it. The attempt of ``task_id`` that was asked to end, before the engine
+        was or by it, ends its child all the same: nobody will adopt it.
         """
-        return not self.closing and workflow_id in self._instances
+        instance = self._instances.get(workflow_id)
+        if instance is None or not self.closing:
+            return instance is not None
+        return task_id is not None and instance.plan.index[task_id] in instance.run.stopping
 
     def epoch_of(self, workflow_id: str) -> int:
         """The epoch of the lease that the instance is driven under; 0 without one."""
@@ -207,6 +211,7 @@ class Driving:
                 for task, given in enumerate(instance.tasks)
                 if given.deadline is not None
             },
+            winding=record.error if record.status not in ENDED else None,
         )
         instance.attach(run)
         self._instances[record.id] = instance
@@ -229,6 +234,7 @@ class Driving:
             else:
                 self._runs.failed(run, task, attempt, _lost(instance, task))
                 self._machine.ended(run, task, attempt, Outcome.LOST, now)
+        self._machine.wind_up_again(run)
 
     def _due(self, stamp: datetime) -> float:
         """The machine's time of a stamp."""

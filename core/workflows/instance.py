@@ -131,7 +131,11 @@ class Instance:
             text = self.texts[at]
             if text is not None and statuses[at] is _COMPLETED:
                 parts = plan.children.get(at) if plan.children else None
-                data = _value(text) if parts is None else [self._part(one) for one in parts]
+                data = (
+                    _value(text)
+                    if parts is None
+                    else [self._part(one) for one in parts if not self.run.retired(one)]
+                )
                 agent = self.tasks[at].agent_id
                 found.append({"task_id": name, "agent_id": agent, "result": {"data": data}})
         return found
@@ -172,6 +176,8 @@ class Instance:
     def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
         if status is _RUNNING:
             if attempt != self.begun[task] or self.started_at[task] is None:
+                if attempt != self.begun[task]:
+                    self.children.pop(task, None)  # that was the attempt's before
                 self.started_at[task] = at
                 self.begun[task] = attempt
             self.ended_at[task] = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from .deltas import Whole, whole_body
+from .machine.reasons import ErrorType
 from .records import (
     AddHistory,
     HistoryRecord,
@@ -38,21 +40,46 @@ def rollback_changes(
     """
     restored_from = then.workflow.version
     workflow = _workflow(now.workflow, then.workflow, restored_from)
-    tasks = [_task(task, now.tasks.get(task.task_id)) for task in then.tasks.values()]
-    gone = [name for name in now.tasks if name not in then.tasks]
+    waiting = fanned_out(then.tasks.values())
+    tasks = [
+        _task(task, now.tasks.get(task.task_id), waits=task.task_id in waiting)
+        for task in then.tasks.values()
+    ]
+    # Parts of fan-outs that were not there yet: only their attempts go on being counted.
+    gone = [task for name, task in now.tasks.items() if name not in then.tasks]
+    tasks += [_retired(task) for task in gone if _is_part(task)]
     body = whole_body(workflow, tasks)
     line = HistoryRecord(now.workflow.id, version, at, "rollback", body, None, restored_from)
     return [
         UpdateWorkflow(workflow, guard),
         *(SaveTask(task, guard) for task in tasks),
-        *(RemoveTask(now.workflow.id, name, guard) for name in gone),
+        *(RemoveTask(now.workflow.id, task.task_id, guard) for task in gone if not _is_part(task)),
         AddHistory(line),
     ]
 
 
 def running(tasks: Sequence[TaskRecord]) -> list[str]:
     """The tasks that run, which a rollback must not pull the ground from under."""
-    return [task.task_id for task in tasks if task.status is TaskStatus.RUNNING]
+    waiting = fanned_out(tasks)
+    return [
+        task.task_id
+        for task in tasks
+        if task.status is TaskStatus.RUNNING and task.task_id not in waiting
+    ]
+
+
+def fanned_out(tasks: Iterable[TaskRecord]) -> set[str]:
+    """The tasks that have become others; while those run, they are running without an attempt."""
+    return {
+        json.loads(task.scheduling)["parent"]
+        for task in tasks
+        if task.scheduling and _is_part(task) and task.error_type != ErrorType.RETIRED
+    }
+
+
+def _is_part(task: TaskRecord) -> bool:
+    """Whether it is one of those that a fan-out became."""
+    return '"parent":' in (task.scheduling or "")
 
 
 def _workflow(now: WorkflowRecord, then: WorkflowRecord, restored_from: int) -> WorkflowRecord:
@@ -64,15 +91,29 @@ def _workflow(now: WorkflowRecord, then: WorkflowRecord, restored_from: int) -> 
         metadata=then.metadata,
         started_at=then.started_at,
         ended_at=then.ended_at,
-        error=then.error,
+        error=None if ran else then.error,
         restored_from=restored_from,
     )
 
 
-def _task(then: TaskRecord, now: TaskRecord | None) -> TaskRecord:
+def _task(then: TaskRecord, now: TaskRecord | None, *, waits: bool) -> TaskRecord:
     attempt = max(then.attempt, now.attempt if now else 0)
     losses = max(then.losses, now.losses if now else 0)
     task = replace(then, attempt=attempt, losses=losses, child=None)
-    if task.status in _CUT_SHORT:
+    if task.status in _CUT_SHORT and not waits:
         return replace(task, status=TaskStatus.READY, started_at=None, next_attempt_at=None)
     return task
+
+
+def _retired(task: TaskRecord) -> TaskRecord:
+    return replace(
+        task,
+        status=TaskStatus.SKIPPED,
+        error_type=ErrorType.RETIRED,
+        error=None,
+        result=None,
+        started_at=None,
+        ended_at=None,
+        next_attempt_at=None,
+        child=None,
+    )

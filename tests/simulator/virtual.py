@@ -13,6 +13,10 @@ T = TypeVar("T")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+LONGEST = 5000.0
+"""Virtual seconds after which nothing but timers goes on."""
+
+
 class Crash(Exception):
     """The process is gone."""
 
@@ -38,6 +42,8 @@ class _Selector(selectors.DefaultSelector):
         if timeout is None:
             raise Stuck
         self.at += max(timeout, 0.0)
+        if self.at > LONGEST:
+            raise Stuck
         return []
 
 

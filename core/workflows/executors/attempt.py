@@ -99,7 +99,7 @@ class Attempt:
     @property
     def wanted_on(self) -> bool:
         """Whether this engine still drives it: else its child is left to whoever does."""
-        return self.desk.orchestrator.drives(self.context.workflow_id)
+        return self.desk.orchestrator.drives(self.context.workflow_id, self.task.task_id)
 
     # ---- its end -----------------------------------------------------------------------------
 

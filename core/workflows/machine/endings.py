@@ -106,6 +106,7 @@ class Endings(Dispatching):
         if policy is OnFailure.CONTINUE or run.draining or run.plan.rules[task].final:
             return
         run.draining = True
+        self._move(run, run.status)  # so that it is kept
         self._call_off(run, ErrorType.DRAINED, now, stop=policy is OnFailure.CANCEL)
 
     def _call_off(self, run: Run, error_type: str, now: float, *, stop: bool) -> None:
@@ -194,7 +195,17 @@ class Endings(Dispatching):
             status = WorkflowStatus.CANCELLED
         elif run.critical:
             status = WorkflowStatus.FAILED
+        elif self._is_cut_short(run):
+            status = WorkflowStatus.CANCELLED
         else:
             status = WorkflowStatus.COMPLETED
         self._move(run, status)
         self._ended.append(run)
+
+    @staticmethod
+    def _is_cut_short(run: Run) -> bool:
+        """Whether a task stayed cancelled, in a run that was begun anew from another one."""
+        return TaskStatus.CANCELLED in run.tasks and any(
+            status is TaskStatus.CANCELLED and task not in run.plan.parents
+            for task, status in enumerate(run.tasks)
+        )
