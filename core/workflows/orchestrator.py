@@ -230,7 +230,7 @@ class WorkflowOrchestrator(Driving):
         :raises TasksRunning: if tasks run.
         """
         instance = self._instances.get(workflow_id)
-        if instance is not None and instance.run.running == 0:
+        if instance is not None and not instance.run.busy:
             await self._let_go(instance)
         await self._released()
         return await self._states.rollback_workflow(workflow_id, version=version)

@@ -30,6 +30,7 @@ from quarterdeck.core.workflows.encoding import definition_of
 from quarterdeck.core.workflows.executors.approve import ApproveExecutor, WaitExecutor
 from quarterdeck.core.workflows.executors.desk import Desk
 from quarterdeck.core.workflows.executors.surroundings import Surroundings
+from quarterdeck.core.workflows.faults import OrchestrationError
 from quarterdeck.core.workflows.machine.control import NothingFailed
 from quarterdeck.core.workflows.orchestrator import WorkflowOrchestrator
 from quarterdeck.core.workflows.state_manager import StateManager
@@ -160,7 +161,11 @@ class World:
         if state.status in ENDED:
             return
         if state.status is not WorkflowStatus.RUNNING:
-            await engine.start_workflow(workflow_id)
+            try:
+                await engine.start_workflow(workflow_id)
+            except OrchestrationError:  # a signal has taken it up meanwhile, to its end
+                await self._to_the_end(engine, workflow_id)
+                return
         if self.steering and self.random.random() < 0.3:
             await self._steer(engine, workflow_id)
         instance = engine._instances.get(workflow_id)

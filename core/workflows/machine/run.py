@@ -106,6 +106,14 @@ class Run:
         """Whether nothing new is started."""
         return self.status is WorkflowStatus.PAUSED
 
+    @property
+    def busy(self) -> bool:
+        """Whether attempts are under way, those without a slot included."""
+        return any(
+            status is _RUNNING and task not in self.expanded
+            for task, status in enumerate(self.tasks)
+        )
+
     def tries(self, task: int) -> int:
         """The attempts that count for the retry policy."""
         return self.attempts[task] - self.forgiven.get(task, 0)
