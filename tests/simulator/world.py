@@ -229,7 +229,7 @@ class World:
                 await engine.resume_workflow(workflow_id)
         except QuarterdeckError as fault:
             # It may end while one is about to steer it: that must be said, and nothing else.
-            if fault.code not in {"illegal_transition", "orchestration_error"}:
+            if fault.code != "illegal_transition" and not isinstance(fault, OrchestrationError):
                 raise
 
     async def _fan_out(self, context: TaskExecutionContext) -> FanOut:
