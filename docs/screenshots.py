@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -91,6 +92,8 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as state, tempfile.TemporaryDirectory() as home:
         workspace = Path(home) / "shop"
         (workspace / ".git").mkdir(parents=True)
+        shutil.copy(FILE, workspace)
+        os.environ["HOME"] = home  # pictures show paths as ~/shop, whoever draws them
         os.chdir(workspace)
         for size in SIZES:
             settings = Settings(state=StateSettings(dir=Path(state) / str(size[0])))
@@ -121,7 +124,7 @@ async def tour(settings: Settings, size: tuple[int, int], workspace: Path) -> No
         given = wish.model_copy(update={"cwd": str(workspace), **room})
         await client.call(given)
     await until(lambda: ready(client), "the crew")
-    await client.call(CreateWorkflow(file=str(FILE), cwd=str(workspace)))
+    await client.call(CreateWorkflow(file=str(workspace / FILE.name), cwd=str(workspace)))
     await until(lambda: any(flow.done for flow in client.view.workflows.values()), "the workflow")
     app = QuarterdeckApp(connector, directory=str(workspace))
     async with app.run_test(size=size) as pilot:

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base.listening import close_server
 from ..client.ports import LinkClosed
 from ..protocol.validation import CommandFault
 from ..protocol.wire import LINE_LIMIT, Goodbye, Reply, ServerMessage, decode_client, encode
@@ -83,7 +84,8 @@ class SocketServer:
             return
         if self.serving:
             self.path.unlink()
-        self._server.close()
+        closing = asyncio.get_running_loop().create_task(close_server(self._server))
+        self._note(closing)
         self._server = None
 
     async def move(self, path: Path) -> None:
@@ -105,11 +107,14 @@ class SocketServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _note(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._note(task)
         try:
             refusal = self._refusal(writer)
             if refusal:

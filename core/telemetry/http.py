@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from ..base.errors import ResourceFault
+from ..base.listening import close_server
 from ..protocol.views import HealthStatus, HealthView
 from .logs import logger
 
@@ -120,7 +121,7 @@ class MetricsServer:
     async def close(self) -> None:
         """Stop listening; answers under way are finished."""
         if self._server is not None:
-            self._server.close()
+            await close_server(self._server)
             await self._server.wait_closed()
             self._server = None
 

@@ -137,6 +137,10 @@ class Driver:
         """Whether workers without work should stay."""
         return bool(self.machine.runs)
 
+    def _refill(self) -> bool:
+        """Whether more may be had at once, by this worker."""
+        return False
+
     def _wake(self) -> None:
         """Let workers come for what is ready; each of them wakes others while there is more."""
         for _ in range(self._coming, int(min(self._more(), WOKEN_AT_ONCE))):
@@ -167,7 +171,8 @@ class Driver:
                     if not self._needed():
                         self._dismiss()
                         return
-                    await self._park(worker)
+                    if not self._refill():
+                        await self._park(worker)
                     now = self._monotonic()
                     continue
                 if self._coming < WOKEN_AT_ONCE and self._more() > self._coming:

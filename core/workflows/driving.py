@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..base.calling import Threads
 from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
-from .calling import Threads
 from .changing import CREATED
 from .context import AttemptLost, TaskExecutionContext
 from .definition import TaskDefinition
@@ -27,7 +27,7 @@ from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
 from .state_faults import WorkflowUnknown
 from .state_manager import StateManager
-from .statuses import ENDED, TaskStatus
+from .statuses import ENDED, TaskStatus, WorkflowStatus
 
 _RUNNING = TaskStatus.RUNNING
 
@@ -70,6 +70,8 @@ class Driving:
         self._instances: dict[str, Instance] = {}
         self._made = MadeHere()
         self._opening: dict[str, asyncio.Lock] = {}
+        self._let_off: list[Instance] = []
+        self._is_releasing = False
         self._releasing: set[asyncio.Task[None]] = set()
         self._driver: DurableDriver | None = None
         self._checks: dict[str, Check] = {}
@@ -199,20 +201,19 @@ class Driving:
             instance.signals.setdefault(signal.name, signal.body)
         now = self._now()
         states = instance.load({row.task_id: row for row in rows}, self._due)
-        run = self._machine.put_back(
-            record.id,
-            instance.plan,
-            record.status,
-            states,
-            now,
-            label=instance,
-            deadlines={
-                task: self._due(given.deadline)
-                for task, given in enumerate(instance.tasks)
-                if given.deadline is not None
-            },
-            winding=record.error if record.status not in ENDED else None,
-        )
+        deadlines = {
+            task: self._due(given.deadline)
+            for task, given in enumerate(instance.tasks)
+            if given.deadline is not None
+        }
+        if record.status is WorkflowStatus.PENDING and not rows:
+            run = self._machine.add(record.id, instance.plan, label=instance, deadlines=deadlines)
+        else:
+            run = self._machine.put_back(
+                record.id, instance.plan, record.status, states, now,
+                label=instance, deadlines=deadlines,
+                winding=record.error if record.status not in ENDED else None,
+            )  # fmt: skip
         instance.attach(run)
         self._instances[record.id] = instance
         self._leases.hold(instance)
@@ -266,9 +267,21 @@ class Driving:
         self._observer.let_go(instance)
 
     def _release_soon(self, instance: Instance) -> None:
-        task = asyncio.get_running_loop().create_task(self._leases.release(instance))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        self._let_off.append(instance)
+        if not self._is_releasing:
+            self._is_releasing = True
+            task = asyncio.get_running_loop().create_task(self._release())
+            self._releasing.add(task)
+            task.add_done_callback(self._releasing.discard)
+
+    async def _release(self) -> None:
+        """Give leases back: those that come while some are on their way go together."""
+        try:
+            while self._let_off:
+                let_off, self._let_off = self._let_off, []
+                await self._leases.release(*let_off)
+        finally:
+            self._is_releasing = False
 
     async def _let_go(self, instance: Instance) -> None:
         if self._instances.get(instance.id) is instance:

@@ -72,7 +72,7 @@ class DurableDriver(Driver):
         self._scheduled = False
         self._turning = False
         self._parking = False
-        self._under_way: dict[int, Batch] = {}
+        self._under_way: set[Batch] = set()
         self._watchers: list[Future[None]] = []
         self._leaving: set[Task[None]] = set()
         self.closing = False
@@ -87,7 +87,7 @@ class DurableDriver(Driver):
         """Wait until all that was decided so far is on disk, or refused."""
         if self._scheduled:
             self.flush()
-        awaited = set(self._under_way)
+        awaited = self._under_way.copy()
         while not awaited.isdisjoint(self._under_way):
             await self._next_pulse()
 
@@ -170,18 +170,20 @@ class DurableDriver(Driver):
         signals, self._signals = self._signals, {}
         batches = _batches(machine.drain(), starts, signals)
         if batches:
-            self._under_way.update((id(batch), batch) for batch in batches.values())
-            self._journal.keep(list(batches.values()), self._settled)
+            self._under_way.update(batches)
+            self._journal.keep(batches, self._settled)
         if machine.timers.heap:
             self._arm()
-        self._pulse()
+        if self._watchers:
+            self._pulse()
 
     def _settled(self, batch: Batch, error: BaseException | None) -> None:
-        self._under_way.pop(id(batch), None)
+        self._under_way.discard(batch)
         try:
             self._follow(batch, error)
         finally:
-            self._pulse()
+            if self._watchers:
+                self._pulse()
 
     def _follow(self, batch: Batch, error: BaseException | None) -> None:
         instance = batch.instance
@@ -201,16 +203,18 @@ class DurableDriver(Driver):
         if not self._needed():
             self._dismiss()
 
+    def _refill(self) -> bool:
+        if not self._scheduled or self._busy:
+            return False
+        # Nobody else can bring more in this turn. What is on disk at once, this worker takes.
+        self._parking = True
+        try:
+            self.flush()
+        finally:
+            self._parking = False
+        return bool(self._starts) or not self._needed()
+
     async def _park(self, worker: Worker) -> None:
-        if self._scheduled and not self._busy:
-            # Nobody else can bring more in this turn. What is on disk at once, this worker takes.
-            self._parking = True
-            try:
-                self.flush()
-            finally:
-                self._parking = False
-            if self._starts or not self._needed():
-                return
         self._pulse()
         await super()._park(worker)
 
@@ -263,28 +267,32 @@ def _still_asked(stop: Stop) -> bool:
 
 
 def _batches(
-    drained: Drained, starts: Sequence[Start], signals: Mapping[Run, list[SignalRecord]]
-) -> Mapping[Run, Batch]:
+    drained: Drained, starts: list[Start], signals: Mapping[Run, list[SignalRecord]]
+) -> Collection[Batch]:
     """What changed, by run."""
+    changed, moved, stops, ended = drained
+    if len(changed) == 1 and not (moved or stops or ended or signals):
+        run, tasks = changed[0]  # nothing starts that has not changed
+        return (Batch(run.label, tasks, starts, []),)
     found = _Batches()
-    for run, tasks in drained.changed:
+    for run, tasks in changed:
         found[run].tasks = tasks
-    for run in drained.runs:
+    for run in moved:
         found[run].moved = True
     for start in starts:
         found[start[0]].starts.append(start)
-    for stop in drained.stops:
+    for stop in stops:
         found[stop.run].stops.append(stop)
     for run, kept in signals.items():
         found[run].signals = kept
-    for run in drained.ended:
+    for run in ended:
         found[run].ended = True
-    return found
+    return found.values()
 
 
 class _Batches(dict[Run, Batch]):
     """A batch for each run that is asked for."""
 
     def __missing__(self, run: Run) -> Batch:
-        batch = self[run] = Batch(run.label)
+        batch = self[run] = Batch(run.label, [], [], [])
         return batch

@@ -7,16 +7,17 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from .calling import Threads, is_async
+from ..base.calling import Threads, is_async
+from ..base.logs import warn
 from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .instance import Instance
 from .journal import Batch
 from .light_runs import described
-from .logs import warn
 from .machine import Drained, Outcome, Run, StopReason
 from .observing import Observer
 from .state_faults import StateInvalid
@@ -183,25 +184,23 @@ class DurableRuns:
         self._over(instance)
 
     def _context(self, instance: Instance, task: int, attempt: int) -> TaskExecutionContext:
-        record = instance.record
-
-        async def keep(place: str) -> None:
-            instance.children[task] = place
-            await self._child_kept(instance, task)
-
+        record, given = instance.record, instance.tasks[task]
+        previous = given.dependencies or task in instance.plan.parents
         return TaskExecutionContext(
-            instance.tasks[task],
-            instance.id,
+            given,
+            record.id,
             instance.context,
-            instance.previous(task)
-            if instance.tasks[task].dependencies or task in instance.plan.parents
-            else [],
+            instance.previous(task) if previous else [],
             {} if record.variables == "{}" else json.loads(record.variables),
             attempt,
             {} if record.inputs == "{}" else json.loads(record.inputs),
             instance.children.get(task),
-            keep,
+            partial(self._keep, instance, task),
         )
+
+    async def _keep(self, instance: Instance, task: int, place: str) -> None:
+        instance.children[task] = place
+        await self._child_kept(instance, task)
 
     @staticmethod
     def _too_late(instance: Instance, task: int, attempt: int) -> None:

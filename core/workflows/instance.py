@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,18 @@ from .machine import Run, TaskState
 from .made import Made
 from .plan import Plan, compile_plan
 from .records import Lease, TaskRecord, WorkflowRecord
-from .states import TaskState as TaskShown
+from .standing import WITH_ERROR, Shown, Standing
 from .states import WorkflowState, workflow_state_of
 from .statuses import TaskStatus
-from .turns import Ended, completed_line, end_line, opening_of, ready_line, running_line
+from .turns import (
+    Ended,
+    completed_line,
+    end_line,
+    opening_of,
+    openings_of,
+    ready_line,
+    running_line,
+)
 
 CONTEXT = "workflow_context"
 """Where in an instance's metadata the context lies that its attempts are given."""
@@ -99,9 +107,7 @@ class Instance:
     def _load_new(self) -> list[TaskState]:
         """Nothing is kept but the definition: all tasks are pending."""
         count = len(self.plan)
-        self.openings = [
-            opening_of(one.task_id, one.agent_id, one.agent_type) for one in self.tasks
-        ]
+        self.openings = openings_of(self.tasks)
         self.begun = [0] * count
         self.started_at = [None] * count
         self.ended_at = [None] * count
@@ -121,22 +127,22 @@ class Instance:
 
         A child of a fan-out has those of its parent, too; a fan-out's result is its children's.
         """
-        plan, statuses = self.plan, self.run.tasks
+        plan, statuses, texts, tasks = self.plan, self.run.tasks, self.texts, self.tasks
+        index, fan_outs = plan.index, plan.children
         needs = self.tasks[task].dependencies
         if plan.parents and (parent := plan.parents.get(task)) is not None:
             needs = (*needs, *self.tasks[parent].dependencies)
         found: list[Previous] = []
         for name in needs:
-            at = plan.index[name]
-            text = self.texts[at]
+            at = index[name]
+            text = texts[at]
             if text is not None and statuses[at] is _COMPLETED:
-                parts = plan.children.get(at) if plan.children else None
-                data = (
-                    _value(text)
-                    if parts is None
-                    else [self._part(one) for one in parts if not self.run.retired(one)]
-                )
-                agent = self.tasks[at].agent_id
+                data: Any = None
+                if fan_outs and at in fan_outs:
+                    data = [self._part(one) for one in fan_outs[at] if not self.run.retired(one)]
+                elif text != "null":
+                    data = _decode(text)[0]
+                agent = tasks[at].agent_id
                 found.append({"task_id": name, "agent_id": agent, "result": {"data": data}})
         return found
 
@@ -153,6 +159,29 @@ class Instance:
             end_line(ids[one.task], one, started[one.task] or at, logs.get(one.task))
             for one in ended
         ]
+
+    def lines_of(self, tasks: Sequence[int], at: str, due: Callable[[float], str]) -> list[str]:
+        """The lines that say how tasks stand now; the plain ones, nearly all, the shortest way."""
+        run = self.run
+        if self.children or self._has_marks(run):
+            return [self.line_of(task, at, due) for task in tasks]
+        statuses, attempts, openings, texts = run.tasks, run.attempts, self.openings, self.texts
+        started_at, ended_at, begun = self.started_at, self.ended_at, self.begun
+        lines: list[str] = []
+        for task in tasks:
+            status, attempt, started = statuses[task], attempts[task], started_at[task]
+            if status is _COMPLETED and started and (text := texts[task]) is not None:
+                ended_at[task] = at
+                lines.append(completed_line(openings[task], attempt, text, started, at))
+            elif status is _RUNNING and not started:
+                started_at[task] = at
+                begun[task] = attempt
+                lines.append(running_line(openings[task], attempt, at))
+            elif status is _READY and not attempt:
+                lines.append(ready_line(openings[task]))
+            else:
+                lines.append(self.line_of(task, at, due))
+        return lines
 
     def line_of(self, task: int, at: str, due: Callable[[float], str]) -> str:
         """The line that says how a task stands in the machine now; ``due`` gives a time's stamp."""
@@ -186,14 +215,21 @@ class Instance:
         elif status is TaskStatus.PENDING:
             self.started_at[task] = self.ended_at[task] = None
 
+    def _has_marks(self, run: Run) -> bool:
+        """Whether there is more to be said of any task than its status, times and result."""
+        return bool(
+            run.losses
+            or run.forgiven
+            or run.next_at
+            or self.logs
+            or self.groups
+            or run.plan.parents
+        )
+
     def _is_marked(self, run: Run, task: int) -> bool:
-        """Whether there is more to be said of a task than its status, times and result."""
+        """Whether there is more to be said of this one."""
         plan = run.plan
-        if not (
-            run.losses or run.forgiven or run.next_at or self.logs or self.groups or plan.parents
-        ):
-            return False
-        return (
+        return self._has_marks(run) and (
             task in run.losses
             or task in run.forgiven
             or task in run.next_at
@@ -206,7 +242,7 @@ class Instance:
         """The task's record, with the times of its newest line."""
         run, given = self.run, self.tasks[task]
         status = run.tasks[task]
-        errors = status in _WITH_ERROR
+        errors = status in WITH_ERROR
         return TaskRecord(
             self.id,
             given.task_id,
@@ -229,34 +265,7 @@ class Instance:
     def state(self) -> WorkflowState:
         """The whole of it as programs read it, as of the newest change handed to the store."""
         record = replace(self.record, version=self.version)
-        own = len(
-            self.definition.tasks
-        )  # children of fan-outs come after, and show no dependencies
-        tasks = [self._task_state(task, shown=task < own) for task in range(len(self.openings))]
-        return workflow_state_of(record, {one.task_id: one for one in tasks})
-
-    def _task_state(self, task: int, *, shown: bool) -> TaskShown:
-        run, given = self.run, self.tasks[task]
-        status, text = run.tasks[task], self.texts[task]
-        errors = status in _WITH_ERROR
-        has_result = status is _COMPLETED and text is not None
-        return TaskShown(
-            given.task_id,
-            given.agent_id,
-            given.agent_type,
-            status,
-            tuple(given.dependencies) if shown else (),
-            _value(text) if has_result and text is not None else None,
-            has_result,
-            self.errors.get(task) if errors else None,
-            run.error_types.get(task) if errors else None,
-            run.attempts[task],
-            run.losses.get(task, 0),
-            _stamp(self.started_at[task]),
-            _stamp(self.ended_at[task]),
-            None,
-            self.logs.get(task),
-        )
+        return workflow_state_of(record, Shown(Standing(self)))
 
     def set_log(self, task: int, place: str) -> None:
         """Say where the running attempt's log is; kept with its next change."""
@@ -335,7 +344,6 @@ _ENDED = frozenset(
         TaskStatus.RETRYING,
     }
 )
-_WITH_ERROR = _ENDED - {TaskStatus.COMPLETED}
 
 
 def _context(record: WorkflowRecord) -> HandoffContext | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -26,18 +26,18 @@ STALE = "stale_version"
 TRIES = 50
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """What one turn brought for one instance, and what follows when it is on disk."""
 
     instance: Instance
-    tasks: list[int] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    stops: list[Stop] = field(default_factory=list)
-    signals: list[SignalRecord] = field(default_factory=list)
+    tasks: Sequence[int]
+    starts: list[Start]
+    stops: list[Stop]
+    signals: Sequence[SignalRecord] = ()
     moved: bool = False
     ended: bool = False
-    changes: list[WorkflowChange] = field(default_factory=list)
+    changes: Sequence[WorkflowChange] = ()
     tries: int = 0
 
 
@@ -80,10 +80,12 @@ class Journal:
     def _hand_over(self, flights: Sequence[list[Batch]], settled: Settled) -> None:
         futures = self._store.commit_each([_changes_of(flight) for flight in flights])
         for flight, future in zip(flights, futures, strict=True):
-            if future.done():
-                self._ended(flight, settled, future)
-            else:
+            if not future.done():
                 future.add_done_callback(partial(self._ended, flight, settled))
+            elif not future.cancelled() and future.exception() is None:
+                self._settle(flight, settled, None)
+            else:
+                self._ended(flight, settled, future)
 
     def _ended(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
         error = CutOff() if future.cancelled() else future.exception()
@@ -135,7 +137,7 @@ class Journal:
         at = self._clock.now()
         stamp = stamp_text(at)
         ends = instance.take_ends(stamp) if instance.ended else ()
-        lines = [instance.line_of(task, stamp, self._stamp_due) for task in batch.tasks]
+        lines = instance.lines_of(batch.tasks, stamp, self._stamp_due)
         version = instance.version + 1
         if batch.moved:
             self._add_move(instance, at, lines)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from ..base.clock import Clock
 from ..base.errors import BusinessFault, QuarterdeckError
+from ..base.logs import warn
 from .instance import Instance
-from .logs import warn
 from .ports import WorkflowStore
 
 LEASE_SECONDS = 30.0
@@ -54,13 +54,15 @@ class Leases:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._renew())
 
-    async def release(self, instance: Instance) -> None:
-        """Give the lease back, if it is held; where the store fails, it expires by itself."""
-        if self._drop(instance):
+    async def release(self, *instances: Instance) -> None:
+        """Give those leases back that are held; where the store fails, they expire by themselves."""
+        held = [one for one in instances if self._drop(one)]
+        if held:
             try:
-                await self._store.release([(instance.id, instance.lease)])
+                await self._store.release([(one.id, one.lease) for one in held])
             except QuarterdeckError as fault:
-                warn(_log, "The lease of %s could not be given back: %s", instance.id, fault)
+                ids = ", ".join(one.id for one in held)
+                warn(_log, "The leases of %s could not be given back: %s", ids, fault)
 
     def lose(self, instance: Instance) -> None:
         """Renew it no more."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from ..base.calling import Threads
 from ..base.clock import Clock
 from ..base.errors import ValidationFault
-from .calling import Threads
+from ..base.logs import warn
 from .context import FanOut
-from .logs import warn
 from .machine import Drained, Machine, Outcome, Run, StopReason
 from .statuses import TaskStatus
 from .workflow import Config, Task, Workflow, copier_of

@@ -240,7 +240,7 @@ class MoveWorkflow:
     restored_from: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would treble what making one costs, for each turn
 class AddTurn:
     """All that one turn of an engine's loop brought for one instance, as text (see ``turns``).
 

@@ -63,7 +63,7 @@ class WorkflowState:
     status: WorkflowStatus
     created_at: datetime
     version: int
-    tasks: dict[str, TaskState] = field(default_factory=dict)
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def state_of(record: WorkflowRecord, tasks: Iterable[TaskRecord]) -> WorkflowSta
     return workflow_state_of(record, found)
 
 
-def workflow_state_of(record: WorkflowRecord, tasks: dict[str, TaskState]) -> WorkflowState:
+def workflow_state_of(record: WorkflowRecord, tasks: Mapping[str, TaskState]) -> WorkflowState:
     """The state of an instance whose tasks stand like that."""
     return WorkflowState(
         workflow_id=record.id,

@@ -8,11 +8,12 @@ none before it to be understood.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
 
+from .definition import TaskDefinition
 from .deltas import task_of
 from .records import (
     AddHistory,
@@ -50,6 +51,19 @@ def opening_of(task_id: str, agent_id: str, agent_type: str) -> str:
         f'{_TASK}{quoted(task_id)},"agent_id":{quoted(agent_id)},'
         f'"agent_type":{quoted(agent_type)},"status":"'
     )
+
+
+def openings_of(tasks: Iterable[TaskDefinition]) -> list[str]:
+    """How the lines of each of them begin; what many share is made once."""
+    kinds: dict[tuple[str, str], str] = {}
+    found: list[str] = []
+    for one in tasks:
+        kind = (one.agent_id, one.agent_type)
+        rest = kinds.get(kind)
+        if rest is None:
+            rest = kinds[kind] = opening_of("", *kind)[len(_TASK) + 2 :]
+        found.append(_TASK + quoted(one.task_id) + rest)
+    return found
 
 
 def ready_line(opening: str) -> str:

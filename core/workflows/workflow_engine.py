@@ -6,10 +6,10 @@ import asyncio
 from asyncio import CancelledError
 from datetime import datetime, timedelta
 
+from ..base.calling import Threads, is_async
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import ValidationFault
 from ..base.ids import new_id
-from .calling import Threads, is_async
 from .driver import Driver
 from .faults import DependencyError, WorkflowInvalid
 from .light_runs import Execution, Handler, LightRuns, Listener

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 
 from ...core.base.clock import Clock
@@ -13,6 +15,9 @@ SLOW_MS = 4.0
 WINDOW = 64
 SLOW_IN_WINDOW = 4
 """So many slow ones of the last 64 (a 95th percentile above 4 ms): off the loop."""
+
+WATCHED = 4 * WINDOW
+"""Commits after a slow one of which it is asked what they waited for; asking costs 2 µs."""
 
 QUICK_MS = 1.0
 QUICK_IN_ROW = 256
@@ -27,17 +32,45 @@ class Mode(StrEnum):
     THREAD = "thread"
 
 
-class Pace:
-    """Judges by the duration of the commits; ``pinned`` is a mode that is never left."""
+def thread_waits() -> int:
+    """How often this thread has gone to sleep to wait for something, as for the disk."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
-    def __init__(self, clock: Clock, pinned: Mode | None = None) -> None:
+
+WAITS = thread_waits if hasattr(resource, "RUSAGE_THREAD") else None
+"""``None``: the system doesn't tell."""
+
+
+class Pace:
+    """Judges by the duration of the commits; ``pinned`` is a mode that is never left.
+
+    Where ``waits`` counts what a thread has waited for, a commit that took long without waiting is
+    not slow: it lost the processor to others, which a thread of its own would not mend. The first
+    slow one is let pass then; ``begin`` is to be called before each commit while ``watching``.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        pinned: Mode | None = None,
+        waits: Callable[[], int] | None = None,
+    ) -> None:
         self._clock = clock
         self._pinned = pinned
-        self._slow: deque[bool] = deque(maxlen=WINDOW)
+        self._waits = waits
+        self._waited = 0
+        self.watching = 0
+        self._commits = 0
+        self._slow: deque[int] = deque(maxlen=SLOW_IN_WINDOW)
         self._quick = 0
         self._since = clock.monotonic()
         self.mode = pinned or Mode.INLINE
         self.switches = 0
+
+    def begin(self) -> None:
+        """Note what was waited for so far."""
+        if self._waits is not None:
+            self._waited = self._waits()
 
     def note(self, milliseconds: float) -> None:
         """Take in how long a commit took."""
@@ -49,10 +82,21 @@ class Pace:
             self._note_thread(milliseconds)
 
     def _note_inline(self, milliseconds: float) -> None:
-        slow = milliseconds > SLOW_MS
-        self._slow.append(slow)
-        if slow and sum(self._slow) >= SLOW_IN_WINDOW:
+        self._commits += 1
+        if self.watching:
+            self.watching -= 1
+        if milliseconds <= SLOW_MS or not self._was_disk():
+            return
+        self._slow.append(self._commits)
+        if len(self._slow) == SLOW_IN_WINDOW and self._commits - self._slow[0] < WINDOW:
             self._switch(Mode.THREAD)
+
+    def _was_disk(self) -> bool:
+        """Whether the slow commit that just ended waited, as far as is known."""
+        if self._waits is None:
+            return True
+        begun, self.watching = self.watching, WATCHED
+        return bool(begun) and self._waits() > self._waited
 
     def _note_thread(self, milliseconds: float) -> None:
         self._quick = self._quick + 1 if milliseconds < QUICK_MS else 0
@@ -65,4 +109,5 @@ class Pace:
         self.switches += 1
         self._since = self._clock.monotonic()
         self._slow.clear()
+        self.watching = 0
         self._quick = 0

@@ -26,17 +26,19 @@ from .journal import Journal
 from .kept import SqliteKept
 from .migrating import Migrations
 from .opening import Opened, Terms, open_database
-from .pace import Mode, Pace
+from .pace import WAITS, Mode, Pace
 from .pruning import Pruner
 from .reader import Reader
 from .rows import ENTER_ENGINE
 from .statements import load_migrations, load_statements
-from .turns import HAS_TURNS, IS_JOURNALLED
+from .turns import HAS_TURNS, IS_JOURNALLED, checked
 from .wal import journal_of, size_of
 from .writer import POSTED_AT, Writer
 
 _WORKFLOW_READS = load_statements("workflow_reads")
 _READS = {**load_statements("reads"), **_WORKFLOW_READS, **load_statements("batch_reads")}
+_CHECKED = {name: checked(_READS[name]) for name in ("workflow", "version")}
+"""Reads of one row, which tell before it whether turns are to be posted: one trip instead of two."""
 _OF_TURNS = _WORKFLOW_READS.keys() - {"handoffs", "artifacts", "signals", "schedules"}
 """The statements that read what turns of workflows change."""
 
@@ -234,6 +236,10 @@ class SqliteStore(Reads):
         self, name: str, values: Mapping[str, Any], *, raw: bool = False
     ) -> Sequence[Sequence[Any]]:
         parts = self._parts
+        if name in _CHECKED and not raw:
+            found = await parts.reader.rows(_CHECKED[name], values)
+            if found and not found[0][0]:
+                return [found[0][1:]]
         if name in _OF_TURNS:
             await _post(parts, values.get("workflow"))
         return await parts.reader.rows(_READS[name], values, text_only=not raw)
@@ -267,7 +273,7 @@ class SqliteStore(Reads):
         )
         writer = Writer(
             journal,
-            Pace(self._clock, Mode.THREAD if full else None),
+            Pace(self._clock, Mode.THREAD if full else None, WAITS),
             thread,
             bound=self._bound,
             grown=self._grown,

@@ -34,6 +34,14 @@ _SURROGATE = "\\ud"
 """How JSON writes what may be no valid Unicode, and what is beyond the first 65 536 characters."""
 
 
+def checked(read: str) -> str:
+    """A statement of one row, which says before it whether turns of ``:workflow`` are to be posted."""
+    return (
+        "SELECT EXISTS (SELECT 1 FROM workflow_journal WHERE workflow_id = :workflow), found.* "  # noqa: S608  # our own statements
+        f"FROM ({read.rstrip().rstrip(';')}) AS found"
+    )
+
+
 class Turns:
     """The journal's newest versions, and its way into the tables.
 

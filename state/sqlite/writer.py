@@ -176,7 +176,11 @@ class Writer:
             row = turn_row(changes[0])
             weight += len(row[5])
             rows.append(row)
-        if weight >= HEAVY_BYTES or not self._journal.append(rows):
+        if weight >= HEAVY_BYTES:
+            return False
+        if self._pace.watching:
+            self._pace.begin()
+        if not self._journal.append(rows):
             return False
         self.tally.commits += len(rows)
         self.tally.changes += len(rows)
@@ -247,6 +251,8 @@ class Writer:
         if self._away or not self._queue:
             return
         group = self._take()
+        if self._pace.watching:
+            self._pace.begin()
         try:
             done = self._fits_loop(group) and self._write(group, patient=False)
         except BaseException:

@@ -15,6 +15,7 @@ from tests.cli.fake_views import SINCE, attention_item, engine_view, session_vie
 
 from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.base.listening import close_server
 from quarterdeck.core.base.topics import topic_matches
 from quarterdeck.core.engine.lock import Holder, StateLock
 from quarterdeck.core.protocol import commands as c
@@ -167,7 +168,7 @@ class FakeEngine:
         await self._stop()
 
     async def _stop(self) -> None:
-        self._server.close()
+        await close_server(self._server)
         self.path.unlink(missing_ok=True)
         self._lock.release()
         await self._cut()

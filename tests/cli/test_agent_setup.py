@@ -85,6 +85,17 @@ def test_what_a_person_changed_after_it_is_not_taken_back(settings: Path, qd: Co
     }
 
 
+def test_a_second_writing_keeps_the_file_as_it_was_before_the_first(
+    settings: Path, qd: CommandLine
+) -> None:
+    put(settings, {"ui": {"hideWindowTitle": True}})
+    qd("agent", "setup", "gemini", "--write")
+    put(settings, {"ui": {"hideWindowTitle": True}, "later": 1})  # a person turned it back
+    assert qd("agent", "setup", "gemini", "--write", "--json").json["changed"] is True
+    assert qd("agent", "setup", "gemini", "--undo", "--json").json["changed"] is True
+    assert json.loads(settings.read_text()) == {"ui": {"hideWindowTitle": True}, "later": 1}
+
+
 def test_a_file_that_was_not_there_is_gone_again(settings: Path, qd: CommandLine) -> None:
     qd("agent", "setup", "gemini", "--write")
     assert json.loads(settings.read_text()) == {"general": WANTED["general"]}

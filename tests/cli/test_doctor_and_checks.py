@@ -18,6 +18,7 @@ from quarterdeck.cli.finding import Finding, Grade
 from quarterdeck.cli.main import run
 from quarterdeck.cli.place import Place, locate
 from quarterdeck.core.protocol.views import HealthStatus
+from quarterdeck.core.sessions.keeper.places import PATH_LIMIT
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -69,6 +70,9 @@ def test_the_doctor_survives_a_broken_configuration(
         (checks_here.term, {"TERM": "xterm", "TERM_PROGRAM": "vscode"}, Grade.WARN),
         (checks_here.colours, {"TERM": "xterm-256color"}, Grade.OK),
         (checks_here.colours, {"TERM": "xterm", "COLORTERM": "truecolor"}, Grade.OK),
+        (checks_here.colours, {"TERM": "xterm", "COLORTERM": "24bit"}, Grade.OK),
+        (checks_here.colours, {"TERM": "xterm", "COLORTERM": "1"}, Grade.WARN),
+        (checks_here.colours, {"TERM": "xterm-kitty"}, Grade.OK),
         (checks_here.colours, {"TERM": "xterm", "NO_COLOR": "1"}, Grade.OK),
         (checks_here.colours, {"TERM": "xterm"}, Grade.WARN),
     ],
@@ -111,6 +115,32 @@ class _Terminal(io.StringIO):
 
     def fileno(self) -> int:
         return 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "grade"),
+    [(0o700, Grade.OK), (0o500, Grade.FAIL), (0o710, Grade.WARN), (0o740, Grade.WARN),
+     (0o701, Grade.WARN), (0o704, Grade.WARN)],
+)  # fmt: skip
+def test_nobody_else_may_look_into_the_state_directory(
+    place: Place, monkeypatch: pytest.MonkeyPatch, mode: int, grade: Grade
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: bool(Path(path).stat().st_mode & 0o200))
+    place.state_dir.chmod(mode)
+    found = checks_here.state_dir(place)
+    place.state_dir.chmod(0o700)
+    assert found.grade is grade
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_socket_s_path_fits_to_the_last_byte(
+    place: Place, monkeypatch: pytest.MonkeyPatch, over: int
+) -> None:
+    path = "/" + "x" * (PATH_LIMIT - 1 + over)
+    monkeypatch.setattr(checks_here, "engine_socket", lambda _: path)
+    found = checks_here.socket(place)
+    assert found.grade is (Grade.FAIL if over else Grade.OK)
+    assert f"{len(path)} bytes" in found.message
 
 
 def test_the_state_directory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

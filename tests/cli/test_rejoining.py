@@ -13,6 +13,7 @@ from quarterdeck.cli.commands.system import await_engine
 from quarterdeck.cli.faults import CliFault
 from quarterdeck.cli.following import reconnect
 from quarterdeck.cli.invocation import Invocation
+from quarterdeck.cli.link import GREETING
 from quarterdeck.cli.rejoining import FIRST, MOST, Rejoining
 
 if TYPE_CHECKING:
@@ -104,6 +105,16 @@ def test_one_that_does_not_greet_is_given_up(
     assert way.stream is not first
     way.close()
     assert way.stream is None
+
+
+def test_one_that_was_greeted_is_given_its_time(engine: FakeEngine, invocation: Invocation) -> None:
+    engine.greeting = "silence"
+    way = Rejoining(lambda: invocation.place.socket)
+    before = time.monotonic()
+    way.look()
+    assert way.stream is not None
+    assert way.due >= before + GREETING
+    way.close()
 
 
 def test_a_refusal_is_told(engine: FakeEngine, invocation: Invocation) -> None:

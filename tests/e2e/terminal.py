@@ -19,6 +19,7 @@ from typing import Any
 
 import pyte
 
+PATIENCE = 60.0
 LAUNCH = "import fcntl,os,sys,termios;fcntl.ioctl(0,termios.TIOCSCTTY,0);os.execvp(sys.argv[1],sys.argv[1:])"
 """Makes the terminal the controlling one; in a process of its own, as pytest may have threads."""
 
@@ -213,7 +214,7 @@ class Terminal:
         return bool(wanted(text))
 
     def wait_for(
-        self, wanted: str | re.Pattern[str] | Callable[[str], object], seconds: float = 15
+        self, wanted: str | re.Pattern[str] | Callable[[str], object], seconds: float = PATIENCE
     ) -> str:
         """Wait until the screen shows what is wanted; the screen then.
 
@@ -238,7 +239,7 @@ class Terminal:
         edge = "-" * min(cols, 120)
         return f"{head}; {how}; {cols}x{lines}:\n{edge}\n{self.text()}\n{edge}"
 
-    def wait_end(self, seconds: float = 15) -> int:
+    def wait_end(self, seconds: float = PATIENCE) -> int:
         """Wait until the program ends, and all that it wrote was read; its exit code."""
         try:
             code = self.process.wait(seconds)
@@ -285,7 +286,7 @@ class Terminal:
         """Send everything in one go, as a multiplexer does, or a slow network."""
         self._send(text.encode())
 
-    def insist(self, key: str, wanted: str, seconds: float = 15) -> str:
+    def insist(self, key: str, wanted: str, seconds: float = PATIENCE) -> str:
         """Press ``key`` again and again, as a person does who is told to, until ``wanted`` shows."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

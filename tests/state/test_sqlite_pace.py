@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,12 @@ from quarterdeck.state.sqlite.pace import (
     DWELL_SECONDS,
     QUICK_IN_ROW,
     SLOW_IN_WINDOW,
+    WAITS,
+    WATCHED,
     WINDOW,
     Mode,
     Pace,
+    thread_waits,
 )
 
 SLOW, MIDDLING, QUICK = 9.0, 2.0, 0.1
@@ -86,3 +91,58 @@ def test_it_never_flaps(commits: list[tuple[float, float]]) -> None:
         pace.note(milliseconds)
     # Every stay on the thread lasts for the dwell time.
     assert pace.switches <= 2 * (clock.monotonic() / DWELL_SECONDS) + 1
+
+
+class Waits:
+    """A thread that waits when it is told to."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.count = 0
+        self.asked = 0
+        self.pace = Pace(clock, waits=self)
+
+    def __call__(self) -> int:
+        self.asked += 1
+        return self.count
+
+    def commit(self, milliseconds: float, *, waits: bool) -> Mode:
+        if self.pace.watching:
+            self.pace.begin()
+        self.count += waits
+        return note(self.pace, milliseconds)
+
+
+def test_a_commit_that_lost_the_processor_and_waited_for_nothing_is_not_slow(
+    clock: ManualClock,
+) -> None:
+    waits = Waits(clock)
+    for _ in range(100):
+        assert waits.commit(SLOW, waits=False) is Mode.INLINE
+    assert not waits.pace.switches
+
+
+def test_slow_commits_that_waited_move_the_writer_after_one_that_begins_the_watch(
+    clock: ManualClock,
+) -> None:
+    waits = Waits(clock)
+    for _ in range(SLOW_IN_WINDOW):
+        assert waits.commit(SLOW, waits=True) is Mode.INLINE
+    assert waits.commit(SLOW, waits=True) is Mode.THREAD
+
+
+def test_nothing_is_asked_of_the_system_while_commits_are_quick(clock: ManualClock) -> None:
+    waits = Waits(clock)
+    waits.commit(SLOW, waits=True)
+    for _ in range(WATCHED):
+        waits.commit(QUICK, waits=True)
+    asked = waits.asked
+    for _ in range(1_000):
+        waits.commit(QUICK, waits=True)
+    assert waits.asked == asked
+
+
+@pytest.mark.skipif(WAITS is None, reason="the system does not tell what a thread waited for")
+def test_a_thread_that_sleeps_is_seen_to_wait() -> None:
+    before = thread_waits()
+    threading.Event().wait(0.001)
+    assert thread_waits() > before

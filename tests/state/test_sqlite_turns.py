@@ -251,8 +251,8 @@ async def test_a_journal_that_nobody_reads_is_posted_when_it_is_long(
     for version in range(1, 100):
         await add(store, turn(version, lease))
         await asyncio.sleep(0)
-    await store.ready()
-    await store.begin("E2")  # behind what was begun before
+    assert store._folding is not None
+    await store._folding
     assert counts(path)["workflow_state_history"] >= 10
 
 
@@ -375,3 +375,28 @@ async def test_turns_survive_kill_9_between_their_commit_and_their_posting(
         attempts = await store.attempts("W")
         assert sorted(one.attempt for one in attempts) == list(range(1, len(lines), 2))
         await store.close()
+
+
+def test_an_append_reads_no_bodies_of_history() -> None:
+    """The first row of an instance holds all of its tasks: reading it would cost more with each."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for _, sql in load_migrations():
+            connection.executescript(sql)
+        values = [1, *[None] * 7]
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {turns_module.ADD_TURN}", values).fetchall()
+    used = [row[3] for row in plan if "workflow_state_history" in row[3]]
+    assert used == [
+        "SEARCH workflow_state_history USING COVERING INDEX workflow_versions (workflow_id=?)"
+    ]
+
+
+async def test_a_read_of_one_row_finds_turns_that_were_not_posted(store: SqliteStore) -> None:
+    lease = await lease_of(store)
+    assert await store.version("W1") == 0
+    await add(store, turn(1, lease), turn(2, lease))
+    assert await store.version("W1") == 2
+    await add(store, turn(3, lease))
+    found = await store.workflow("W1")
+    assert found is not None
+    assert found.version == 3
+    assert await store.workflow("W2") is None

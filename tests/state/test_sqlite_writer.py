@@ -16,6 +16,7 @@ from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.engine.records import Retention
 from quarterdeck.state.sqlite import pruning, writer
+from quarterdeck.state.sqlite import store as store_module
 from quarterdeck.state.sqlite.journal import Journal, Transaction
 from quarterdeck.state.sqlite.pace import DWELL_SECONDS, QUICK_IN_ROW, SLOW_IN_WINDOW, Mode
 from quarterdeck.state.sqlite.store import SqliteStore
@@ -159,6 +160,13 @@ async def test_at_full_durability_all_is_written_on_the_thread(
     assert watch.groups == [1, 4], "what came while the first was written is one commit"
 
 
+@pytest.fixture
+def said_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits only say that they were slow: what they waited for is not asked."""
+    monkeypatch.setattr(store_module, "WAITS", None)
+
+
+@pytest.mark.usefixtures("said_slow")
 async def test_a_slow_disk_moves_the_writer_off_the_loop_and_a_quick_one_back(
     store: SqliteStore, plain: Plain, watch: Watch, clock: ManualClock
 ) -> None:
@@ -178,6 +186,7 @@ async def test_a_slow_disk_moves_the_writer_off_the_loop_and_a_quick_one_back(
     assert watch.places == ["inline"]
 
 
+@pytest.mark.usefixtures("said_slow")
 async def test_order_holds_across_the_moves(
     store: SqliteStore, plain: Plain, watch: Watch, clock: ManualClock
 ) -> None:

@@ -84,7 +84,7 @@ class Fleet:
             name=name,
             file=f"/home/ann/shop/{name}.yaml",
             status=status,
-            counts=counts(by_id.values()),
+            counts=dict(counts(by_id.values())),
             created_at=self.crew.ago(age),
             started_at=started,
             ended_at=ended,

@@ -406,3 +406,30 @@ async def test_the_focus_follows_the_sessions_state_but_not_away_from_it(busy: C
         await hand.settle()
         assert hand.current() == "fix-login"
         assert hand.shows("fix-login · claude · ~/shop · working 0:00")
+
+
+async def test_peek_starts_a_session_that_has_ended(crew: Crew) -> None:
+    ended = crew.add("old", lifecycle=Lifecycle.CRASHED, exit_code=3)
+    crew.item(ended, AttentionKind.FAILURE, "exited with code 3")
+    async with aboard(crew) as hand:
+        await hand.press("n", "space")
+        assert hand.shows("Failure · old", "s start", "X take off")
+        await hand.press("s")
+        assert [wish.session_id for wish in hand.sent(c.StartAgent)] == [ended.id]
+        assert hand.screen is hand.deck
+
+
+async def test_peek_offers_no_start_of_a_session_that_runs(busy: Crew) -> None:
+    async with aboard(busy) as hand:
+        await hand.press("space", "s")
+        assert not hand.shows("s start")
+        assert not hand.sent(c.StartAgent)
+
+
+async def test_a_text_that_begins_with_its_title_is_not_said_twice(crew: Crew) -> None:
+    crew.item(crew.add("a"), title="Ship it?", text="Ship it?\nTests: passed.")
+    async with aboard(crew) as hand:
+        await hand.press("space")
+        said = [line for line in hand.lines() if "Ship it?" in line and "ATTENTION" not in line]
+        assert len([line for line in said if "! a" not in line]) == 1
+        assert hand.shows("! Ship it?", "Tests: passed.")

@@ -75,7 +75,7 @@ async def test_help_is_searched_and_closed(busy: Crew) -> None:
 async def test_help_scrolls_with_its_cursor(busy: Crew) -> None:
     async with aboard(busy) as hand:
         await hand.press("question_mark", "pagedown", "pagedown", "pagedown")
-        assert hand.shows("Fold quiet") or hand.shows("Filter the sessions")
+        assert hand.shows("Stop the session's processes")
         assert not hand.shows("EVERYWHERE")
         await hand.hold("pageup", 9)
         assert hand.shows("EVERYWHERE")
@@ -113,10 +113,10 @@ async def test_the_palette_goes_to_sessions(busy: Crew) -> None:
 
 async def test_the_palette_goes_to_sessions_from_the_log(busy: Crew) -> None:
     async with aboard(busy) as hand:
-        await hand.press("2", "colon")
+        await hand.press("5", "colon")
         await hand.write("go docs")
         await hand.press("enter")
-        assert hand.top().endswith("[1 Deck] 2 Log")
+        assert hand.top().endswith("[1 Deck] 2 Workflows  5 Log")
         assert hand.current() == "docs"
 
 
@@ -131,7 +131,7 @@ async def test_the_palette_changes_the_theme_and_it_is_kept(busy: Crew) -> None:
 
 async def test_the_palette_offers_what_works_where_the_person_is(busy: Crew) -> None:
     async with aboard(busy) as hand:
-        await hand.press("2", "colon")
+        await hand.press("5", "colon")
         titles_there = titles(hand.screen.entries)  # type: ignore[attr-defined]
         assert ACTIONS["log.follow"].title in titles_there
         assert ACTIONS["session.create"].title not in titles_there

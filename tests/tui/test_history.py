@@ -36,7 +36,7 @@ async def test_a_page_back_and_on(talker: Crew) -> None:
         await hand.press("shift+pageup")
         assert hand.shows("past 181", "past 199", "now one", "19 lines back")
         assert not hand.shows("now two")
-        assert "escape to the present" in hand.keys_line()
+        assert "esc to the present" in hand.keys_line()
         await hand.press("shift+pageup")
         assert hand.shows("past 162", "38 lines back")
         await hand.press("shift+pagedown", "shift+pagedown")
@@ -232,7 +232,7 @@ async def test_text_dragged_over_is_copied_by_y_and_never_answers(busy: Crew) ->
         await hand.pilot.hover("#terminal", offset=(7, 0))
         await hand.pilot.mouse_up("#terminal", offset=(7, 0))
         await hand.settle()
-        assert hand.keys_line().startswith("y copy  escape deselect")
+        assert hand.keys_line().startswith("y copy  esc deselect")
         await hand.press("y")
         assert hand.app.clipboard == "hello"
         assert hand.toasts() == ["Copied 5 characters."]

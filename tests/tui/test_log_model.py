@@ -147,17 +147,29 @@ def test_detail_is_json_with_keys_apart(crew: Crew) -> None:
 
 
 def test_health_is_one_line_of_facts(crew: Crew) -> None:
-    assert row_text(health_cells(crew.health)) == (
-        " healthy  4 of 10 sessions · up 3h 12m · queue 0 · dropped 0 · 1 client · store normal"
+    line, rest = health_cells(crew.health, 100)
+    assert (row_text(line), rest) == (
+        " healthy  4 of 10 sessions · up 3h 12m · queue 0 · dropped 0 · 1 client · store normal",
+        "",
     )
-    assert row_text(health_cells(None)) == " health: not reported yet"
+    assert row_text(health_cells(None, 100)[0]) == " health: not reported yet"
+
+
+@pytest.mark.parametrize("width", [10, 40, 75, 80, 86, 87, 200])
+def test_health_is_folded_between_facts(crew: Crew, width: int) -> None:
+    whole, _ = health_cells(crew.health, 200)
+    line, rest = health_cells(crew.health, width)
+    assert " · ".join(filter(None, (row_text(line), rest))) == row_text(whole)
+    assert len(row_text(line)) <= width or row_text(line) == " healthy  4 of 10 sessions"
+    first = rest.partition(" · ")[0]
+    assert not rest or len(f"{row_text(line)} · {first}") > width
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(59, "up 0m"), (3599, "up 59m"), (90000, "up 1d 1h")]
 )
 def test_spans_have_two_parts_at_most(crew: Crew, seconds: float, text: str) -> None:
-    assert f"· {text} ·" in row_text(health_cells(crew.healthy(uptime_seconds=seconds)))
+    assert f"· {text} ·" in row_text(health_cells(crew.healthy(uptime_seconds=seconds), 200)[0])
 
 
 def test_failing_checks_are_named(crew: Crew) -> None:

@@ -152,7 +152,7 @@ def test_the_list_grows_with_the_terminal_and_leaves_the_session_its_room(
 
 async def test_keys_pressed_before_the_deck_is_there_are_carried_out_in_order(busy: Crew) -> None:
     async with opening(busy) as (hand, yard):
-        for key in ("tab", "j", "2"):
+        for key in ("tab", "j", "5"):
             hand._press(key)
         await hand.pilot._wait_for_screen()
         assert hand.shows("Reaching the engine…")

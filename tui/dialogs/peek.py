@@ -19,7 +19,7 @@ from ..model.ages import age_of, age_text
 from ..model.answering import WORDS, choice_for
 from ..model.cells import Cell, Row
 from ..model.deck import identity
-from ..model.words import KIND_SIGNS, KIND_WORDS, clean, clean_lines
+from ..model.words import KIND_SIGNS, KIND_WORDS, clean, text_under
 from ..widgets.terminal import TerminalView
 from ..widgets.text_lines import TextLines
 from .base import Dialog, Offer
@@ -44,6 +44,10 @@ class Answering(Protocol):
 
     def resolve(self) -> None:
         """Take it off the queue."""
+        ...
+
+    def start(self, item: AttentionItem) -> None:
+        """Start its session again."""
         ...
 
 
@@ -92,7 +96,7 @@ class PeekDialog(Dialog[None]):
         """Show the item as it is now; that is what an answer will be for."""
         item = self.item
         mark, tone = KIND_SIGNS[item.kind]
-        lines = clean_lines(item.text) if item.text.strip() != item.title.strip() else []
+        lines = text_under(item.title, item.text)
         rows: list[Row] = [(Cell(f"{mark} {clean(item.title)}", tone),)]
         rows += [(Cell(line),) for line in lines]
         self.text.show_text(rows)
@@ -138,6 +142,7 @@ class PeekDialog(Dialog[None]):
                 for number, choice in enumerate(self._choices, 1)
             ),
             *((Offer(("t",), "write", self._write),) if self.item.free_text else ()),
+            *self._again(),
             Offer(label["attention.snooze"], "snooze", self._do(self._answers.snooze)),
             Offer(label["attention.resolve"], "take off", self._do(self._answers.resolve)),
             go,
@@ -151,6 +156,13 @@ class PeekDialog(Dialog[None]):
             if choice is not None and keys:
                 text = meaning.replace("_", " ")
                 yield Offer(keys, text, partial(self._choose, choice, said), guarded=True)
+
+    def _again(self) -> Iterable[Offer]:
+        """A session that has ended can be started from here."""
+        session = self.bridge.view.sessions.get(self.item.session_id)
+        if session is not None and not session.living:
+            start = partial(self._answers.start, self.item)
+            yield Offer(self.bridge.keymap.keys["agent.start"], "start", self._do(start))
 
     def take_key(self, event: events.Key) -> None:
         """While an answer is written, only escape and enter mean something else."""

@@ -160,7 +160,7 @@ class Showing:
             key = label(f"answer.{choice.meaning}") if choice.meaning else ""
             if key:
                 cells += [Cell(f"{key} ", "key"), Cell(f"{clean(choice.label, 60)}   ")]
-        more = "all choices" if len(cells) < 1 + 2 * len(item.choices) else "look closer"
+        more = "all choices" if len(cells) < 1 + 2 * len(item.choices) else "peek"
         return (*cells, Cell(f"{label('attention.peek')} ", "key"), Cell(more))
 
     # ---- the views

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.base.errors import QuarterdeckError
 from ...core.protocol.attention import AttentionItem, AttentionKind, is_snoozed
-from ...core.protocol.commands import ResolveItem, SnoozeItem
+from ...core.protocol.commands import ResolveItem, SnoozeItem, StartAgent
 from ..bridge import Bridge
 from ..model.answering import WORDS, answer_to, choice_for
 from ..model.words import clean
@@ -114,6 +114,11 @@ class Answers:
                 ResolveItem(item_id=item.item_id),
                 then=lambda _: self._bridge.host.tell(f"Off the queue: {clean(item.title, 80)}"),
             )
+
+    def start(self, item: AttentionItem) -> None:
+        """Start the session that ended; its failure is over then."""
+        self._bridge.host.tell(f"Starting {clean(self._bridge.owner(item))}.")
+        self._bridge.send(StartAgent(session_id=item.session_id))
 
     def _no_item(self) -> str | None:
         return (

@@ -38,7 +38,7 @@ def file_completion(typed: str, base: str, endings: tuple[str, ...]) -> str | No
     except OSError:
         return None
     seen = [name for name in names if start or not name.startswith(".")]
-    return f"{head}{slash}{min(seen)}" if seen else None
+    return f"{head}{slash}{min(seen, key=_name)}" if seen else None
 
 
 def _offered(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str:
@@ -46,6 +46,10 @@ def _offered(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str:
     if _is_directory(entry):
         return f"{entry.name}/"
     return entry.name if endings and entry.name.endswith(endings) else ""
+
+
+def _name(shown: str) -> str:
+    return shown.removesuffix("/")
 
 
 def fault_of(path: str) -> str:

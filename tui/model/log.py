@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import singledispatch
 from itertools import count
 
+from rich.cells import cell_len
+
 from ...core.protocol.events import (
     AboutSession,
     AttentionClosed,
@@ -44,6 +46,7 @@ from .words import KIND_SIGNS, KIND_WORDS, SIGNS, clean, clean_lines, plural
 KEPT = 5000
 SLACK = 1000
 LAGS_KEPT = 100
+SEPARATOR = " · "
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -259,10 +262,10 @@ def _json_cells(line: str) -> Iterator[Cell]:
         yield Cell(line)
 
 
-def health_cells(health: HealthView | None) -> Row:
-    """The engine's health on one line."""
+def health_cells(health: HealthView | None, width: int) -> tuple[Row, str]:
+    """The engine's health on one line; what of its facts needs another one, whole facts only."""
     if health is None:
-        return (Cell(" health: not reported yet", "muted"),)
+        return (Cell(" health: not reported yet", "muted"),), ""
     tone = _health_tone(health.status)
     sessions = f"{health.active_sessions} of {plural(health.max_sessions, 'session')}"
     facts = (
@@ -273,7 +276,11 @@ def health_cells(health: HealthView | None) -> Row:
         plural(health.clients, "client"),
         f"store {health.durability}",
     )
-    return (Cell(f" {health.status.value}", tone), Cell(f"  {' · '.join(facts)}"))
+    word = Cell(f" {health.status.value}", tone)
+    first = len(facts)
+    while first > 1 and cell_len(f"{word.text}  {SEPARATOR.join(facts[:first])}") > width:
+        first -= 1
+    return (word, Cell(f"  {SEPARATOR.join(facts[:first])}")), SEPARATOR.join(facts[first:])
 
 
 def faults_cells(health: HealthView | None) -> Row:

@@ -60,6 +60,12 @@ def clean_lines(text: str) -> list[str]:
     return [line.expandtabs(4).translate(_HARMFUL).rstrip() for line in text.splitlines()]
 
 
+def text_under(title: str, text: str) -> list[str]:
+    """The lines of ``text`` that don't only repeat the ``title`` over them."""
+    lines = clean_lines(text)
+    return lines[1:] if lines and lines[0].strip() == clean(title) else lines
+
+
 def short_status(session: SessionView) -> str:
     """The word for a session's state in a list, with the exit code where there is one."""
     word = session.shown

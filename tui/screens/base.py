@@ -13,7 +13,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from ..bridge import Bridge
-from ..compositor import Compositor
 from ..copying import copy_selection
 from ..handlers.base import Handler, Handlers
 from ..handlers.general import General
@@ -48,7 +47,6 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
-        self._compositor = Compositor()
         self.bridge = bridge
         self.status_line = StatusLine(id="status-line")
         self.banner = Banner(id="banner")
@@ -177,7 +175,7 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
         handler = self.handlers.get(name)
         if not key or handler is None or handler.why_not() is not None:
             return None
-        return Hint(key, ACTIONS[name].hint, name)
+        return Hint("esc" if key == "escape" else key, ACTIONS[name].hint, name)
 
     def hint_names(self) -> Sequence[str]:
         """The actions to hint at, the most useful first."""

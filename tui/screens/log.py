@@ -171,13 +171,14 @@ class LogScreen(MainScreen):
 
     def _show_health(self) -> None:
         health = self.bridge.view.health
-        facts = health_cells(health)
-        self.health.lay_out(lambda width: (cut(facts, width), ()))
+        self.health.lay_out(lambda width: (cut(health_cells(health, width)[0], width), ()))
         if health is not None:
             lag = f"   loop lag {health.loop_lag_ms:.1f} ms "
             plot = Cell(f"{lag}{sparkline(tuple(self.log_model.lags), SPARK)}", "muted")
-            checks = (*faults_cells(health), plot)
-            self.checks.lay_out(lambda width: (cut(checks, width), ()))
+            checks = faults_cells(health)
+            self.checks.lay_out(
+                lambda width: (cut((*checks, _rest(health, width), plot), width), ())
+            )
 
     # ---- actions
 
@@ -260,3 +261,9 @@ class LogScreen(MainScreen):
     def on_input_bar_closed(self, event: InputBar.Closed) -> None:
         """The filter is kept, or given up."""
         self._filter(event.text if event.kept else "")
+
+
+def _rest(health: HealthView, width: int) -> Cell:
+    """What the line of health has no room for."""
+    rest = health_cells(health, width)[1]
+    return Cell(f" · {rest}" if rest else "", "muted")

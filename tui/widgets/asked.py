@@ -8,7 +8,7 @@ from ...core.protocol.attention import AttentionItem
 from ..bridge import Bridge
 from ..keys.keymap import Keymap
 from ..model.cells import Cell, Row
-from ..model.words import KIND_SIGNS, KIND_WORDS, clean, clean_lines
+from ..model.words import KIND_SIGNS, KIND_WORDS, clean, text_under
 
 LINES = 8
 
@@ -25,8 +25,8 @@ def flow_titles(item: AttentionItem, bridge: Bridge) -> Sequence[Row]:
 def flow_note(item: AttentionItem, keymap: Keymap) -> str:
     """What is asked, and the keys that answer it."""
     lines = [clean(item.title, 300)]
-    if item.text.strip() != item.title.strip():
-        lines += ["", *clean_lines(item.text)[:LINES]]
+    if below := text_under(item.title, item.text):
+        lines += ["", *below[:LINES]]
     ways = [
         f"{keymap.label(f'answer.{choice.meaning}')} {clean(choice.label, 60)}"
         for choice in item.choices

@@ -11,7 +11,7 @@ from ..model.flow.words import bar
 from .lines import Lines
 
 WIDE = 60
-SIGN, WORD, COUNT, TIME, BAR = 2, 14, 12, 7, 16
+SIGN, WORD, COUNT, TIME, BAR = 2, 15, 12, 7, 16
 NOTHING = "no workflow"
 
 

@@ -49,7 +49,7 @@ class SessionList(Lines):
 def _session(row: SessionRow, width: int) -> Row:
     if width >= WIDE:
         return _wide(row, width)
-    share = (width - SIGN - WORD) * 2 // 5 if width >= ROOMY else (width - SIGN - WORD) // 3
+    share = (width - SIGN - WORD) // (2 if width >= ROOMY else 3)
     agent = min(AGENT, max(4, share))
     return arrange(
         (

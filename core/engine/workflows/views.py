@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ...base.priority import Priority
 from ...protocol.workflow_views import (
     ArtifactView,
     AttemptView,
@@ -116,7 +117,7 @@ class TaskViewer:
             needs=needs,
             parent=_parent(record),
             final=given.final if given is not None else False,
-            priority=given.priority if given is not None else 2,
+            priority=given.priority if given is not None else Priority.NORMAL,
             deadline=given.deadline if given is not None else None,
             attempt=record.attempt,
             max_attempts=self._attempts if policy is None else policy.max_attempts,

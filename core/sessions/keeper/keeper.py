@@ -6,10 +6,11 @@ imported at the start, so that it goes on when the installation is replaced.
 """
 
 # pathlib would cost every keeper a megabyte.
-# ruff: noqa: PTH101, PTH108, PTH110, PTH123
+# ruff: noqa: PTH101, PTH108, PTH110, PTH116, PTH123
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import json
@@ -33,6 +34,7 @@ MAX_DESCRIPTORS = 65536
 RECORD_SIZE = 4096
 BURST = 1.0  # seconds of the rate that may be read at once
 LOCK_TRIES, LOCK_PAUSE = 4, 0.01
+VOID = "void"  # the file in a folder where no keeper may start any more
 LULL = 0.05  # seconds of the rate that are read at one waking
 
 Action = Callable[[], None]
@@ -74,6 +76,7 @@ class Keeper:
             self._record = os.open(f"{self._orders.folder}/record", os.O_RDWR | os.O_CREAT, 0o600)
             self._closers.append(partial(os.close, self._record))
             take_lock(self._record)
+            check_wanted(self._record, self._orders.folder)
             os.ftruncate(self._record, 0)
             stage = "socket"
             self._listen(self._orders.socket)
@@ -442,6 +445,19 @@ def take_lock(fd: int) -> None:
         except BlockingIOError:  # perhaps somebody only looked whether a keeper lives
             time.sleep(LOCK_PAUSE)
     return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def check_wanted(record: int, folder: str) -> None:
+    """Nothing, unless an engine took this start for dead, and its child for one that never was.
+
+    :raises OSError: if so.
+    """
+    try:
+        ours = os.path.samestat(os.fstat(record), os.stat(f"{folder}/record"))
+    except FileNotFoundError:
+        ours = False
+    if not ours or os.path.exists(f"{folder}/{VOID}"):
+        raise OSError(errno.ESTALE, "given up")
 
 
 def is_ours(sock: socket.socket) -> bool:

@@ -9,13 +9,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.places import place_key, private_directory, runtime_directory
 from .faults import SocketPathLong
 from .items import KeeperFacts
+from .keeper import VOID
 from .tree import MARKER
 
 PATH_LIMIT = 100
@@ -153,13 +154,49 @@ def find_keepers(state_dir: Path) -> list[FoundKeeper]:
     return [FoundKeeper(each, read_facts(each), keeper_lives(each)) for each in places]
 
 
+def void_places(places: KeeperPlaces) -> bool:
+    """Let no keeper start there any more; false if one lives, and nothing was done.
+
+    A keeper whose engine was killed may be about to start, and shows nothing yet. It looks for this
+    once it holds the lock; so either it lives now, or it never will.
+
+    :raises PlaceUnsafe: if the folder is another user's or can't be made.
+    """
+    make_folder(places)
+    with _locked(places) as locked:
+        if locked:
+            (places.folder / VOID).touch(mode=0o600)
+        return locked
+
+
 def erase_places(places: KeeperPlaces) -> None:
-    """Remove what a keeper left; one that lives keeps its files."""
-    if keeper_lives(places):
+    """Remove what a keeper left; one that lives keeps its files, and one that comes finds none."""
+    if not places.folder.is_dir():
+        _unlink(places.socket)
         return
-    for socket in {present_socket(places), places.socket}:
-        _unlink(socket)
-    shutil.rmtree(places.folder, ignore_errors=True)
+    with _locked(places) as locked:
+        if not locked:
+            return
+        for socket in {present_socket(places), places.socket}:
+            _unlink(socket)
+        shutil.rmtree(places.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(places: KeeperPlaces) -> Iterator[bool]:
+    """Hold the record as a keeper does; false if one holds it, or it can't be opened."""
+    try:
+        fd = os.open(places.record, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
 
 
 def clean_places(state_dir: Path, keep: Collection[str]) -> int:

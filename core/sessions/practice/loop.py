@@ -24,14 +24,22 @@ class Leave(BaseException):
         self.code = code
 
 
-def terminate(number: int, _frame: FrameType | None) -> None:
-    """End with the code a shell gives for ``number``; a terminal that hung up ends the input."""
-    raise Leave(0 if number == signal.SIGHUP else 128 + number)
-
-
 def wake(number: int, frame: FrameType | None) -> None:
     """Let the wake-up descriptor speak for ``number``."""
 
+
+def terminate(number: int, _frame: FrameType | None) -> None:
+    """End with the code a shell gives for ``number``; a terminal that hung up ends the input.
+
+    More of them, such as a hang-up behind a request to end, change nothing any more.
+    """
+    for one in LAST:
+        signal.signal(one, wake)
+    raise Leave(0 if number == signal.SIGHUP else 128 + number)
+
+
+LAST = (signal.SIGHUP, signal.SIGTERM)
+"""The signals that end an agent."""
 
 HANDLERS = {
     signal.SIGHUP: terminate,
@@ -60,11 +68,12 @@ class Signals:
         """The numbers of the signals that came, one byte each."""
         return os.read(self.descriptor, 1024)
 
-    def restore(self) -> None:
-        """Give the signals back."""
+    def restore(self, *, leaving: bool) -> None:
+        """Give the signals back; those that end a process that is ``leaving`` change nothing."""
         signal.set_wakeup_fd(self._woken)
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            if not (leaving and number in LAST):
+                signal.signal(number, handler)
         os.close(self.descriptor)
         os.close(self._writer)
 
@@ -81,14 +90,15 @@ class Loop:
 
     def run(self) -> int:
         """The agent's exit code; 0 when its terminal goes away."""
+        leaving = False
         try:
             code = self._live()
         except Leave as leave:
-            code = leave.code
+            code, leaving = leave.code, True
         except OSError:
             code = 0
         finally:
-            self._signals.restore()
+            self._signals.restore(leaving=leaving)
         self._terminal.leave(self._program.farewell)
         return code
 

@@ -30,6 +30,7 @@ from ...sessions.keeper.places import (
     keeper_lives,
     places_for,
     read_facts,
+    void_places,
 )
 from ...sessions.keeper.recording import post_mortem
 from ...sessions.keeper.spec import ChildSpec
@@ -44,6 +45,8 @@ SCHEME = "local"
 RING_BYTES = 4 * 1024 * 1024
 START_SECONDS = 20.0
 END_SECONDS = 5.0
+LINGER_SECONDS = 2.0
+"""How long a keeper waits for an engine when its child has ended; what it wrote down stays."""
 CANCELLED = "cancelled"
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long what an ended attempt left is kept where nobody forgot it."""
@@ -105,6 +108,7 @@ class LocalBackend:
             leaf.key,
             mode="pipe",
             ring_bytes=min(RING_BYTES, leaf.log_limit),
+            linger=LINGER_SECONDS,
             grace=leaf.grace,
             about={"grace": str(leaf.grace)},
             input=leaf.stdin,
@@ -148,9 +152,8 @@ class LocalBackend:
         places = self._places(place)
         await asyncio.to_thread(_mark_cancelled, places)
         held = self._links.get(place)
-        try:
-            link = held or await self._keepers.connect(places, epoch=self._epoch, offset=None)
-        except (KeeperGone, KeeperTimeout):
+        link = held or await self._reach(places)
+        if link is None:
             await self._keepers.end_leftovers(places, grace)
             return
         try:
@@ -198,6 +201,15 @@ class LocalBackend:
             )
         return places_for(Path(folder) / FOLDER, key)
 
+    async def _reach(self, places: KeeperPlaces) -> Link | None:
+        """The link to a keeper; ``None`` if there is none, nor will be."""
+        for final in (False, True):
+            with contextlib.suppress(KeeperGone, KeeperTimeout):
+                return await self._keepers.connect(places, epoch=self._epoch, offset=None)
+            if final or await asyncio.to_thread(void_places, places):
+                break
+        return None
+
     def _started(self, facts: KeeperFacts) -> LeafStarted:
         return LeafStarted(
             facts.started_at, facts.child_pid, f"{self._host}, pid {facts.child_pid}"
@@ -233,11 +245,14 @@ class LocalBackend:
         self, place: str, places: KeeperPlaces, reading: _Reading
     ) -> AsyncIterator[LeafEvent]:
         """What a keeper that is gone has written down."""
-        if await asyncio.to_thread(keeper_lives, places):
+        # One that was killed this moment still holds its lock.
+        if not await self._keepers.ended(places, END_SECONDS):
             raise KeeperTimeout(f"The keeper at {place} lives, and does not answer.")
         found = await asyncio.to_thread(post_mortem, places)
         await self._keepers.end_leftovers(places, END_SECONDS)
         if found is None:
+            if not await asyncio.to_thread(void_places, places):
+                raise KeeperTimeout(f"The keeper at {place} has come up this moment.")
             raise AttemptLost(f"Nothing tells how the process at {place} ended.")
         if reading.at == 0 and found.facts is not None:
             yield self._started(found.facts)
@@ -255,7 +270,9 @@ class LocalBackend:
         if keeper_lives(places):
             facts = read_facts(places)
             return Standing.ENDED if facts is not None and facts.exit else Standing.LIVING
-        return Standing.GONE if post_mortem(places) is None else Standing.ENDED
+        if post_mortem(places) is not None:
+            return Standing.ENDED
+        return Standing.GONE if void_places(places) else Standing.LIVING
 
     def _clear(self) -> None:
         before = time.time() - KEPT_SECONDS

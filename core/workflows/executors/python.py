@@ -14,8 +14,8 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
+from ...base.calling import is_async
 from ..backends.ports import Stream
-from ..calling import is_async
 from .attempt import Attempt
 from .children import Child
 from .faults import FunctionFailed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .reasons import StopReason
 from .run import Run
@@ -24,8 +25,7 @@ class Stop:
     reason: StopReason
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(NamedTuple):
     """What has changed since it was last asked for.
 
     ``changed`` has for each run the tasks that changed, each once, in the order of their first

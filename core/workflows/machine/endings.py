@@ -27,7 +27,9 @@ class Endings(Dispatching):
             run.next_at.pop(task, None)
         run.tasks[task] = status
         run.ended[task] = now
-        self._note(run, task)
+        if not run.changed:  # as in _note, without its call
+            self._touched.append(run)
+        run.changed.append(task)
         if task in run.deadlines:
             self.timers.forget_one()
         parent = run.plan.parents.get(task) if run.plan.parents else None

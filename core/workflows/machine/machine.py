@@ -108,7 +108,8 @@ class Machine(Control):
         else:
             self._release(run, task, now)
             self._settle(run, task, _COMPLETED, now)
-            self._let_dependents(run, task, now)
+            if run.plan.dependents[task]:
+                self._let_dependents(run, task, now)
         if not run.open:
             self._look_for_end(run, now)
         return True

@@ -39,13 +39,16 @@ class Model:
     async def settle(self) -> None:
         for _ in range(30):
             await asyncio.sleep(0)
+        fresh = []
         for at, asked in enumerate(self.asked):
             while asked and asked[0].done():
                 task = asked.pop(0)
                 if not task.cancelled():
-                    self.held.append((at, task.result()))
-                    self.tokens.append(task.result().token)
+                    fresh.append((at, task.result()))
             assert not any(task.done() and not task.cancelled() for task in asked), "not in order"
+        # One may have had it, and lost it to the other engine, since the last look.
+        self.held += sorted(fresh, key=lambda one: one[1].token)
+        self.tokens += [grant.token for _, grant in self.held[len(self.tokens) :]]
 
     def check(self) -> None:
         holding = [grant for _, grant in self.held if not grant.lost]

@@ -120,6 +120,7 @@ EVERY = Intervals(checkpoint=30, health=60, cleanup=61)
 async def test_an_engine_has_three_timers_and_no_more(place: Path) -> None:
     sleep = ToldSleep()
     async with sailing(place, sleep=sleep):
+        await until(lambda: len(sleep.asked) >= 3)
         await settle()
         assert sorted(sleep.asked) == [30, 60, 60]
 
@@ -140,7 +141,7 @@ async def test_a_checkpoint_folds_and_prunes_only_what_changed(
 
         monkeypatch.setattr(ship.store, "checkpoint", checkpoint)
         monkeypatch.setattr(ship.store, "prune", prune)
-        await settle()
+        await until(lambda: len(sleep.asked) >= 3)
         await sleep.wake(30)
         assert folded == ["checkpoint", "prune"]
         await sleep.wake(30)

@@ -23,13 +23,14 @@ from quarterdeck.core.sessions.keeper.faults import (
     KeeperTimeout,
     SystemExhausted,
 )
+from quarterdeck.core.workflows.backends.dask.faults import ClusterUnreachable
 from quarterdeck.state.faults import StoreBusy, StoreLocked
 from quarterdeck.state.memory import MemoryStore
 
 from .doubles import CountingMetrics
 from .ship import sailing
 
-PASSING = [StoreLocked, StoreBusy, KeeperGone, KeeperTimeout, SystemExhausted]
+PASSING = [StoreLocked, StoreBusy, KeeperGone, KeeperTimeout, SystemExhausted, ClusterUnreachable]
 
 
 async def at_once(seconds: float) -> None:

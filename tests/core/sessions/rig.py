@@ -39,8 +39,8 @@ CAUSE = Cause(command_id="C1", client_id="someone")
 DEADLINE = 20.0
 FAST = SessionOptions(
     stop_grace=1.0,
-    prompt_timeout=5.0,
-    answer_timeout=5.0,
+    prompt_timeout=DEADLINE,
+    answer_timeout=DEADLINE,
     seen_after=0.15,
     ring_bytes=256 * 1024,
     scrollback=300,

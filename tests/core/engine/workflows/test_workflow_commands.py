@@ -58,7 +58,7 @@ async def test_a_workflow_is_steered_by_commands_and_followed_in_the_view(place:
         helm = await helm_of(ship, place)
         one = await helm.create(inputs={"count": "3"})
         await helm.stands(one, "running")
-        on = {"workflow_id": one}
+        on: dict[str, Any] = {"workflow_id": one}
         whole = (await helm.call(w.ShowWorkflow(**on)))["whole"]
         assert whole["inputs"] == {"count": 3, "token": "***"}
         assert [task["reason"] for task in whole["tasks"]] == [
@@ -98,7 +98,7 @@ async def test_what_can_not_be_done_has_its_own_code(place: Path) -> None:
         helm = await helm_of(ship, place)
         one = await helm.create(start=False)
         nobody = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-        on = {"workflow_id": one}
+        on: dict[str, Any] = {"workflow_id": one}
         codes = {
             "workflow_unknown": w.ShowWorkflow(workflow_id=nobody),
             "task_unknown": w.ShowTask(**on, task_id="third"),

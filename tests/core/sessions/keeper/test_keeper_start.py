@@ -13,7 +13,9 @@ import pytest
 
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.sessions.faults import DirectoryMissing
+from quarterdeck.core.sessions.keeper import keeper as keeper_module
 from quarterdeck.core.sessions.keeper import spawn
+from quarterdeck.core.sessions.keeper.child import Orders, StartFailed
 from quarterdeck.core.sessions.keeper.faults import (
     ChildSpecInvalid,
     CommandNotExecutable,
@@ -23,7 +25,13 @@ from quarterdeck.core.sessions.keeper.faults import (
     KeeperTimeout,
     SystemExhausted,
 )
-from quarterdeck.core.sessions.keeper.places import keeper_lives
+from quarterdeck.core.sessions.keeper.keeper import Keeper
+from quarterdeck.core.sessions.keeper.places import (
+    erase_places,
+    keeper_lives,
+    make_folder,
+    void_places,
+)
 from quarterdeck.core.sessions.keeper.spawn import ChildSpec, spawn_keeper
 
 if TYPE_CHECKING:
@@ -183,6 +191,50 @@ async def test_a_cancelled_start_leaves_nothing_running(yard: Yard) -> None:
     await yard.until_over(yard.places())
 
 
+async def test_nothing_starts_where_a_start_was_given_up(yard: Yard) -> None:
+    """An engine that was killed may have a keeper on its way; the next one rules it out."""
+    assert await asyncio.to_thread(void_places, yard.places())
+    with pytest.raises(KeeperStartFailed):
+        await yard.start("touch", "started")
+    assert not (yard.state_dir / "started").exists()
+
+
+async def test_a_keeper_that_lives_is_not_given_up(yard: Yard) -> None:
+    await yard.start("sleep", "600")
+    assert not await asyncio.to_thread(void_places, yard.places())
+    await asyncio.to_thread(erase_places, yard.places())
+    assert keeper_lives(yard.places())
+    assert (await yard.tap()).link.welcome.exit is None
+
+
+@pytest.mark.parametrize("way", ["erased", "given up", "given up and erased", "begun anew"])
+async def test_a_keeper_on_its_way_never_starts_where_it_was_ruled_out(
+    yard: Yard, way: str
+) -> None:
+    """It had opened its record before, and gets the lock only afterwards."""
+    places = yard.places()
+    slow = executable(
+        yard.state_dir / "python",
+        "#!/bin/sh\n"
+        'touch "$(dirname $0)/coming"\n'
+        'while [ ! -e "$(dirname $0)/go" ]; do sleep 0.01; done\n'
+        f'exec {sys.executable} "$@"\n',
+    )
+    spec = yard.spec("touch", "started")
+    start = asyncio.create_task(spawn_keeper(spec, places, python=slow, timeout=60))
+    await yard.until((yard.state_dir / "coming").exists)
+    if "given up" in way:
+        assert await asyncio.to_thread(void_places, places)
+    if "erased" in way:
+        await asyncio.to_thread(erase_places, places)
+    if way == "begun anew":
+        await yard.start("sleep", "600")
+    (yard.state_dir / "go").touch()
+    with pytest.raises((KeeperStartFailed, KeeperExists)):
+        await start
+    assert not (yard.state_dir / "started").exists()
+
+
 async def test_a_program_that_can_not_be_written_is_told(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,3 +282,25 @@ async def test_a_keeper_on_a_full_disk_keeps_its_log_in_memory(full_disk: Path, 
         await tap.until_text(b"kept\r\n")
         assert tap.link.welcome.ring_kind == "memory"
         await tap.close()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_record_that_was_taken_away_is_not_used(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Another engine erased the place, or has one of its own there, between opening and locking."""
+    places = yard.places()
+    make_folder(places)
+
+    def lock(fd: int) -> None:
+        places.record.unlink()
+        if late:
+            places.record.touch()
+
+    monkeypatch.setattr(keeper_module, "take_lock", lock)
+    keeper = Keeper(Orders(yard.spec("touch", "started").orders(places)), -1)
+    with pytest.raises(StartFailed) as caught:
+        keeper.open(0o077)
+    keeper.leave()
+    assert (caught.value.stage, caught.value.number) == ("lock", errno.ESTALE)
+    assert not (yard.state_dir / "started").exists()

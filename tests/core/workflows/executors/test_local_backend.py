@@ -100,7 +100,7 @@ async def test_an_attempt_begins_once(backend: LocalBackend, folder: Path) -> No
 
 
 async def test_cancelling_ends_the_tree_and_is_told(backend: LocalBackend, folder: Path) -> None:
-    one = leaf(folder, "trap '' TERM; sleep 300 & echo $! > pid; wait; wait")
+    one = leaf(folder, "trap '' TERM; sleep 300 & echo $! > pid; while :; do wait; done")
     place = await begun(backend, one)
     await until(lambda: (folder / "pid").exists() and (folder / "pid").read_text().strip())
     await backend.forget(place)  # one that lives is not forgotten

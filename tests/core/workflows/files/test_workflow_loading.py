@@ -146,6 +146,7 @@ def test_what_executors_are_told(load: Load, tmp_path: Path) -> None:
     assert told == {
         "agent": {
             **common, "agent": "claude", "prompt": "{{ inputs.who }}", "mode": "session",
+            "keep": False,
             "env": {"A": "2", "B": None},
         },
         "run": {
