@@ -102,7 +102,7 @@ class Driver:
         self._followed = followed
         self._monotonic = monotonic
         self._grace = grace
-        self._workers: set[Worker] = set()
+        self._workers: dict[Worker, None] = {}  # in the order in which they came
         self._parked: list[Worker] = []
         self._coming = 0
         self._busy = 0
@@ -149,7 +149,7 @@ class Driver:
                 self._rouse(self._parked.pop())
             else:
                 worker = Worker()
-                self._workers.add(worker)
+                self._workers[worker] = None
                 worker.task = self.loop.create_task(self._live(worker))
 
     @staticmethod
@@ -192,7 +192,7 @@ class Driver:
                     await asyncio.sleep(0)
                     self._yielded = now = self._monotonic()
         finally:
-            self._workers.discard(worker)
+            self._workers.pop(worker, None)
 
     async def _park(self, worker: Worker) -> None:
         worker.nap = self.loop.create_future()

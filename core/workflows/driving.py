@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -144,14 +145,20 @@ class Driving:
         :raises WorkflowUnknown: if it is not kept.
         :raises WorkflowBusy: if another engine drives it.
         """
-        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
-        async with lock:
+        async with self._alone_with(workflow_id):
             instance = self._instances.get(workflow_id)
             if instance is None:
                 instance = await self._load(workflow_id)
+        return instance
+
+    @asynccontextmanager
+    async def _alone_with(self, workflow_id: str) -> AsyncIterator[None]:
+        """Nobody else opens the instance in this engine, or changes it as a whole."""
+        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
+        async with lock:
+            yield
         if not lock.locked():
             self._opening.pop(workflow_id, None)
-        return instance
 
     async def _load(self, workflow_id: str) -> Instance:
         now = self._clock.now()
@@ -284,10 +291,27 @@ class Driving:
             self._is_releasing = False
 
     async def _let_go(self, instance: Instance) -> None:
-        if self._instances.get(instance.id) is instance:
-            await self._on_disk()
+        """Drive it no further from where it stands now; not if it has moved on meanwhile."""
+        status = instance.run.status
+        if self._instances.get(instance.id) is not instance:
+            return
+        await self._on_disk()
+        if self._instances.get(instance.id) is instance and instance.run.status is status:
             self._forget(instance)
             await self._leases.release(instance)
+            if not (self.closing or instance.done.done()):
+                instance.done.set_result(None)
+
+    async def _set_down(self, instance: Instance | None) -> Instance | None:
+        """The instance, if nothing of it is under way: then it is driven no further, untold."""
+        if instance is None:
+            return None
+        await self._on_disk()
+        if self._instances.get(instance.id) is not instance or instance.run.busy:
+            return None
+        self._forget(instance)
+        await self._leases.release(instance)
+        return instance
 
     async def _keep_child(self, instance: Instance, task: int) -> None:
         self._machine.note(instance.run, task)

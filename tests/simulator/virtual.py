@@ -6,7 +6,9 @@ import asyncio
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -52,7 +54,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.selector = _Selector()
+        self._born: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+        self._numbers = count()
         super().__init__(self.selector)
+
+    def create_task(self, *given: Any, **more: Any) -> asyncio.Task[Any]:
+        """A task whose place in the order of all is known: so that each run is like the others."""
+        task = super().create_task(*given, **more)
+        self._born[task] = next(self._numbers)
+        return task
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -74,7 +84,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def bury(self) -> None:
         """Clear away what a crash left in memory."""
-        while left := asyncio.all_tasks(self):
+        while left := sorted(asyncio.all_tasks(self), key=self._born.__getitem__):
             for task in left:
                 task.cancel()
             self.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -87,8 +87,9 @@ class World:
 
     async def _create(self) -> None:
         engine = self._new_engine(StateManager(store=self.kept, clock=self.clock))
-        for _ in range(self.workflows):
-            self.ids.append(await engine.create_workflow(rich_definition(self.random)))
+        for number in range(self.workflows):
+            definition = rich_definition(self.random)
+            self.ids.append(await engine.create_workflow(definition, workflow_id=f"w{number}"))
 
     def _new_engine(self, states: StateManager) -> WorkflowOrchestrator:
         self.lives += 1
