@@ -13,7 +13,7 @@ from quarterdeck.core.workflows.definition import TaskDefinition, WorkflowDefini
 
 WORK, KEPT, FAN, NESTED, GATE, EVENT = "x", "kept", "fan", "nested", "approve", "wait_for"
 CHOICES = {"approve": "Yes", "reject": "No"}
-_KINDS = [WORK] * 5 + [KEPT] * 3 + [FAN, NESTED, EVENT]
+_KINDS = [WORK] * 5 + [KEPT] * 3 + [FAN, NESTED, GATE, EVENT]
 
 
 def rich_definition(random: Random, *, most: int = 7, nest: bool = True) -> WorkflowDefinition:

@@ -33,6 +33,7 @@ from quarterdeck.core.workflows.executors.surroundings import Surroundings
 from quarterdeck.core.workflows.faults import OrchestrationError
 from quarterdeck.core.workflows.machine.control import NothingFailed
 from quarterdeck.core.workflows.orchestrator import WorkflowOrchestrator
+from quarterdeck.core.workflows.records import Lease
 from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.core.workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from quarterdeck.state.memory import MemoryStore
@@ -61,6 +62,7 @@ class World:
     at_work: int = 0
     ids: list[str] = field(default_factory=list)
     lives: int = 0
+    leases: dict[str, Lease | None] = field(default_factory=dict)
     faults: list[AssertionError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,6 +121,7 @@ class World:
         """One engine: to the end of all, or (``short``) closed in the middle; whether it was all."""
         self.disk = Disk(self.kept, self.random)
         self.at_work = 0
+        self.leases = {one: await self._lease_of(one) for one in (*self.ids, *self.outside.nested)}
         states = StateManager(store=cast("Any", self.disk), clock=self.clock)
         engine = self.engine = self._new_engine(states)
         former = ["here", *(f"life-{one}" for one in range(self.lives))]
@@ -138,6 +141,10 @@ class World:
             await engine.wait(nested)
         await engine.close()
         return True
+
+    async def _lease_of(self, workflow_id: str) -> Lease | None:
+        record = await self.kept.workflow(workflow_id)
+        return None if record is None else record.lease
 
     async def _free(self, former: list[str]) -> None:
         """What ended right before a crash may be held until its lease expires."""
@@ -326,10 +333,8 @@ class World:
         assert found is not None
         record, rows = found
         assert self.engine is not None
-        lease = record.lease  # one that a crash left expires by itself
-        assert lease is None or lease.expires_at < self.clock.now() or self.lives > 1, (
-            "a lease is left"
-        )
+        lease = record.lease  # one that a crash left of what had ended expires by itself
+        assert lease is None or lease == self.leases.get(workflow_id), "a lease is left"
         changes = await self.kept.changes(workflow_id)
         judge_rows(record, rows, changes, await self.kept.attempts(workflow_id))
 
