@@ -317,6 +317,8 @@ class Driving:
         self._machine.note(instance.run, task)
         self._changed()
         await self._on_disk()
+        if self._instances.get(instance.id) is not instance:  # it was refused: none may be begun
+            raise _lost(instance, task)
 
     def register_executor(self, agent_type: str, executor: Any) -> None:
         """Let ``executor`` run the attempts of ``agent_type``; it replaces an earlier one.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.simulator.disk import Cut, Disk
+from tests.simulator.disk import Disk
 from tests.simulator.flows import rich_definition
 
 from quarterdeck.core.workflows.context import AttemptLost, TaskExecutionContext
@@ -99,8 +99,7 @@ class KeptExecutor:
     async def execute(self, context: TaskExecutionContext) -> str:
         """A process of its own, known on disk before it begins."""
         await context.keep_child(context.idempotency_key)
-        if self._disk.dead:
-            raise Cut
+        assert not self._disk.dead, "begun, though nobody will know of it"
         return await self._follow(context, self._outside.spawn(context.idempotency_key))
 
     async def adopt(self, context: TaskExecutionContext) -> str:
