@@ -20,14 +20,15 @@ from .instance import CONTEXT, Instance
 from .machine import Run
 from .made import Made
 from .plan import compile_plan
-from .records import SignalRecord
+from .records import SignalRecord, TaskRecord, WorkflowRecord
 from .states import WorkflowState
 from .statuses import ENDED, TaskStatus, WorkflowStatus
 from .turns import Ended
 
 RECOVERED_AT_ONCE = 1000
 _UNFINISHED = frozenset({WorkflowStatus.RUNNING})
-_WAITING = frozenset({WorkflowStatus.PENDING, WorkflowStatus.PAUSED})
+_PENDING = WorkflowStatus.PENDING
+_WAITING = frozenset({_PENDING, WorkflowStatus.PAUSED})
 
 
 class WorkflowOrchestrator(Driving):
@@ -136,7 +137,7 @@ class WorkflowOrchestrator(Driving):
             await asyncio.shield(instance.done)
 
     async def recover(self, *, former: Collection[str] = ()) -> list[str]:
-        """Take up what former engines left running; the ids.
+        """Take up what former engines left running, paused or not; the ids.
 
         That is what nobody holds, whose lease expired, or what one of the ``former`` engines held.
         An attempt that its executor can adopt goes on; any other that ran was lost, and is begun
@@ -151,13 +152,10 @@ class WorkflowOrchestrator(Driving):
             former=former,
         )
         for record in found:
-            assert record.lease is not None  # noqa: S101  # that is what was asked for
-            rows = await self._store.tasks(record.id)
-            signals = await self._store.signals(record.id)
-            self._take_in(record, rows, record.lease, signals)
-        self._changed()
+            await self._take_up(record, await self._store.tasks(record.id))
         if former:
-            await self._free_waiting(former)
+            found += await self._take_up_paused(former)
+        self._changed()
         return [record.id for record in found]
 
     # ---- steering --------------------------------------------------------------------------
@@ -326,8 +324,12 @@ class WorkflowOrchestrator(Driving):
         if self._releasing:
             await asyncio.wait(self._releasing)
 
-    async def _free_waiting(self, former: Collection[str]) -> None:
-        """Give back what former engines held of those that wait for a person to go on."""
+    async def _take_up(self, record: WorkflowRecord, rows: Sequence[TaskRecord]) -> None:
+        assert record.lease is not None  # noqa: S101  # that is what was asked for
+        self._take_in(record, rows, record.lease, await self._store.signals(record.id))
+
+    async def _take_up_paused(self, former: Collection[str]) -> list[WorkflowRecord]:
+        """Take up what is paused with tasks that run on; give back what waits for a person."""
         found = await self._store.lease(
             self.engine_id,
             until=self._leases.until(),
@@ -336,7 +338,15 @@ class WorkflowOrchestrator(Driving):
             limit=RECOVERED_AT_ONCE,
             former=former,
         )
-        await self._store.release([(one.id, one.lease) for one in found if one.lease is not None])
+        taken: list[WorkflowRecord] = []
+        for record in found:
+            rows = [] if record.status is _PENDING else await self._store.tasks(record.id)
+            if any(row.status is TaskStatus.RUNNING for row in rows):
+                await self._take_up(record, rows)
+                taken.append(record)
+        waiting = [one for one in found if one.id not in self._instances]
+        await self._store.release([(one.id, one.lease) for one in waiting if one.lease is not None])
+        return taken
 
     def _check_executors(self, tasks: Sequence[TaskDefinition]) -> None:
         missing = [task for task in tasks if task.agent_type not in self._runs.executors]

@@ -143,7 +143,7 @@ class Control(Endings):
         """After a crash: stop anew what a cancel, or a failure, was to stop."""
         if run.cancelled or (run.draining and run.plan.on_failure is OnFailure.CANCEL):
             for task, status in enumerate(run.tasks):
-                spared = run.plan.rules[task].final and run.cancelled < 2  # the second time
+                spared = run.plan.is_final(task) and run.cancelled < 2  # the second time
                 if status is _RUNNING and task not in run.expanded and not spared:
                     self._stop(run, task, StopReason.CANCEL)
 

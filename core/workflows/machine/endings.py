@@ -62,7 +62,7 @@ class Endings(Dispatching):
         self._fail(run, task, error_type, now)
 
     def _winding_up(self, run: Run, task: int) -> bool:
-        final = run.plan.rules[task].final
+        final = run.plan.is_final(task)
         return run.cancelled > int(final) or (run.draining and not final)
 
     def _wait_for_retry(self, run: Run, task: int, at: float, now: float) -> None:
@@ -117,7 +117,7 @@ class Endings(Dispatching):
         Finals are left alone until they have their turn.
         """
         for task, status in enumerate(run.tasks):
-            if status in DONE or (run.plan.rules[task].final and not run.finals_begun):
+            if status in DONE or (not run.finals_begun and run.plan.is_final(task)):
                 continue
             if status is not _RUNNING:
                 self._cancel_unbegun(run, task, error_type, now)
@@ -143,7 +143,7 @@ class Endings(Dispatching):
         else:
             run.error_types[task] = ErrorType.CANCELLED
             self._settle(run, task, TaskStatus.CANCELLED, now)
-            if not run.cancelled and not run.draining:
+            if not self._winding_up(run, task):
                 self._skip_dependents(run, task, now)
 
     # ---- fan-outs --------------------------------------------------------------------------
