@@ -86,8 +86,8 @@ class Kept:
         return await self._follow(context)
 
     async def adopt(self, context: Context) -> str:
-        assert context.child == context.idempotency_key, "that is another attempt's child"
         self.adopted.append(context.idempotency_key)
+        assert context.child == context.idempotency_key, "that is another attempt's child"
         return await self._follow(context)
 
     async def _follow(self, context: Context) -> str:
@@ -220,13 +220,15 @@ async def test_an_attempt_that_was_asked_to_end_ends_its_child_though_the_engine
     states: StateManager,
 ) -> None:
     kept = Kept()
-    kept.yields.set()
     engine = old_engine(states, x=kept)
     workflow_id = await engine.create_workflow([task("a")])
     await engine.start_workflow(workflow_id)
     await kept.arrived.wait()
     await engine.cancel_workflow(workflow_id, wait=False)
-    await engine.close()
+    closing = asyncio.create_task(engine.close())
+    await asyncio.sleep(0)
+    kept.yields.set()
+    await closing
     assert kept.ended == [f"{workflow_id}/a/1"]
 
 
@@ -541,18 +543,24 @@ async def test_whoever_waits_for_a_workflow_that_is_rolled_back_is_told(
 async def test_nobody_takes_up_an_instance_while_it_is_rolled_back(
     engine: WorkflowOrchestrator, store: SlowToRead
 ) -> None:
-    engine.register_executor("x", echo)
-    workflow_id = await engine.create_workflow([task("a")])
-    await engine.execute_workflow(workflow_id)
+    gate = Gate()
+    engine.register_executor("x", gate)
+    engine.register_executor("y", echo)
+    workflow_id = await engine.create_workflow([task("a", kind="y"), task("b", "a")])
+    await engine.start_workflow(workflow_id)
+    await gate.arrived.wait()
+    await engine.pause_workflow(workflow_id, interrupt=True)
+    await reached(engine.state_manager, workflow_id, "b", S.READY)
+    gate.open.set()
     with store.held():
         back = asyncio.create_task(engine.rollback_workflow(workflow_id, 1))
         for _ in range(20):
             await asyncio.sleep(0)
-        told = asyncio.create_task(engine.signal_workflow(workflow_id, "go"))
+        running = asyncio.create_task(engine.execute_workflow(workflow_id))
         for _ in range(20):
             await asyncio.sleep(0)
-    await asyncio.gather(back, told)
-    state = await asyncio.wait_for(engine.execute_workflow(workflow_id), DEADLINE)
+    await asyncio.gather(back, running)
+    state = await engine.get_workflow_status(workflow_id)
     assert (state.status, state.tasks["a"].attempt) == (W.COMPLETED, 2)
 
 
