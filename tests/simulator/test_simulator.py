@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from tests.simulator.world import World
 
-BLOCK = 250
+BLOCK = 170
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +48,12 @@ def test_a_crash_at_every_turn_of_one_run(seed: int, tmp_path: Path) -> None:
         except BaseException as fault:
             fault.add_note(f"seed {seed}, crash after {turns}")
             raise
+
+
+def test_a_seed_plays_the_same_again(tmp_path: Path) -> None:
+    def played(seed: int) -> tuple[int, object]:
+        world = World(seed, workflows=2, folder=tmp_path)
+        world.run([40, 60])
+        return world.loop.selector.turns, world.random.getstate()
+
+    assert [played(seed) for seed in range(10)] == [played(seed) for seed in range(10)]

@@ -57,10 +57,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._born: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
         self._numbers = count()
         super().__init__(self.selector)
+        self.set_task_factory(self._make)
 
-    def create_task(self, *given: Any, **more: Any) -> asyncio.Task[Any]:
+    def _make(self, _: Any, work: Any, **more: Any) -> asyncio.Task[Any]:
         """A task whose place in the order of all is known: so that each run is like the others."""
-        task = super().create_task(*given, **more)
+        task = asyncio.Task(work, loop=self, **more)
         self._born[task] = next(self._numbers)
         return task
 
