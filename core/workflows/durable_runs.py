@@ -165,6 +165,7 @@ class DurableRuns:
             given = instance.plan.rules[child]
             instance.tasks[child] = given  # type: ignore[call-overload]  # children are definitions
         instance.groups[task] = dict(result.groups)
+        instance.parts[task] = len(children)
         instance.texts[task] = json.dumps([instance.plan.ids[child] for child in children])
 
     def after(self, drained: Drained) -> None:

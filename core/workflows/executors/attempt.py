@@ -99,7 +99,7 @@ class Attempt:
     @property
     def wanted_on(self) -> bool:
         """Whether this engine still drives it: else its child is left to whoever does."""
-        return self.desk.orchestrator.drives(self.context.workflow_id)
+        return self.desk.orchestrator.drives(self.context.workflow_id, self.task.task_id)
 
     # ---- its end -----------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ async def attempt_with(
     :raises ConditionFalse: if the task is not wanted.
     """
     try:
-        scope = await desk.scope(context)
+        scope = await _scope(desk, context, child)
     except Exception:
         if child is not None and child.kind is ChildKind.PROCESS:
             await desk.surroundings.backend.cancel(child.place, GRACE)
@@ -145,6 +145,24 @@ async def attempt_with(
         attempt.log.close()
         if attempt.log.size:
             attempt.tell()
+
+
+async def _scope(desk: Desk, context: TaskExecutionContext, child: Child | None) -> Scope:
+    """The values for its templates; a child that lives is ended by its own kind, so that goes on.
+
+    Cancelled meanwhile, an attempt with a child is cancelled again once it is under way.
+    """
+    if child is None:
+        return await desk.scope(context)
+    reading = asyncio.ensure_future(desk.scope(context))
+    try:
+        return await asyncio.shield(reading)
+    except CancelledError:
+        await asyncio.wait([reading])
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+        return await reading
 
 
 def hidden(error: Exception, hide: Callable[[str], str]) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import CancelledError
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,21 @@ class NestedExecutor:
         if attempt.context.child != child.text:
             await attempt.context.keep_child(child.text)
         try:
-            await self._begin(attempt, child.place)
-            await self._desk.orchestrator.wait(child.place)
+            state = await self._ended(attempt, child.place)
         except CancelledError:
             if attempt.wanted_on:
                 await self._cancel(child.place)
             raise
-        state = await self._desk.orchestrator.get_workflow_status(child.place)
         return await attempt.finish(_results(state))
+
+    async def _ended(self, attempt: Attempt, workflow_id: str) -> WorkflowState:
+        """How it stands when it has ended; rolled back meanwhile, it goes on to that."""
+        while True:
+            await self._begin(attempt, workflow_id)
+            await self._desk.orchestrator.wait(workflow_id)
+            state = await self._desk.orchestrator.get_workflow_status(workflow_id)
+            if state.status in _OVER:
+                return state
 
     async def _begin(self, attempt: Attempt, workflow_id: str) -> None:
         """Create it if it is not kept yet, and let it run."""
@@ -71,7 +79,7 @@ class NestedExecutor:
         try:
             state = await orchestrator.get_workflow_status(workflow_id)
         except WorkflowUnknown:
-            await self._create(attempt, workflow_id)
+            await _wholly(self._create(attempt, workflow_id))
             await orchestrator.start_workflow(workflow_id)
             return
         if state.status is WorkflowStatus.PAUSED:
@@ -106,6 +114,18 @@ class NestedExecutor:
         with suppress(QuarterdeckError):
             if (await orchestrator.get_workflow_status(workflow_id)).status not in _OVER:
                 await orchestrator.cancel_workflow(workflow_id)
+
+
+async def _wholly(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to its end even if cancelled meanwhile: so that what it leaves can be found."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # the cancel goes before it
+        raise
 
 
 def _handed_down(metadata: str) -> dict[str, Any]:
