@@ -9,8 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..core.base.clock import SYSTEM_CLOCK
+from ..core.base.homes import expanded
 from ..core.base.places import place_key
 from ..core.base.stores import find_store
+from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
@@ -26,6 +28,7 @@ from ..core.sessions.roster import Roster
 from ..core.sessions.services import Services, SessionOptions
 from ..core.sessions.surroundings import NoIsolation
 from ..core.sessions.terminal.factory import available
+from ..core.sessions.workspaces.model import WorktreeOptions
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
 from ..core.telemetry.redaction import Redactor
@@ -96,7 +99,13 @@ class Assembly:
             environment=session_environment(self._environment),
         )
         path = self._environment.get("PATH", os.defpath)
-        return SessionManager(services, Roster(self._catalog.definitions, path))
+        self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
+        return SessionManager(
+            services,
+            Roster(self._catalog.definitions, path),
+            layer=self._layer,
+            worktrees=worktree_options(self.settings),
+        )
 
     def _workflows(self, journal: Journal, sessions: SessionManager) -> WorkflowService:
         settings = self.settings
@@ -185,6 +194,17 @@ def workflow_options(settings: Settings) -> WorkflowOptions:
         max_parallel_tasks=settings.workflows.max_parallel_tasks,
         lease_seconds=settings.workflows.lease_seconds,
         shared=settings.store_url.partition("://")[0] not in {"sqlite", "memory"},
+    )
+
+
+def worktree_options(settings: Settings) -> WorktreeOptions:
+    """The settings of worktrees."""
+    worktrees = settings.worktrees
+    directory = worktrees.directory
+    return WorktreeOptions(
+        directory=None if directory is None else expanded(directory).absolute(),
+        setup=worktrees.setup,
+        setup_timeout=worktrees.setup_timeout,
     )
 
 

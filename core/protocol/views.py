@@ -13,6 +13,7 @@ from .attention import AttentionItem
 from .status import Lifecycle, Status, shown_status
 from .view import View as View
 from .workflow_views import WorkflowView
+from .workspace import WorkspaceView
 
 
 class SessionView(View):
@@ -39,6 +40,7 @@ class SessionView(View):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     resumable: bool = False
+    workspace: WorkspaceView | None = None
     version: int = 0
 
     @property
