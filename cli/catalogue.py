@@ -395,9 +395,10 @@ ENTRIES: dict[str, Command | Group] = {
                 Option("--after", "only those after this sequence number", WHOLE, metavar="N", least=0),
                 Option("--session", "only those of one session", metavar="NAME", complete="session"),
                 Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N", least=1),
+                Option("--verify", "check the audit log instead, also without an engine", FLAG),
             ),
             examples=("quarterdeck events --follow --topic 'attention.*' --json",),
-            notes="With --json each event is one line.",
+            notes="With --json each event is one line. --verify ends with 1 if a record does not fit.",
         ),
         Command(
             "health",

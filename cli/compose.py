@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..core.base.clock import SYSTEM_CLOCK
 from ..core.base.homes import expanded
-from ..core.base.places import place_key
 from ..core.base.stores import find_store
 from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
@@ -36,6 +34,7 @@ from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
 from .agency import load_catalog
 from .failing import fault
+from .homes import home_of
 
 LOG_NAME = "quarterdeck.log"
 
@@ -60,7 +59,7 @@ class Assembly:
         self._redactor.learn_environment(self._environment)
         self._catalog: AgentCatalog = load_catalog(settings)
         self._clock = SYSTEM_CLOCK
-        self._home = f"{socket.gethostname()}:{place_key(settings.state_dir)}"
+        self._home = home_of(settings)
         check_backend(settings.workflows.executor)
         self._store: Store = find_store(
             settings.store_url,

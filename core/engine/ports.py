@@ -15,6 +15,7 @@ from ..protocol.screen import ScreenFrame
 from ..protocol.views import AgentView, Check, SessionView
 from ..protocol.wire import Input
 from ..sessions.ports import SessionStore
+from ..telemetry.audit import ChainHead, KeptRecord
 from ..workflows.ports import WorkflowStore
 from .records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 
@@ -84,6 +85,14 @@ class Store(SessionStore, WorkflowStore, Protocol):
 
     async def batches(self, log: str) -> list[Batch]:
         """A log's batches, oldest first."""
+        ...
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log with numbers above ``after``, oldest first."""
+        ...
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands; ``None`` if that is gone."""
         ...
 
     async def last_sequence(self) -> int:

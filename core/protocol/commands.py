@@ -328,6 +328,12 @@ class ListEvents(Payload):
     limit: Annotated[int, Field(ge=1, le=10_000)] = 200
 
 
+class VerifyEvents(Payload):
+    """Whether the audit log holds, and the first record that does not fit."""
+
+    type: ClassVar[str] = "events.verify"
+
+
 class GetState(Payload):
     """The whole state a front end shows, with the sequence number it stands at."""
 
@@ -342,7 +348,7 @@ _PAYLOADS: tuple[type[Payload], ...] = (
     Prompt, SendKeys, Resize, Answer, ReadScreen, SearchScreen, ReadLog,
     ExplainSession, SessionHistory,
     ListAttention, AnswerItem, SnoozeItem, ResolveItem,
-    ListAgents, ListEvents,
+    ListAgents, ListEvents, VerifyEvents,
 )  # fmt: skip
 
 PAYLOADS: dict[str, type[Payload]] = {kind.type: kind for kind in (*_PAYLOADS, *WORKFLOW_PAYLOADS)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,17 @@ def mortal(monkeypatch: pytest.MonkeyPatch, death: Death) -> None:
 
     async def run(_setups: Setups, run: SetupRun, _epoch: int) -> None:
         await death.point()
-        Path(run.cwd, "set-up").write_text("was here")
+        leave_mark(run.cwd)
         await death.point()
         if run.argv == ("fail",):
             raise SetupFailed("It fails.")
 
     monkeypatch.setattr(Git, "_answer", dying)
     monkeypatch.setattr(Setups, "run", run)
+
+
+def leave_mark(place: str) -> None:
+    Path(place, "set-up").write_text("was here")
 
 
 async def live_and_die(
@@ -158,11 +163,12 @@ async def test_at_every_point_a_worktree_is_finished_or_undone(
             second = await new_rig(
                 keepers=keepers, layer=CoordinationLayer(store=store.kept, engine_id="home")
             )
-            await until(lambda: _settled(second), what=f"it stands still at point {at}")
+            await until(partial(_settled, second), what=f"it stands still at point {at}")
         await second.journal.settled()
         whole = check_whole(second, repo, state_dir)
         if died:
-            told = {e.code for e in (*second.told(SystemWarning), *second.told(SystemInfo))}
+            told = {one.code for one in second.told(SystemWarning)}
+            told |= {one.code for one in second.told(SystemInfo)}
             assert whole or not second.sessions
             assert told <= {"worktree_finished", "worktree_undone", "setup_failed"}
             finished, undone = finished + whole, undone + (not whole)

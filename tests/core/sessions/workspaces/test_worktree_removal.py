@@ -77,8 +77,8 @@ async def test_commits_that_no_branch_holds_are_not_thrown_away_even_if_told(
     tree = await worktree(deck, repo)
     repo.git("checkout", "--quiet", "--detach", place=tree)
     lonely = repo.commit("b.txt", "b\n", "lonely", tree)
-    for ways in ({}, {"discard": True}):
-        fault = await fault_of(deck.delete(force=True, **ways))
+    for discard in (False, True):
+        fault = await fault_of(deck.delete(force=True, discard=discard))
         assert isinstance(fault, BranchUnmerged)
         assert fault.details["commit"] == lonely
     repo.git("branch", "rescued", lonely)
