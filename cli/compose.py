@@ -199,9 +199,8 @@ def workflow_options(settings: Settings) -> WorkflowOptions:
 def worktree_options(settings: Settings) -> WorktreeOptions:
     """The settings of worktrees."""
     worktrees = settings.worktrees
-    directory = worktrees.directory
     return WorktreeOptions(
-        directory=None if directory is None else expanded(directory).absolute(),
+        directory=settings.state_dir / expanded(worktrees.directory),
         setup=worktrees.setup,
         setup_timeout=worktrees.setup_timeout,
     )

@@ -94,12 +94,12 @@ class WorktreeSettings(Section):
     """``[worktrees]``: git worktrees of sessions' own (``session new --worktree``); times in seconds.
 
     ``setup`` is a command, as a list of arguments, that is run in each new one, ``setup_timeout`` how
-    long it may take. ``directory`` is where they lie, else ``worktrees`` in the state directory.
+    long it may take. ``directory`` is where they lie, in the state directory unless its path is absolute.
     """
 
     setup: tuple[str, ...] = ()
     setup_timeout: Seconds = 600
-    directory: Path | None = None
+    directory: Path = Path("worktrees")
 
 
 class WorkflowSettings(Section):
