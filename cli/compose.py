@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..core.base.clock import SYSTEM_CLOCK
-from ..core.base.places import place_key
+from ..core.base.homes import expanded
 from ..core.base.stores import find_store
+from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
@@ -26,6 +26,7 @@ from ..core.sessions.roster import Roster
 from ..core.sessions.services import Services, SessionOptions
 from ..core.sessions.surroundings import NoIsolation
 from ..core.sessions.terminal.factory import available
+from ..core.sessions.workspaces.model import WorktreeOptions
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
 from ..core.telemetry.redaction import Redactor
@@ -33,6 +34,7 @@ from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
 from .agency import load_catalog
 from .failing import fault
+from .homes import home_of
 
 LOG_NAME = "quarterdeck.log"
 
@@ -57,7 +59,7 @@ class Assembly:
         self._redactor.learn_environment(self._environment)
         self._catalog: AgentCatalog = load_catalog(settings)
         self._clock = SYSTEM_CLOCK
-        self._home = f"{socket.gethostname()}:{place_key(settings.state_dir)}"
+        self._home = home_of(settings)
         check_backend(settings.workflows.executor)
         self._store: Store = find_store(
             settings.store_url,
@@ -96,7 +98,13 @@ class Assembly:
             environment=session_environment(self._environment),
         )
         path = self._environment.get("PATH", os.defpath)
-        return SessionManager(services, Roster(self._catalog.definitions, path))
+        self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
+        return SessionManager(
+            services,
+            Roster(self._catalog.definitions, path),
+            layer=self._layer,
+            worktrees=worktree_options(self.settings),
+        )
 
     def _workflows(self, journal: Journal, sessions: SessionManager) -> WorkflowService:
         settings = self.settings
@@ -185,6 +193,16 @@ def workflow_options(settings: Settings) -> WorkflowOptions:
         max_parallel_tasks=settings.workflows.max_parallel_tasks,
         lease_seconds=settings.workflows.lease_seconds,
         shared=settings.store_url.partition("://")[0] not in {"sqlite", "memory"},
+    )
+
+
+def worktree_options(settings: Settings) -> WorktreeOptions:
+    """The settings of worktrees."""
+    worktrees = settings.worktrees
+    return WorktreeOptions(
+        directory=settings.state_dir / expanded(worktrees.directory),
+        setup=worktrees.setup,
+        setup_timeout=worktrees.setup_timeout,
     )
 
 

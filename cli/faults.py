@@ -11,6 +11,8 @@ CODES = {
     "usage": "The command line can't be read as written.",
     "not_a_terminal": "The command needs a terminal, and there is none.",
     "no_engine": "No engine runs for the state directory.",
+    "no_store": "Nothing was ever kept in the state directory.",
+    "store_moved_aside": "The database was damaged; it is kept aside, and a fresh one was begun.",
     "engine_silent": "The engine runs but does not answer in time.",
     "link_closed": "The engine left before it answered.",
     "link_broken": "The engine sent what is no message.",

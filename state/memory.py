@@ -27,6 +27,7 @@ from ..core.base.kept import MemoryKept
 from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 from ..core.protocol.attention import AttentionItem, ItemState
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
+from ..core.telemetry.audit import ChainHead, KeptRecord
 from . import faults as f
 from .memory_workflows import MemoryWorkflows
 from .settings import BOUND, REFUSED_AT, check_durability, rest_of_url
@@ -188,6 +189,15 @@ class MemoryStore(MemoryWorkflows):
         """A log's batches, oldest first."""
         kept = self._check_open().batches.get(log, {})
         return [kept[number] for number in sorted(kept)]
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log, oldest first."""
+        kept = self._check_open().audit
+        return kept[after : after + max(limit, 0)]
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands."""
+        return self._check_open().audit_head
 
     async def last_sequence(self) -> int:
         """The highest sequence ever kept; 0 if none."""

@@ -39,8 +39,14 @@ def events(
     after: int | None,
     session: str | None,
     limit: int | None,
-) -> None:
-    """``events``."""
+    verify: bool,
+) -> int | None:
+    """``events``; exit code 1 if the audit log does not hold."""
+    if verify:
+        # Start-up time: without an engine it loads the store.
+        from .auditing import verify_audit  # noqa: PLC0415
+
+        return verify_audit(invocation)
     session_id = find_session(invocation, session)["id"] if session else None
     teller = _Teller(invocation, session_id)
     last = after or 0
@@ -54,6 +60,7 @@ def events(
             last = event["metadata"]["sequence"]
     if follow:
         _go_on(Events(invocation, (topic,) if topic else (), since=last), teller)
+    return None
 
 
 def _go_on(coming: Events, teller: _Teller) -> None:

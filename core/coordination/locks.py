@@ -81,6 +81,17 @@ class LockStatistics:
     holder: str | None
     token: int
     waiters: tuple[str, ...]
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLock:
+    """A lock as the store has it: held by somebody of that engine, which may be gone."""
+
+    resource: str
+    engine_id: str
+    holder: str
+    token: int
 
 
 class Locks:
@@ -177,6 +188,14 @@ class Locks:
                 )
         return freed
 
+    async def held(self) -> list[KeptLock]:
+        """Every lock that the store has as held, this engine's and others'."""
+        records = await self._store.all_kept(KIND, open_only=True)
+        bodies = [(record.key, json.loads(record.body)) for record in records]
+        return [
+            KeptLock(key, body["engine"], body["holder"], body["token"]) for key, body in bodies
+        ]
+
     async def close(self) -> None:
         """Give up every lock; whoever waits is refused."""
         if self._closed:
@@ -208,12 +227,14 @@ class Locks:
 
     def statistics(self) -> tuple[LockStatistics, ...]:
         """Every lock that is held or waited for here."""
+        now = self._clock.monotonic()
         return tuple(
             LockStatistics(
                 resource,
                 place.held.holder if place.held else None,
                 place.token,
                 tuple(one.holder for one in place.waiters if not one.future.done()),
+                max(0.0, place.held.deadline - now) if place.held else None,
             )
             for resource, place in self._places.items()
         )

@@ -15,10 +15,12 @@ from ..protocol.wire import Reply
 from ..protocol.workflow_commands import OnWorkflow, RemoveSchedule, SaveSchedule
 from ..telemetry.logs import logger
 from ..telemetry.redaction import Redactor
+from .audit_commands import command_entry
 from .context import Call, Context, Job, Kept, Place, Route, Routes, sent_id
 from .faults import Internal, ShuttingDown
 from .limits import CommandLimits
 from .mailboxes import Mailboxes
+from .records import AddAudit
 from .replies import KeptReplies
 
 UNKNOWN = "unknown"
@@ -172,11 +174,15 @@ class Pipeline:
             context.metrics.observe("dispatch_latency_seconds", waited)
             reply = await self._outcome(work)
             if kept is Kept.STORE:
-                await self._replies.keep(reply)
+                await self._replies.keep(reply, self._audited(work, reply))
         except Exception as error:  # noqa: BLE001  # every claimed command is answered
             self.refuse_work(work, self._fault(error, work.command.type))
         else:
             self._end(work, reply, remember=kept is not Kept.NOT)
+
+    def _audited(self, work: CommandWork, reply: Reply) -> AddAudit:
+        now = self._context.clock.now()
+        return command_entry(work.call, work.wish, reply, self._redactor, now)
 
     async def _repeated(self, work: CommandWork) -> bool:
         """Give the reply that an earlier engine kept, if it did; waits while the store is behind."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..base.batches import Batch
+from ..base.kept import KeptStore
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem
 from ..protocol.events import Cause
@@ -14,6 +15,7 @@ from ..protocol.screen import ScreenFrame
 from ..protocol.views import AgentView, Check, SessionView
 from ..protocol.wire import Input
 from ..sessions.ports import SessionStore
+from ..telemetry.audit import ChainHead, KeptRecord
 from ..workflows.ports import WorkflowStore
 from .records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 
@@ -27,6 +29,11 @@ class Store(SessionStore, WorkflowStore, Protocol):
 
     durability: str
     notices: list[StoreNotice]
+
+    @property
+    def kept(self) -> KeptStore:
+        """Small records of rooms' own: locks, sagas, votes, budgets."""
+        ...
 
     async def open(self) -> None:
         """Open or create; bring an older schema up to date.
@@ -78,6 +85,14 @@ class Store(SessionStore, WorkflowStore, Protocol):
 
     async def batches(self, log: str) -> list[Batch]:
         """A log's batches, oldest first."""
+        ...
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log with numbers above ``after``, oldest first."""
+        ...
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands; ``None`` if that is gone."""
         ...
 
     async def last_sequence(self) -> int:
@@ -165,6 +180,12 @@ class SessionService(Protocol):
 
     async def delete(self, wish: c.DeleteSession, cause: Cause) -> None:
         """Remove a session."""
+        ...
+
+    async def merge(
+        self, wish: c.MergeSession, cause: Cause
+    ) -> tuple[SessionView, Mapping[str, Any]]:
+        """Merge the branch of a session's worktree: the session, and what was done."""
         ...
 
     async def update(self, wish: c.UpdateSession, cause: Cause) -> SessionView:

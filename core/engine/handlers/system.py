@@ -1,7 +1,7 @@
-"""Handlers of ``system.*`` and ``events.list``.
+"""Handlers of ``system.*`` and ``events.*``.
 
 Results: ``{"health": view}``, ``{"state": view}``, ``{"stopping": True}``,
-``{"events": [event, ...]}``, oldest first.
+``{"events": [event, ...]}``, oldest first; ``{"audit": {"records": int, "broken": {"sequence", "what"} | null}}``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from ...base.topics import topic_matches
 from ...protocol import commands as c
 from ...protocol.events import EVENTS
+from ..audit_check import verify
 from ..context import Call, Context, Kept, Result, Route, routes_by_type
 
 
@@ -44,9 +45,15 @@ async def list_events(context: Context, wish: c.ListEvents, _call: Call) -> Resu
     return {"events": [json.loads(record.body) for record in records]}
 
 
+async def verify_events(context: Context, _wish: c.VerifyEvents, _call: Call) -> Result:
+    """Check the audit log."""
+    return {"audit": (await verify(context.store)).dump()}
+
+
 ROUTES = routes_by_type(
     Route(c.HealthCheck, health, kept=Kept.NOT),
     Route(c.GetState, state, kept=Kept.NOT),
     Route(c.Shutdown, shutdown),
     Route(c.ListEvents, list_events, kept=Kept.NOT),
+    Route(c.VerifyEvents, verify_events, kept=Kept.NOT),
 )

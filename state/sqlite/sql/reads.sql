@@ -5,7 +5,7 @@ SELECT
     id, version, name, agent, cwd, repo, args, env, prompt, priority,
     lifecycle, activity, source, evidence, since, request,
     pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
-    cols, lines, created_at, started_at, ended_at
+    cols, lines, created_at, started_at, ended_at, workspace
 FROM sessions ORDER BY created_at, id;
 
 -- name: open_items

@@ -34,7 +34,7 @@ def test_what_changes_something_keeps_its_order_and_its_reply() -> None:
         "workflow.create", "workflow.start", "workflow.pause", "workflow.resume", "workflow.cancel",
         "workflow.retry", "workflow.rerun", "workflow.rollback", "workflow.delete",
         "workflow.signal", "schedule.save", "schedule.remove",
-        "session.create", "session.delete", "session.update", "session.prompt", "session.keys",
+        "session.create", "session.delete", "session.merge", "session.update", "session.prompt", "session.keys",
         "session.resize", "session.answer", "agent.start", "agent.stop", "agent.restart",
         "attention.answer", "attention.snooze", "attention.resolve",
     }  # fmt: skip

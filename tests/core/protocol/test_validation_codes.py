@@ -70,6 +70,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("env_key_too_long", raw("session.create", {**NEW, "env": {"K" * 101: "c"}}), "at most 100"),
     ("env_value_too_long", raw("session.create", {**NEW, "env": {"K": "c" * 1001}}), "1001"),
     ("argument_invalid", raw("session.create", {**NEW, "args": ["a\0b"]}), "NUL"),
+    ("branch_invalid", raw("session.create", {**NEW, "worktree": {"branch": "a..b"}}), "a..b"),
+    ("ref_invalid", raw("session.create", {**NEW, "worktree": {"base": "--all"}}), "--all"),
+    (
+        "worktree_both_ways",
+        raw("session.delete", {"session_id": ID, "keep_worktree": True, "discard": True}),
+        "not both",
+    ),
     ("updates_empty", raw("session.update", {"session_id": ID, "updates": {}}), "Nothing"),
     ("keys_empty", raw("session.keys", {"session_id": ID}), "No keys"),
     ("answer_empty", raw("session.answer", {"session_id": ID, "request_id": "r"}), "An answer"),
