@@ -103,12 +103,14 @@ class MessageBus:
         self._closed = True
         pump, self._pump = self._pump, None
         if pump is not None:
-            if drain:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.config.drain_seconds):
-                        await pump.drained()
-            await pump.stop()
-            self._bury(pump)
+            try:
+                if drain:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self.config.drain_seconds):
+                            await pump.drained()
+            finally:
+                await pump.stop()
+                self._bury(pump)
         if self._keeper is not None:
             await self._keeper.settled()
         self._threads.close()
@@ -211,6 +213,11 @@ class MessageBus:
         self._recent.clear()
         self._deliver_kept(sub)
         return subscription_id
+
+    @property
+    def has_subscriptions(self) -> bool:
+        """Whether anybody subscribes to anything."""
+        return bool(self._subs)
 
     async def unsubscribe(self, subscription_id: str) -> bool:
         """Call it no more; ``False`` if there is none of this id. See ``remove_subscription``."""

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from ..base.ids import new_id
 from ..base.priority import Priority
 from .payload import Payload as Payload
-from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
+from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp, TopicPattern
 from .status import Activity, Lifecycle
 from .workflow_commands import WORKFLOW_PAYLOADS
 
@@ -292,11 +292,11 @@ class ListAgents(Payload):
 
 
 class ListEvents(Payload):
-    """Kept events after a sequence number, oldest first, or the newest ones."""
+    """Kept events after a sequence number, oldest first, or the newest ones; of one topic pattern."""
 
     type: ClassVar[str] = "events.list"
     after: Annotated[int, Field(ge=0)] | None = None
-    topic: str | None = None
+    topic: TopicPattern | None = None
     session_id: Id | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 200
 

@@ -46,6 +46,7 @@ CODES = {
     "env_key_too_long": "An environment key has more than 100 characters.",
     "env_value_too_long": "An environment value has more than 1000 characters.",
     "argument_invalid": "An argument holds a NUL.",
+    "topic_pattern_invalid": "A topic pattern is none.",
     "text_invalid": "A text holds half a surrogate pair, which is no Unicode.",
     "too_large": "A command holds more than 10 000 values.",
     "updates_empty": "An update changes nothing.",

@@ -1,17 +1,14 @@
 """Handlers of ``system.*`` and ``events.list``.
 
 Results: ``{"health": view}``, ``{"state": view}``, ``{"stopping": True}``,
-``{"events": [event, ...]}``, oldest first.
+``{"events": [event, ...], "sequence": n}``, oldest first; all kept ones up to number n were looked at.
 """
 
 from __future__ import annotations
 
-import json
-
-from ...base.topics import topic_matches
 from ...protocol import commands as c
-from ...protocol.events import EVENTS
 from ..context import Call, Context, Kept, Result, Route, routes_by_type
+from ..past import kept_events
 
 
 async def health(context: Context, _wish: c.HealthCheck, _call: Call) -> Result:
@@ -33,15 +30,16 @@ async def shutdown(context: Context, wish: c.Shutdown, _call: Call) -> Result:
 
 async def list_events(context: Context, wish: c.ListEvents, _call: Call) -> Result:
     """Kept events."""
-    types: tuple[str, ...] = ()
-    if wish.topic is not None:
-        types = tuple(kind for kind in EVENTS if topic_matches(wish.topic, kind))
-        if not types:
-            return {"events": []}
-    records = await context.store.events(
-        after=wish.after, types=types, session_id=wish.session_id, limit=wish.limit
+    upto = context.journal.delivered
+    found = await kept_events(
+        context.store,
+        wish.topic,
+        after=wish.after,
+        upto=upto,
+        session_id=wish.session_id,
+        limit=wish.limit,
     )
-    return {"events": [json.loads(record.body) for record in records]}
+    return {"events": found, "sequence": upto}
 
 
 ROUTES = routes_by_type(
