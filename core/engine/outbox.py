@@ -63,7 +63,7 @@ class Outbox:
         self._events = 0
         self._topics: tuple[str, ...] | None = None
         self._patterns: PatternTrie[str] = PatternTrie()
-        self._wanted: Recent[bool] = Recent()
+        self._wanted: Recent[bool] = Recent(self._matches)
         self._behind = False
         self._held = False
         self._merged = 0
@@ -126,14 +126,10 @@ class Outbox:
     def _wants(self, event: Event) -> bool:
         if not self._topics:
             return self._topics is not None
-        return self._covers(event.type) or self._covers(event.topic)
+        return self._wanted.find(event.type) or self._wanted.find(event.topic)
 
-    def _covers(self, topic: str) -> bool:
-        covered = self._wanted.get(topic)
-        if covered is None:
-            covered = bool(self._patterns.match(topic))
-            self._wanted.put(topic, covered)
-        return covered
+    def _matches(self, topic: str) -> bool:
+        return bool(self._patterns.match(topic))
 
     def _put(self, item: Event | Reply) -> int:
         self._ticket += 1
