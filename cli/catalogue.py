@@ -391,14 +391,19 @@ ENTRIES: dict[str, Command | Group] = {
             "watching:events",
             options=(
                 Option("--follow", "go on with what happens", FLAG),
-                Option("--topic", "only these types: session.*, status.changed", metavar="PATTERN"),
+                Option("--topic", "only on topics like session.*.status, workflow.#; or of types like attention.*", metavar="PATTERN"),
                 Option("--after", "only those after this sequence number", WHOLE, metavar="N", least=0),
                 Option("--session", "only those of one session", metavar="NAME", complete="session"),
                 Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N", least=1),
                 Option("--verify", "check the audit log instead, also without an engine", FLAG),
             ),
-            examples=("quarterdeck events --follow --topic 'attention.*' --json",),
-            notes="With --json each event is one line. --verify ends with 1 if a record does not fit.",
+            examples=(
+                "quarterdeck events --follow --topic 'session.*.status'",
+                "quarterdeck events --follow --topic 'workflow.*.task.*.failed' --json",
+            ),
+            notes="In a topic * is one level and # any number of them (docs/bus.md). Tasks and progress are told as they "
+            "happen and not kept as events. With --json each event is one line, its topic in it. --verify ends with 1 if a "
+            "record does not fit.",
         ),
         Command(
             "health",

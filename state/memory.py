@@ -170,6 +170,7 @@ class MemoryStore(MemoryWorkflows):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
@@ -181,6 +182,7 @@ class MemoryStore(MemoryWorkflows):
             if (not types or event.type in types)
             and (session_id is None or event.session_id == session_id)
             and (after is None or event.sequence > after)
+            and (before is None or event.sequence < before)
         ]
         limit = max(limit, 0)
         return found[:limit] if after is not None else found[max(len(found) - limit, 0) :]

@@ -80,12 +80,16 @@ class Reads(ABC):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
     ) -> list[EventRecord]:
         """Kept events, oldest first."""
-        values = {"types": _list(types), "session": session_id, "limit": max(limit, 0)}
+        values = {
+            "types": _list(types), "session": session_id, "limit": max(limit, 0),
+            "before": NO_LIMIT if before is None else before,
+        }  # fmt: skip
         if after is None:
             rows = (await self._rows("newest_events", values))[::-1]
         else:

@@ -16,6 +16,8 @@ from typing import Self
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
+from ..messaging.bus import MessageBus
+from ..messaging.figures import BusStatistics
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
@@ -66,6 +68,7 @@ class EngineStatistics:
     replies: ReplyStatistics
     journal: JournalStatistics
     hub: HubStatistics
+    bus: BusStatistics
     background: list[TaskStatistics]
     limits: dict[str, CacheStatistics]
     breakers: dict[str, BreakerStatistics]
@@ -151,6 +154,11 @@ class Engine:
         """Where other processes reach the engine; ``None`` if they can't."""
         return self._launch.socket if self._launch.serving else None
 
+    @property
+    def bus(self) -> MessageBus:
+        """Where the engine publishes its events while it runs; see ``protocol.topics``."""
+        return self._parts.bus
+
     def view(self) -> EngineView:
         """Which engine this is."""
         settings = self._given.settings
@@ -198,6 +206,7 @@ class Engine:
             replies=parts.replies.statistics(),
             journal=self._given.journal.statistics(),
             hub=parts.hub.statistics(),
+            bus=parts.bus.statistics(),
             background=parts.background.statistics(),
             limits=parts.limits.statistics(),
             breakers=parts.breakers.statistics(),

@@ -78,6 +78,7 @@ class Launch:
         self.lock.acquire(self._holder())
         stack.callback(self.lock.release)
         await self._open_store()
+        stack.push_async_callback(self._close_bus)
         for hush in parts.listen():
             stack.callback(hush)
         stack.push_async_callback(self._close_sessions)
@@ -203,6 +204,10 @@ class Launch:
             close = functools.partial(self._given.sessions.close, stop_sessions=stop_sessions)
             await self._budget.spend("sessions", close, share=0.7, save=True)
             await self._budget.spend("journal", self._given.journal.settled, share=0.7, save=True)
+
+    async def _close_bus(self) -> None:
+        if self._budget is not None:
+            await self._budget.spend("bus", self._parts.bus.close, share=0.5, save=False)
 
     async def _close_store(self) -> None:
         if self._budget is not None:

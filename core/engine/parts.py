@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..base.clock import Clock
+from ..messaging.bus import MessageBus
+from ..messaging.config import MessageBusConfig
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
+from .airing import Airing
 from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
@@ -32,6 +35,9 @@ from .retrying import Sleep
 from .upkeep import Upkeep
 from .workers import WorkerPool
 from .workflows.service import WorkflowService
+
+DRAIN_SECONDS = 2.0
+"""How long a stop waits for the bus's subscribers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Parts:
         self._answers = answers
         self.preferences: dict[str, Any] = {}
         self._stray = ""
+        self.bus = MessageBus(MessageBusConfig(drain_seconds=DRAIN_SECONDS), clock=given.clock)
+        self._airing = Airing(self.bus)
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
@@ -197,6 +205,7 @@ class Parts:
             self._loop_guard().watch(),
             journal.preview(self._on_recorded),
             journal.listen(self.hub.deliver),
+            journal.listen(self._airing.tell),
             journal.listen(self._on_kept),
         ]
 

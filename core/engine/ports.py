@@ -76,11 +76,15 @@ class Store(SessionStore, WorkflowStore, Protocol):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
     ) -> list[EventRecord]:
-        """Kept events, oldest first: those after ``after``, else the newest; by type if given."""
+        """Kept events, oldest first: those after ``after``, else the newest; by type if given.
+
+        ``before`` leaves out those from that sequence number on.
+        """
         ...
 
     async def batches(self, log: str) -> list[Batch]:

@@ -13,7 +13,7 @@ from ..base.priority import Priority
 from .crew_commands import CREW_PAYLOADS
 from .payload import Payload as Payload
 from .pipeline_commands import PIPELINE_PAYLOADS
-from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
+from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp, TopicPattern
 from .status import Activity, Lifecycle
 from .workflow_commands import WORKFLOW_PAYLOADS
 from .workspace import BranchName, WorktreeWish
@@ -321,11 +321,11 @@ class ListAgents(Payload):
 
 
 class ListEvents(Payload):
-    """Kept events after a sequence number, oldest first, or the newest ones."""
+    """Kept events after a sequence number, oldest first, or the newest ones; of one topic pattern."""
 
     type: ClassVar[str] = "events.list"
     after: Annotated[int, Field(ge=0)] | None = None
-    topic: str | None = None
+    topic: TopicPattern | None = None
     session_id: Id | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 200
 

@@ -49,6 +49,7 @@ CODES = {
     "branch_invalid": "A text can't be the name of a branch.",
     "ref_invalid": "A text can't name a branch, a tag or a commit.",
     "worktree_both_ways": "A worktree is to be kept and to be discarded.",
+    "topic_pattern_invalid": "A topic pattern is none.",
     "text_invalid": "A text holds half a surrogate pair, which is no Unicode.",
     "too_large": "A command holds more than 10 000 values.",
     "updates_empty": "An update changes nothing.",

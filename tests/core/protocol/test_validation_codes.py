@@ -87,6 +87,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("field_invalid", raw("agent.stop", {"session_id": ID, "grace": math.nan}), "grace:"),
     ("field_invalid", raw(payload=[1]), "payload:"),
     ("field_invalid", raw(type={"a": 1}), "type:"),
+    ("topic_pattern_invalid", raw("events.list", {"topic": "session..status"}), "empty level"),
+    (
+        "topic_pattern_invalid",
+        raw("events.list", {"topic": "sess*"}),
+        "* stands for one whole level",
+    ),
+    ("topic_pattern_invalid", raw("events.list", {"topic": "a" * 1001}), "this one has 1001"),
     ("text_invalid", raw("session.list", {"text": "\ud800"}), "half a surrogate pair"),
     ("text_invalid", raw(id="\ud800"), "half a surrogate pair"),
     ("too_large", raw("session.list", {f"f{n}": 1 for n in range(VALUE_LIMIT)}), "at most"),
