@@ -77,7 +77,7 @@ class Folder:
         waiting = self._waiting.get(path)
         if waiting is None or waiting.now != after:
             self._waiting[path] = waiting = _Waiting(after, now)
-        return now - waiting.since >= self._settle
+        return now >= waiting.since + self._settle
 
     def _take(
         self,

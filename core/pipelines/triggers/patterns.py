@@ -38,7 +38,9 @@ def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
     if not parts:
         return not names
     if parts[0] == ANY_DEPTH:
-        if _matches(parts[1:], names) and (len(parts) > 1 or not names):
+        if len(parts) == 1:
+            return bool(names) and not any(one.startswith(".") for one in names)
+        if _matches(parts[1:], names):
             return True
         return bool(names) and not names[0].startswith(".") and _matches(parts, names[1:])
     return bool(names) and _fits(parts[0], names[0]) and _matches(parts[1:], names[1:])
