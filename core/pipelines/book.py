@@ -281,7 +281,7 @@ _CLOSED = frozenset({PayloadStatus.EXPIRED, PayloadStatus.CANCELLED, PayloadStat
 
 
 def _line(*parts: Any) -> str:
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(parts, separators=(",", ":"))
 
 
 def bounded(result: Any) -> Any:

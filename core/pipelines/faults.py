@@ -70,3 +70,9 @@ class HandlerFailed(SystemFault):
 
     code = "handler_failed"
     recoverable = True
+
+
+class PayloadNotRetrying(BusinessFault):
+    """The payload waits for no attempt, so that there is none to be hurried."""
+
+    code = "payload_not_retrying"

@@ -87,6 +87,7 @@ class Lane:
         """Go on from what ``to_json`` gave."""
         for name in _TOTALS:
             setattr(self, name, given[name])
+        self.minutes.clear()
         self.minutes.extend((int(minute), int(count)) for minute, count in given["minutes"])
 
 
@@ -134,5 +135,6 @@ class Work:
         """Go on from what ``to_json`` gave."""
         for name in _COUNTS:
             setattr(self, name, given[name])
+        self.seconds.clear()
         self.seconds.extend(given["seconds"])
         self.last_error = given["last_error"]
