@@ -46,7 +46,7 @@ def task(text: str) -> str:
         (f"{HEAD}tasks: {{}}", "2:1: tasks: It is empty."),
         (f"{HEAD}tasks: [a]", "2:1: tasks: This is a mapping, not ['a']."),
         (task("runn: [x]\nrun: [y]"), "4:5: tasks.a.runn: There is no such key. Did you mean run?"),
-        (task("run: [y]\nxyzzy: 1"), "5:5: tasks.a.xyzzy: There is no such key. Known here: description, needs, agent"),
+        (task("run: [y]\nxyzzy: 1"), "5:5: tasks.a.xyzzy: There is no such key. Known here: description, agent, prompt"),
         (task("run: []"), "4:5: tasks.a.run: [] is no command."),
         (task("run: [{a: b}]"), "4:5: tasks.a.run: [{'a': 'b'}] is no command."),
         (task("run: [x]\nneeds: [3]"), "5:13: tasks.a.needs[0]: This is text, not 3."),
