@@ -14,6 +14,7 @@ from ..core.base.stores import find_store
 from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
+from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.protocol.events import SystemWarning
@@ -28,6 +29,7 @@ from ..core.sessions.surroundings import NoIsolation
 from ..core.sessions.terminal.factory import available
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
+from ..core.telemetry.ports import MetricsCollector
 from ..core.telemetry.redaction import Redactor
 from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
@@ -72,6 +74,7 @@ class Assembly:
             store=self._store,
             sessions=self._sessions,
             workflows=self._workflows,
+            pipelines=self._pipelines,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -128,6 +131,20 @@ class Assembly:
             desk=self._desk,
             surroundings=surroundings,
             options=workflow_options(settings),
+            clock=self._clock,
+        )
+
+    def _pipelines(
+        self, journal: Journal, workflows: WorkflowService, metrics: MetricsCollector
+    ) -> PipelineService:
+        return PipelineService(
+            self._store,
+            self._store.kept,
+            journal,
+            workflows,
+            desk=self._desk,
+            metrics=metrics,
+            capacity=self.settings.workflows.max_parallel_tasks,
             clock=self._clock,
         )
 

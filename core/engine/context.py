@@ -17,6 +17,7 @@ from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
 from .breakers import AgentBreakers
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .workflows.service import WorkflowService
 
@@ -45,6 +46,7 @@ class Context:
 
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     store: Store
     journal: Journal
     breakers: AgentBreakers

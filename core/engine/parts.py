@@ -26,6 +26,7 @@ from .limits import CommandLimits
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
@@ -44,6 +45,7 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -88,6 +90,7 @@ class Parts:
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
+        given.pipelines.answer_through(self.answerers)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -106,6 +109,7 @@ class Parts:
         context = Context(
             sessions=given.sessions,
             workflows=given.workflows,
+            pipelines=given.pipelines,
             store=given.store,
             journal=given.journal,
             breakers=self.breakers,

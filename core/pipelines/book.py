@@ -35,7 +35,7 @@ class Lines(Protocol):
 class NoLines:
     """Keeps nothing."""
 
-    def add(self, entry: str, /) -> Any:  # noqa: ARG002  # the port's signature
+    def add(self, entry: str, /) -> Any:  # the port's signature
         """Forget it."""
 
 
@@ -73,7 +73,9 @@ class Book:
     def open_of(self, pipeline: str) -> list[Entry]:
         """The payloads of a pipeline that have not ended."""
         return [
-            one for one in self.entries.values() if one.origin.pipeline == pipeline and not one.ended
+            one
+            for one in self.entries.values()
+            if one.origin.pipeline == pipeline and not one.ended
         ]
 
     def newest(self) -> Iterator[Entry]:
@@ -109,7 +111,9 @@ class Book:
         self._finish(entry, attempt, due)
         return written
 
-    def close(self, entry: Entry, handler: str, status: PayloadStatus, at: datetime, why: str) -> Any:
+    def close(
+        self, entry: Entry, handler: str, status: PayloadStatus, at: datetime, why: str
+    ) -> Any:
         """A handler's work ends without an attempt that says so: expired, cancelled, never begun."""
         written = self._say("e", entry.id, handler, status.value, stamp(at), why)
         self._close(entry, handler, status, at, why)
@@ -141,26 +145,28 @@ class Book:
         match json.loads(line):
             case ["p", origin, names]:
                 self._enter(Origin.from_json(origin), names)
-            case ["a", payload_id, given, due]:
-                if (entry := self.entries.get(payload_id)) is not None:
-                    attempt = Attempt.from_json(given)
-                    entry.attempts.append(attempt)
-                    self._finish(entry, attempt, moment(due))
-            case ["e", payload_id, handler, status, at, why]:
-                if (entry := self.entries.get(payload_id)) is not None:
-                    self._close(entry, handler, PayloadStatus(status), moment(at), why)
-            case ["r", payload_id, names]:
-                if (entry := self.entries.get(payload_id)) is not None:
-                    self._reopen(entry, names)
-            case ["d", payload_id]:
-                if (entry := self.entries.get(payload_id)) is not None:
-                    self._remove(entry)
             case ["l", pipeline, event, given]:
                 self.lane(pipeline, event).take(given)
             case ["w", pipeline, handler, given]:
                 self.work(pipeline, handler).take(given)
-            case entry:
-                msg = f"the book of payloads holds an entry of another version: {entry[:1]}"
+            case [_, payload_id, *_] as told:
+                if (entry := self.entries.get(payload_id)) is not None:
+                    self._take_about(entry, told)
+
+    def _take_about(self, entry: Entry, told: list[Any]) -> None:
+        match told:
+            case ["a", _, given, due]:
+                attempt = Attempt.from_json(given)
+                entry.attempts.append(attempt)
+                self._finish(entry, attempt, moment(due))
+            case ["e", _, handler, status, at, why]:
+                self._close(entry, handler, PayloadStatus(status), moment(at), why)
+            case ["r", _, names]:
+                self._reopen(entry, names)
+            case ["d", _]:
+                self._remove(entry)
+            case _:
+                msg = f"the book of payloads holds an entry of another version: {told[:1]}"
                 raise ValueError(msg)
 
     def whole(self) -> Iterator[str]:

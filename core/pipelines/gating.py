@@ -113,7 +113,9 @@ class HandlerGates:
         for handler in pipeline.handlers():
             bounds = [] if whole is None else [whole]
             if handler.limit is not None:
-                bounds.append(Bound(handler.limit, f"{handler.limit} of {handler.name} are at work"))
+                bounds.append(
+                    Bound(handler.limit, f"{handler.limit} of {handler.name} are at work")
+                )
             if handler.group is not None and handler.group in groups:
                 bounds.append(groups[handler.group])
             if not waits_for_others(handler):

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from asyncio import CancelledError
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from ..base.batches import BatchLog, BatchStore
 from ..base.clock import SYSTEM_CLOCK, Clock
-from ..base.errors import QuarterdeckError
 from ..base.priority import Priority
 from ..propulsion.engine import PropulsionEngine
-from ..propulsion.hooks import HookManager, HookType
+from ..propulsion.hooks import HookManager
 from ..propulsion.payload import PropulsionPayload
-from ..propulsion.running import EXPIRED
 from ..protocol.pipeline_views import PayloadStatus
 from . import faults as f
 from .book import Book
-from .definition import EventDefinition, HandlerDefinition, PipelineDefinition
-from .entries import Attempt, Entry, Origin
-from .files.executing import Emission, Names, check_data, emissions, wanted
-from .gating import HandlerGates, key_of, waits_for_others
-from .ids import derived_id
-from .ports import HandlerRunner, Order
+from .definition import PipelineDefinition
+from .entering import deadline_of, event_of
+from .entries import Entry, Origin
+from .files.executing import check_data
+from .gating import HandlerGates, key_of
+from .handling import Handling
+from .ports import HandlerRunner
 from .together import Together
 
 QUEUE_LOG = "pipelines.queue"
@@ -35,11 +31,9 @@ BOOK_LOG = "pipelines.book"
 MAX_PENDING = 100_000
 AT_WORK = 1_000
 """How many handlers may be under way, those included that wait for people."""
-CAUSES = 20
-"""How many payloads before it a handler's templates see."""
 
 
-class Pipelines:
+class Pipelines(Handling):
     """All pipelines of one engine: one propulsion engine, one book, their gates.
 
     ``capacity`` is how many handlers work at once. What is done about a payload in one turn of the
@@ -56,18 +50,10 @@ class Pipelines:
         book: Book | None = None,
         max_pending: int = MAX_PENDING,
     ) -> None:
-        self.book = book or Book()
-        self.loaded: dict[str, PipelineDefinition] = {}
         self._store = Together(store)
-        self._runner = runner
-        self._clock = clock
-        self._max_pending = max_pending
         self.gates = HandlerGates(capacity, clock, self._open_later)
         hooks = HookManager()
-        hooks.register(HookType.ON_RETRY, self._on_retry)
-        hooks.register(HookType.ON_DEAD_LETTER, self._on_dead)
-        hooks.register(HookType.ON_EXPIRE, self._on_expire)
-        self._engine = PropulsionEngine(
+        engine = PropulsionEngine(
             hooks,
             AT_WORK,
             store=self._store,
@@ -78,9 +64,10 @@ class Pipelines:
             clock=clock,
             monotonic=clock.monotonic,
         )
+        super().__init__(
+            engine, hooks, runner, book=book or Book(), clock=clock, max_pending=max_pending
+        )
         self._registered: dict[str, list[Callable[[], None]]] = {}
-        self._errors: dict[tuple[str, str], Exception] = {}
-        self._cancelled: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.closing = False
@@ -124,17 +111,6 @@ class Pipelines:
 
     # ---- pipelines -----------------------------------------------------------------------------
 
-    def get(self, name: str) -> PipelineDefinition:
-        """A loaded pipeline.
-
-        :raises PipelineUnknown: if there is none of this name.
-        """
-        found = self.loaded.get(name)
-        if found is None:
-            known = ", ".join(self.loaded) or "none"
-            raise f.PipelineUnknown(f"No pipeline {name!r} is loaded; those that are: {known}.")
-        return found
-
     def put(self, pipeline: PipelineDefinition) -> None:
         """Load a pipeline, or replace the one of its name; what waits goes on with the new one."""
         self._take_out(pipeline.name)
@@ -144,7 +120,9 @@ class Pipelines:
         for handler in pipeline.handlers():
             key = key_of(pipeline.name, handler.event, handler.name)
             known.add(key)
-            self._register(pipeline.name, key, partial(self._handle, pipeline, handler), handler.name)
+            self._register(
+                pipeline.name, key, partial(self._handle, pipeline, handler), handler.name
+            )
         for entry in self.book.open_of(pipeline.name):
             for name in entry.open_handlers():
                 key = key_of(pipeline.name, entry.origin.event, name)
@@ -215,7 +193,7 @@ class Pipelines:
         if known is not None:
             return known
         definition = self.get(pipeline)
-        told = _event_of(definition, event)
+        told = event_of(definition, event)
         check_data(told, data)
         now = self._clock.now()
         origin = Origin(
@@ -225,7 +203,7 @@ class Pipelines:
             data,
             now,
             priority=told.priority if priority is None else priority,
-            deadline=deadline or _deadline(told, now),
+            deadline=deadline or deadline_of(told, now),
             cause=cause,
             root=payload_id,
             routing_key=routing_key,
@@ -234,54 +212,6 @@ class Pipelines:
         entry = self._enter(definition, told, origin)
         await self.settled()
         return entry
-
-    def _enter(
-        self, pipeline: PipelineDefinition, event: EventDefinition, origin: Origin
-    ) -> Entry:
-        """Let a payload in; nothing is awaited, so that what leads to it is kept with it."""
-        known = self.book.get(origin.id)
-        if known is not None:
-            return known
-        names = self._names(pipeline, Entry(origin), 0)
-        handlers = [one for one in event.handlers if _may_want(one, names)]
-        handlers.sort(key=lambda one: one.priority)
-        if self._engine.get_stats()["pending_payloads"] + len(handlers) > self._max_pending:
-            raise f.PayloadsFull(
-                f"{self._max_pending} payloads wait already. Wait for some of them.",
-                limit=self._max_pending,
-            )
-        self.book.enter(origin, [one.name for one in handlers])
-        entry = self.book.entries[origin.id]
-        if origin.hops > pipeline.max_hops:
-            self._end_chain(pipeline, entry)
-        else:
-            for handler in handlers:
-                self._enlist(pipeline, handler, entry)
-        return entry
-
-    def _enlist(
-        self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry
-    ) -> None:
-        origin = entry.origin
-        payload = PropulsionPayload(
-            None,
-            origin.priority,
-            origin.deadline,
-            id=origin.id,
-            created_at=origin.created_at,
-            max_attempts=handler.retry.max_attempts,
-        )
-        key = key_of(pipeline.name, origin.event, handler.name)
-        self._engine.enlist(key, payload, handler.retry)
-
-    def _end_chain(self, pipeline: PipelineDefinition, entry: Entry) -> None:
-        why = (
-            f"{entry.origin.hops} payloads led to this one, and max_hops of {pipeline.name} is "
-            f"{pipeline.max_hops}. Replay it to go one step further, or raise max_hops."
-        )
-        for name in list(entry.open_handlers()):
-            told = f"{f.ChainTooLong.code}: {why}"
-            self.book.close(entry, name, PayloadStatus.DEAD, self._clock.now(), told)
 
     def find(self, payload_id: str) -> Entry:
         """A payload.
@@ -384,153 +314,6 @@ class Pipelines:
                 await self._engine.discard(dead.id)
         await self.settled()
 
-    # ---- handlers ------------------------------------------------------------------------------
-
-    async def _handle(
-        self, pipeline: PipelineDefinition, handler: HandlerDefinition, payload: PropulsionPayload
-    ) -> None:
-        entry = self.book.get(payload.id)
-        if entry is None:
-            return  # discarded while it was taken
-        order = self._order(pipeline, handler, entry)
-        attempt = order.attempt
-        self.book.begin(entry, attempt)
-        try:
-            result, follow = await self._work(order)
-        except CancelledError:
-            await self._cut_off(order)
-            raise
-        except Exception as error:
-            self._errors[entry.id, handler.name] = error
-            raise
-        # From here on nothing is awaited: success and what follows are one transaction.
-        try:
-            attempt.emitted = tuple(self._follow(order, at, one) for at, one in enumerate(follow))
-        except Exception as error:
-            self._errors[entry.id, handler.name] = error
-            raise
-        attempt.status, attempt.ended_at = PayloadStatus.COMPLETED, self._clock.now()
-        attempt.result, attempt.has_result = result, True
-        self.book.finish(entry, attempt)
-
-    def _order(
-        self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry
-    ) -> Order:
-        number = entry.attempts_of(handler.name) + 1
-        attempt = Attempt(
-            handler.name,
-            number,
-            agent=agent_of(handler),
-            workflow_id=self._runner.place(pipeline, handler, entry, number),
-            started_at=self._clock.now(),
-        )
-        return Order(pipeline, handler, entry, attempt, self._names(pipeline, entry, number))
-
-    async def _work(self, order: Order) -> tuple[Any, Sequence[Emission]]:
-        if not wanted(order.handler, order.names):
-            return None, ()
-        result = await self._runner.run(order)
-        json.dumps(result)  # what can't be kept must fail before anything follows from it
-        return result, emissions(order.handler, order.names, result)
-
-    async def _cut_off(self, order: Order) -> None:
-        """The payload was cancelled, or the engine ends."""
-        entry, name = order.entry, order.handler.name
-        if entry.id not in self._cancelled:
-            self.book.interrupt(entry, name)
-            return
-        try:
-            await self._runner.cancel(order)
-        finally:
-            why = "The payload was cancelled."
-            self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), why)
-            if entry.ended:
-                self._cancelled.discard(entry.id)
-
-    def _follow(self, order: Order, at: int, emission: Emission) -> str:
-        """Let in what follows from a handler's success; its id."""
-        pipeline = self.loaded.get(order.pipeline.name, order.pipeline)
-        origin, now = order.entry.origin, self._clock.now()
-        told = _event_of(pipeline, emission.event)
-        check_data(told, emission.data)
-        follow = Origin(
-            derived_id(origin.id, order.handler.name, at),
-            pipeline.name,
-            emission.event,
-            emission.data,
-            now,
-            priority=told.priority if emission.priority is None else emission.priority,
-            deadline=_deadline(told, now),
-            cause=f"payload/{origin.id}",
-            root=origin.root,
-            hops=origin.hops + 1,
-            routing_key=origin.routing_key,
-            agent_affinity=origin.agent_affinity,
-        )
-        return self._enter(pipeline, told, follow).id
-
-    def _names(self, pipeline: PipelineDefinition, entry: Entry, number: int) -> Names:
-        origin = entry.origin
-        told = {
-            "id": origin.id,
-            "event": origin.event,
-            "priority": origin.priority.name.lower(),
-            "created_at": origin.created_at.isoformat(),
-            "deadline": None if origin.deadline is None else origin.deadline.isoformat(),
-            "attempt": number,
-            "hops": origin.hops,
-            "root": origin.root,
-            "cause": origin.cause,
-            "routing_key": origin.routing_key,
-        }
-        causes = [
-            {"id": one.id, "event": one.origin.event, "data": one.origin.data}
-            for one in self.causes(entry)[-CAUSES:]
-        ]
-        return Names(pipeline, origin.event, origin.data, told, tuple(causes))
-
-    def causes(self, entry: Entry) -> list[Entry]:
-        """The payloads before it that are still known, the first of all first."""
-        found: list[Entry] = []
-        here: Entry | None = entry
-        while here is not None and here.origin.cause is not None:
-            kind, _, name = here.origin.cause.partition("/")
-            here = self.book.get(name) if kind == "payload" else None
-            if here is not None:
-                found.append(here)
-        return found[::-1]
-
-    # ---- ends that propulsion decides ------------------------------------------------------------
-
-    async def _on_retry(self, payload: PropulsionPayload, attempt: int, delay: float) -> None:  # noqa: ARG002  # the hook's keywords
-        due = self._clock.now() + timedelta(seconds=delay)
-        self._note_failure(payload, PayloadStatus.RETRYING, due)
-
-    async def _on_dead(self, payload: PropulsionPayload, error: str) -> None:  # noqa: ARG002  # the hook's keywords
-        self._note_failure(payload, PayloadStatus.DEAD, None)
-
-    def _note_failure(
-        self, payload: PropulsionPayload, status: PayloadStatus, due: datetime | None
-    ) -> None:
-        name = _handler_of(payload)
-        entry, error = self.book.get(payload.id), self._errors.pop((payload.id, name), None)
-        if entry is None:
-            return
-        attempt = entry.running(name)
-        now = self._clock.now()
-        if attempt is None:
-            self.book.begin(entry, attempt := Attempt(name, entry.attempts_of(name) + 1))
-        attempt.status, attempt.ended_at = status, now
-        attempt.error = _told(error) if error is not None else payload.last_error
-        attempt.error_type = None if error is None else _kind(error)
-        self.book.finish(entry, attempt, due)
-
-    async def _on_expire(self, payload: PropulsionPayload) -> None:
-        entry = self.book.get(payload.id)
-        if entry is not None:
-            name = _handler_of(payload)
-            self.book.close(entry, name, PayloadStatus.EXPIRED, self._clock.now(), EXPIRED)
-
     # ---- looking ---------------------------------------------------------------------------------
 
     def reason(self, entry: Entry) -> str:
@@ -555,43 +338,3 @@ async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None
         f"{pipeline} was loaded anew and has no handler {handler} any more; payload {payload.id} was "
         "meant for it. Discard it, or load the pipeline with such a handler and replay it."
     )
-
-
-def agent_of(handler: HandlerDefinition) -> str:
-    """The agent that a handler lets work; empty if it is none, or several."""
-    task = handler.task
-    return str(task.metadata.get("agent", "")) if task.agent_type == "agent" else ""
-
-
-def _event_of(pipeline: PipelineDefinition, event: str) -> EventDefinition:
-    for one in pipeline.events:
-        if one.name == event:
-            return one
-    known = ", ".join(one.name for one in pipeline.events)
-    raise f.EventUnknown(f"{pipeline.name} has no event {event!r}; it has {known}.", event=event)
-
-
-def _deadline(event: EventDefinition, now: datetime) -> datetime | None:
-    return None if event.deadline is None else now + timedelta(seconds=event.deadline)
-
-
-def _may_want(handler: HandlerDefinition, names: Names) -> bool:
-    """Whether a handler's condition holds; where that can't be told, handling it will say so."""
-    try:
-        return wanted(handler, names)
-    except QuarterdeckError:
-        return True
-
-
-def _handler_of(payload: PropulsionPayload) -> str:
-    return (payload.target_stage or "").split("/", 2)[2]
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, QuarterdeckError):
-        return error.message
-    return f"{type(error).__name__}: {error}"
-
-
-def _kind(error: Exception) -> str:
-    return error.code if isinstance(error, QuarterdeckError) else type(error).__name__

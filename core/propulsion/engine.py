@@ -17,8 +17,8 @@ from ..base.retry import RetryPolicy
 from ..base.urgency import AGEING_SECONDS
 from . import faults as f
 from .dispatcher import Dispatcher
-from .handlers import Filter, Handler, Registered
 from .gates import GatedMachine, Gates
+from .handlers import Filter, Handler, Registered
 from .hooks import HookManager, HookType
 from .journal import LOG, DeadPayload, Journal
 from .machine import Machine, Run, State

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ...base.calling import Threads, is_async
@@ -110,9 +109,7 @@ class HandlerRuns:
         directory = order.pipeline.directory
         definition = await self._workflows.load_file(file, inputs, directory)
         parent = f"payload/{order.entry.id}"
-        await self._workflows.begin(
-            definition, workflow_id, parent=parent, file=str(Path(file).absolute())
-        )
+        await self._workflows.begin(definition, workflow_id, parent=parent, file=file)
         limit = order.handler.timeout
         try:
             async with asyncio.timeout(limit):

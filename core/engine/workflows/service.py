@@ -397,6 +397,17 @@ class WorkflowService:
             self._desk.close_about(workflow_id, AttentionKind.GATE)
         gone = WorkflowDeleted(workflow_id=workflow_id, name=view.name)
         await self._journal.record([], [gone], cause)
+        await self._remove_files(workflow_id)
+
+    async def drop(self, workflow_id: str) -> None:
+        """Remove one that another part of the engine needs no more, with its logs and files."""
+        if self._book.get(workflow_id) is not None:
+            await self.delete(workflow_id, Cause())
+            return
+        await self.orchestrator.delete_workflow(workflow_id)
+        await self._remove_files(workflow_id)
+
+    async def _remove_files(self, workflow_id: str) -> None:
         if self.surroundings is not None:
             left = self.surroundings.artifacts / workflow_id
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
