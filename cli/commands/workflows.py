@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..agency import load_catalog
 from ..exits import FAILED
@@ -26,9 +25,7 @@ from ..presenting import (
     workflow_row,
 )
 from ..printing import clean, clean_lines, local_time
-
-if TYPE_CHECKING:
-    from ...core.workflows.files.faults import Fault
+from ..telling_faults import tell_faults
 
 OVER = frozenset({"completed", "failed", "cancelled"})
 
@@ -40,20 +37,8 @@ def check(invocation: Invocation, *, file: str) -> int | None:
 
     agents = load_catalog(load(invocation.place).settings).definitions
     faults = check_file(file, agents=agents)
-    told = {
-        "file": file,
-        "ok": not faults,
-        "faults": [{**asdict(one), "text": str(one)} for one in faults],
-    }
-    invocation.printer.show(told, lambda: _say(invocation, file, faults))
+    tell_faults(invocation.printer, file, faults)
     return FAILED if faults else None
-
-
-def _say(invocation: Invocation, file: str, faults: list[Fault]) -> None:
-    for one in faults:
-        invocation.printer.line(str(one))
-    if not faults:
-        invocation.printer.line(f"No fault in {file}.")
 
 
 def graph(

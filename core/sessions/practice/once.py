@@ -9,7 +9,7 @@ import zlib
 from .agent import CRASH_CODE
 from .dice import Dice
 from .phrases import TRACEBACK
-from .turns import NO, TURNS, Crash, Permission, Question, Say, Step, Use, choose_story
+from .turns import NO, Crash, Permission, Question, Say, Step, Use, turn_of
 
 
 def answer(role: str, seed: int, prompt: str | None) -> int:
@@ -29,7 +29,7 @@ def answer(role: str, seed: int, prompt: str | None) -> int:
 def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
     """What a turn on ``prompt`` gives; None where it crashes."""
     dice = Dice(seed * 1_000_003 + zlib.crc32(prompt.encode("utf-8", "replace")))
-    turn = TURNS[role](dice, choose_story(dice, prompt.strip()))
+    turn = turn_of(role, seed, dice, prompt.strip())
     said: list[str] = []
     steps: list[str] = []
     refused: list[str] = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from . import debating
 from .dice import Dice
-from .phrases import COMMANDS, OPENINGS, OUTPUTS, QUESTIONS, STORIES, Story
+from .phrases import COMMANDS, OPENINGS, OUTPUTS, QUESTIONS, STORIES, WEIGHING, Story
 
 ONCE, ALWAYS, NO = "once", "always", "no"
 FREE_TEXT = "Type something"
@@ -144,9 +145,27 @@ def crasher_turn(dice: Dice, story: Story) -> Turn:
     yield Crash()
 
 
+def debater_turn(seed: int, dice: Dice, prompt: str) -> Turn:
+    """Reads what it is given, thinks, and says what follows from it."""
+    yield Focus("reading what the others say", 0)
+    yield Use("Read the prompt", f"{len(prompt.splitlines())} lines")
+    yield Focus("weighing it", 50)
+    yield Say(f"What I mind is {debating.concern_of(seed)}. {dice.pick(WEIGHING)}")
+    yield Say(debating.answer(seed, prompt))
+
+
+DEBATER = "debater"
 TURNS = {
     "worker": worker_turn,
     "approver": approver_turn,
     "asker": asker_turn,
     "crasher": crasher_turn,
 }
+"""The roles whose turns are a story."""
+
+
+def turn_of(role: str, seed: int, dice: Dice, prompt: str) -> Turn:
+    """What ``role`` does with ``prompt``."""
+    if role == DEBATER:
+        return debater_turn(seed, dice, prompt)
+    return TURNS[role](dice, choose_story(dice, prompt))
