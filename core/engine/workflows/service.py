@@ -14,6 +14,7 @@ from ...base.clock import SYSTEM_CLOCK, Clock, Random
 from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
 from ...base.ids import new_id
+from ...base.timetable import CATCH_UPS, ScheduleInvalid, next_time
 from ...protocol import workflow_commands as c
 from ...protocol.attention import AttentionItem, AttentionKind
 from ...protocol.commands import AnswerItem
@@ -36,7 +37,7 @@ from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..journal import Journal
 from .approvals import MEANINGS, check_approvals
 from .book import ENDED_KEPT, Book
-from .clockwork import CATCH_UPS, Clockwork, ScheduleInvalid, next_time
+from .clockwork import Clockwork
 from .gates import WorkflowGates, failure_draft
 from .gazette import Gazette
 from .reading import Reading

@@ -15,14 +15,12 @@ from hypothesis import strategies as st
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import BusinessFault
 from quarterdeck.core.base.ids import is_id
+from quarterdeck.core.base.timetable import MOST_AT_ONCE, ScheduleInvalid, next_time
 from quarterdeck.core.engine.journal import Journal
 from quarterdeck.core.engine.workflows.clockwork import (
-    MOST_AT_ONCE,
     Clockwork,
-    ScheduleInvalid,
     ScheduleUnknown,
     missed,
-    next_time,
     workflow_id_for,
 )
 from quarterdeck.core.protocol.events import Event, SystemWarning
