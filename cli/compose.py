@@ -17,6 +17,7 @@ from ..core.engine.journal import Journal
 from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
+from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.loader import AgentCatalog
 from ..core.sessions.desk import AttentionDesk
@@ -144,6 +145,7 @@ class Assembly:
             workflows,
             desk=self._desk,
             metrics=metrics,
+            memory=FileMemory(self.settings.state_dir / "triggers"),
             capacity=self.settings.workflows.max_parallel_tasks,
             clock=self._clock,
         )

@@ -147,6 +147,20 @@ class Pipelines(Handling):
         :raises PipelineUnknown: if there is none of this name.
         :raises PipelineBusy: if there are such payloads.
         """
+        waiting = self.check_idle(name, force=force)
+        for entry in waiting:
+            self._cancel(entry)
+        self._take_out(name)
+        self.gates.pause(name, on=False)
+        self.book.forget_figures(name)
+        await self.settled()
+
+    def check_idle(self, name: str, *, force: bool = False) -> list[Entry]:
+        """The payloads of a pipeline that have not ended; with ``force`` there may be some.
+
+        :raises PipelineUnknown: if there is none of this name.
+        :raises PipelineBusy: if there may be none.
+        """
         self.get(name)
         waiting = self.book.open_of(name)
         if waiting and not force:
@@ -155,12 +169,7 @@ class Pipelines(Handling):
                 "force: they are cancelled then.",
                 pipeline=name,
             )
-        for entry in waiting:
-            self._cancel(entry)
-        self._take_out(name)
-        self.gates.pause(name, on=False)
-        self.book.forget_figures(name)
-        await self.settled()
+        return waiting
 
     def pause(self, name: str, *, on: bool) -> None:
         """Begin no more payloads of a pipeline, or go on."""

@@ -170,10 +170,16 @@ def _result(state: WorkflowState, task_id: str) -> Any:
     """
     task = state.tasks.get(task_id)
     if state.status is WorkflowStatus.COMPLETED and task is not None:
+        if task.agent_type == "foreach":
+            return [state.tasks[name].result for name in task.result or ()]
         return task.result
-    failed = [one.error for one in state.tasks.values() if one.error]
-    told = failed[-1] if failed else (state.error or f"It is {state.status}.")
-    raise HandlerFailed(told, workflow_id=state.workflow_id)
+    parts = [one for name, one in state.tasks.items() if name != task_id and one.error]
+    told = "; ".join(f"{one.agent_id}: {one.error}" for one in parts)
+    if not told and task is not None:
+        told = task.error or ""
+    raise HandlerFailed(
+        told or state.error or f"It is {state.status}.", workflow_id=state.workflow_id
+    )
 
 
 def _results(state: WorkflowState) -> dict[str, Any]:

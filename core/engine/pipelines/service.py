@@ -14,11 +14,12 @@ from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
 from ...base.kept import Kept, KeptStore
 from ...coordination.consensus import Votes
-from ...pipelines.definition import PipelineDefinition
+from ...pipelines.definition import PipelineDefinition, TriggerDefinition
 from ...pipelines.entries import Entry, moment
 from ...pipelines.faults import PipelineUnknown, PipelineUnusable
 from ...pipelines.ids import derived_id
 from ...pipelines.running import Pipelines
+from ...pipelines.triggers.ports import Memory
 from ...pipelines.voting import Voting
 from ...protocol import pipeline_commands as c
 from ...protocol.events import Cause
@@ -42,6 +43,7 @@ from .emitting import EmitExecutor
 from .people import DISCARD, PAYLOAD, PROPOSAL, REPLAY, PipelinePeople
 from .runs import HandlerRuns
 from .telling import Telling
+from .triggering import Triggers
 from .views import Standing, payload_view, pipeline_view, run_view, whole_view
 
 KIND = "pipeline"
@@ -54,7 +56,8 @@ class PipelineService:
     """Owns the running pipelines over the engine's store.
 
     ``capacity`` is how many handlers work at once. Pipelines stay loaded until they are unloaded: each
-    engine reads their files again. ``votes`` are those of the engine, where it has others.
+    engine reads their files again. ``votes`` are those of the engine, where it has others. Without a
+    ``memory`` nothing propels by itself.
     """
 
     def __init__(
@@ -67,9 +70,11 @@ class PipelineService:
         desk: AttentionDesk | None = None,
         votes: Votes | None = None,
         metrics: MetricsCollector | None = None,
+        memory: Memory | None = None,
         capacity: int = 10,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._triggers = Triggers(memory, clock, self._triggered)
         self._kept = kept
         self._journal = journal
         self._workflows = workflows
@@ -110,6 +115,8 @@ class PipelineService:
             await self._load_again(record)
         self._people.load(book.get)
         self._ready.set()
+        for definition in list(self.running.loaded.values()):
+            await self._triggers.start(definition)
 
     async def _load_again(self, record: Kept) -> None:
         body = json.loads(record.body)
@@ -136,6 +143,7 @@ class PipelineService:
     async def close(self) -> None:
         """Cut off what is under way; the next engine goes on with it."""
         try:
+            await self._triggers.close()
             await self.running.close()
         finally:
             self._telling.close()
@@ -179,6 +187,7 @@ class PipelineService:
         await self._keep(name, standing)
         self._standings[name] = standing
         self.running.put(definition)
+        await self._triggers.start(definition)
         view = self.view(name)
         await self._journal.record([], [PipelineLoaded(pipeline=view)], cause)
         return view
@@ -221,6 +230,8 @@ class PipelineService:
         """
         self._standing(wish.name)
         if wish.name in self.running.loaded:
+            self.running.check_idle(wish.name, force=wish.force)
+            await self._triggers.stop(wish.name)
             await self.running.remove(wish.name, force=wish.force)
         await self._kept.remove_kept(KIND, wish.name)
         del self._standings[wish.name]
@@ -269,6 +280,14 @@ class PipelineService:
             agent_affinity=wish.agent_affinity,
         )
         return self._payload_view(entry)
+
+    async def _triggered(
+        self, pipeline: str, trigger: TriggerDefinition, data: Any, payload_id: str
+    ) -> None:
+        wish = c.PropelPayload(
+            name=pipeline, event=trigger.event, data=data, priority=trigger.priority
+        )
+        await self.propel(wish, payload_id, f"trigger/{trigger.kind}")
 
     async def _emitted(self, wish: c.PropelPayload, cause: str, attempt: str) -> str:
         await self._ready.wait()
@@ -337,7 +356,7 @@ class PipelineService:
         """One pipeline with its handlers and triggers."""
         view, standing = self.view(name), self._standing(name)
         definition = self.running.loaded.get(name)
-        return whole_view(view, standing, definition, self.running.book, ())
+        return whole_view(view, standing, definition, self.running.book, self._triggers.views(name))
 
     def payloads(self, wish: c.ListPayloads) -> list[PayloadView]:
         """Payloads that pass the filters, newest first."""
