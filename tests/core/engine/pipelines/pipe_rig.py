@@ -116,7 +116,9 @@ class Rig:
 
     async def quiet(self) -> None:
         """Nothing is under way."""
-        await self.until(lambda: all(one.ended for one in self.service.running.book.entries.values()))
+        await self.until(
+            lambda: all(one.ended for one in self.service.running.book.entries.values())
+        )
 
     def payload(self, payload_id: str) -> PayloadView:
         return next(one for one in self.all() if one.id == payload_id)

@@ -343,7 +343,11 @@ events:
         await rig.propel("e", {"n": 12})
         await rig.quiet()
         assert [name for name, _ in rig.crew.began] == ["large", "small", "small"]
-        assert [one.priority for one in rig.all()] == [Priority.NORMAL, Priority.HIGH, Priority.HIGH]
+        assert [one.priority for one in rig.all()] == [
+            Priority.NORMAL,
+            Priority.HIGH,
+            Priority.HIGH,
+        ]
         nobody = await rig.propel("e", {"n": None})
         await rig.quiet()
         assert rig.payload(nobody.id).status is S.DEAD, "what can't be told is a fault"
