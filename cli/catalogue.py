@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .catalogue_payloads import RUNNING
 from .catalogue_pipelines import PIPELINE
 from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
@@ -422,7 +423,7 @@ ENTRIES: dict[str, Command | Group] = {
         ),
         RUN,
         WORKFLOW,
-        PIPELINE,
+        PIPELINE._replace(commands=(*PIPELINE.commands, *RUNNING)),
         CONFIG,
         PREFERENCES,
         Command(

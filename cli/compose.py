@@ -14,8 +14,10 @@ from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
+from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
+from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.loader import AgentCatalog
 from ..core.sessions.desk import AttentionDesk
@@ -29,6 +31,7 @@ from ..core.sessions.terminal.factory import available
 from ..core.sessions.workspaces.model import WorktreeOptions
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
+from ..core.telemetry.ports import MetricsCollector
 from ..core.telemetry.redaction import Redactor
 from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
@@ -74,6 +77,7 @@ class Assembly:
             store=self._store,
             sessions=self._sessions,
             workflows=self._workflows,
+            pipelines=self._pipelines,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -136,6 +140,21 @@ class Assembly:
             desk=self._desk,
             surroundings=surroundings,
             options=workflow_options(settings),
+            clock=self._clock,
+        )
+
+    def _pipelines(
+        self, journal: Journal, workflows: WorkflowService, metrics: MetricsCollector
+    ) -> PipelineService:
+        return PipelineService(
+            self._store,
+            self._store.kept,
+            journal,
+            workflows,
+            desk=self._desk,
+            metrics=metrics,
+            memory=FileMemory(self.settings.state_dir / "triggers"),
+            capacity=self.settings.workflows.max_parallel_tasks,
             clock=self._clock,
         )
 

@@ -34,6 +34,8 @@ CODES = {
     "unknown_isolation": "The settings name an isolation that is not there.",
     "workflow_unknown": "No workflow has this id.",
     "ambiguous_workflow": "Several workflows begin with this id.",
+    "payload_unknown": "No payload has this id.",
+    "ambiguous_payload": "Several payloads begin or end with this id.",
     "schedule_unknown": "No schedule has this name.",
     "workflow_over": "The workflow has ended, so that it can't go on by itself.",
     "engine_differs": "An engine runs for the state directory, with another store or executor.",

@@ -204,7 +204,8 @@ class Tables:
         own = [record for record in ended if record.parent is None]
         own.sort(key=lambda record: (record.ended_at or record.created_at, record.id))
         surplus = own[: max(len(own) - keep, 0)]
-        surplus += [one for one in ended if one.parent and one.parent.split("/")[0] not in kept]
+        above = [(one, one.parent.split("/")[0]) for one in ended if one.parent]
+        surplus += [one for one, place in above if place != "payload" and place not in kept]
         for record in surplus:
             self.flows.remove(record.id)
         return len(surplus)

@@ -10,6 +10,7 @@ from ..telemetry.collectors import metrics_for
 from ..telemetry.ports import MetricsCollector
 from .engine import Engine
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .workflows.service import WorkflowService
 
@@ -19,6 +20,9 @@ SessionsOf = Callable[[Journal, MetricsCollector], SessionService]
 WorkflowsOf = Callable[[Journal, Any], WorkflowService]
 """Makes the workflows that record in a journal and use those sessions."""
 
+PipelinesOf = Callable[[Journal, WorkflowService, MetricsCollector], PipelineService]
+"""Makes the pipelines that record in a journal and let those workflows work."""
+
 
 def new_engine(
     settings: Settings,
@@ -26,6 +30,7 @@ def new_engine(
     store: Store,
     sessions: SessionsOf,
     workflows: WorkflowsOf | None = None,
+    pipelines: PipelinesOf | None = None,
     metrics: MetricsCollector | None = None,
     **options: Any,
 ) -> Engine:
@@ -37,12 +42,17 @@ def new_engine(
     shared = {name: options[name] for name in ("clock", "redactor") if name in options}
     journal = Journal(store, metrics=collector, **shared)
     made = sessions(journal, collector)
+    flows = None if workflows is None else workflows(journal, made)
+    pipes = None
+    if pipelines is not None and flows is not None:
+        pipes = pipelines(journal, flows, collector)
     return Engine(
         settings,
         store=store,
         journal=journal,
         sessions=made,
-        workflows=None if workflows is None else workflows(journal, made),
+        workflows=flows,
+        pipelines=pipes,
         metrics=collector,
         **options,
     )

@@ -14,8 +14,10 @@ from ..protocol.events import Cause
 from ..protocol.views import HealthView, StateView
 from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
+from .answering import Answerers
 from .breakers import AgentBreakers
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .workflows.service import WorkflowService
 
@@ -37,10 +39,14 @@ class ClientState:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The engine's parts, as handlers call them; ``preferences`` are the kept ones."""
+    """The engine's parts, as handlers call them; ``preferences`` are the kept ones.
+
+    ``answerers`` take the answers to attention items that are no session's.
+    """
 
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     store: Store
     journal: Journal
     breakers: AgentBreakers
@@ -50,6 +56,7 @@ class Context:
     health: Callable[[], Awaitable[HealthView]]
     state: Callable[[], StateView]
     stop: Callable[[bool], None]
+    answerers: Answerers
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from .journal import Journal, JournalStatistics
 from .launch import Launch, Stop
 from .mailboxes import MailboxStatistics
 from .parts import Answers, Given, Parts
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import QueueStatistics
 from .replies import ReplyStatistics
@@ -77,8 +78,8 @@ class EngineStatistics:
 class Engine:
     """Serves the clients of one state directory.
 
-    The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
-    in that journal (without the latter it has some that only wait). ``socket`` is where other processes reach it (by default a place of the user's for
+    The parts are given: a ``store``, the ``journal`` over it, ``sessions``, ``workflows`` and ``pipelines`` that
+    record in that journal (without the latter two it has some that only wait). ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -90,6 +91,7 @@ class Engine:
         journal: Journal,
         sessions: SessionService,
         workflows: WorkflowService | None = None,
+        pipelines: PipelineService | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -112,12 +114,14 @@ class Engine:
         self._started_at = clock.now()
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+        flows = workflows or WorkflowService(store, journal, clock=clock)
         self._given = Given(
             settings=settings,
             store=store,
             journal=journal,
             sessions=sessions,
-            workflows=workflows or WorkflowService(store, journal, clock=clock),
+            workflows=flows,
+            pipelines=pipelines or PipelineService(store, store.kept, journal, flows, clock=clock),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),
@@ -185,6 +189,7 @@ class Engine:
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
             workflows=self._given.workflows.views(),
+            pipelines=self._given.pipelines.views(),
             notices=tuple(
                 NoticeView(code=notice.code, message=notice.message)
                 for notice in self._given.store.notices

@@ -83,6 +83,7 @@ class Launch:
             stack.callback(hush)
         stack.push_async_callback(self._close_sessions)
         stack.push_async_callback(self._close_workflows)
+        stack.push_async_callback(self._close_pipelines)
         await self._load()
         stack.push_async_callback(self._end_commands)
         parts.workers.start()
@@ -132,6 +133,7 @@ class Launch:
         await given.sessions.load(epoch)
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
         await given.workflows.load(epoch)
+        await given.pipelines.load()
 
     async def _open_metrics_port(self) -> None:
         config, metrics = self._given.settings.prometheus, self._given.metrics
@@ -192,6 +194,11 @@ class Launch:
             work = self._parts.finish_commands
             await self._budget.spend("commands", work, share=0.5, save=False)
         await self._parts.refuse_commands()
+
+    async def _close_pipelines(self) -> None:
+        if self._budget is not None:
+            close = self._given.pipelines.close
+            await self._budget.spend("pipelines", close, share=0.5, save=True)
 
     async def _close_workflows(self) -> None:
         if self._budget is not None:

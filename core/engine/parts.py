@@ -16,6 +16,7 @@ from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
 from .airing import Airing
+from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
@@ -28,6 +29,7 @@ from .limits import CommandLimits
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
@@ -49,6 +51,7 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -93,6 +96,9 @@ class Parts:
             config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
         )
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
+        self.answerers = Answerers()
+        self.answerers.register(GATE, given.workflows.answer)
+        given.pipelines.answer_through(self.answerers)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -111,6 +117,7 @@ class Parts:
         context = Context(
             sessions=given.sessions,
             workflows=given.workflows,
+            pipelines=given.pipelines,
             store=given.store,
             journal=given.journal,
             breakers=self.breakers,
@@ -120,6 +127,7 @@ class Parts:
             health=answers.health,
             state=answers.state,
             stop=answers.stop,
+            answerers=self.answerers,
         )
         return Pipeline(
             context,

@@ -10,6 +10,7 @@ from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol import commands as c
 from ..protocol.events import Cause
+from ..protocol.pipeline_commands import LoadPipeline, OnPayload, OnPipeline
 from ..protocol.validation import check_values, parse_command, parse_payload
 from ..protocol.wire import Reply
 from ..protocol.workflow_commands import OnWorkflow, RemoveSchedule, SaveSchedule
@@ -255,9 +256,15 @@ class CommandWork:
 
 
 def _box_of(wish: c.Payload) -> str | None:
-    """The mailbox of the workflow or schedule that a command is about."""
+    """The mailbox of the workflow, schedule, pipeline or payload that a command is about."""
     if isinstance(wish, OnWorkflow):
         return wish.workflow_id
+    if isinstance(wish, OnPipeline):
+        return f"pipeline:{wish.name}"
+    if isinstance(wish, LoadPipeline):
+        return "pipeline-load"
+    if isinstance(wish, OnPayload):
+        return f"payload:{wish.payload_id}"
     if isinstance(wish, SaveSchedule | RemoveSchedule):
         return f"schedule:{wish.name}"
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
@@ -178,6 +178,16 @@ class Machine:
         self.backing_off += 1
         self._count += 1
         heappush(self._timers, (due, self._count, run))
+
+    def hurry(self, run: Run, now: float) -> bool:
+        """Queue it now, if it waits for its next attempt."""
+        if run.state is not State.BACKING_OFF:
+            return False
+        self._timers = [timer for timer in self._timers if timer[2] is not run]
+        heapify(self._timers)
+        self.backing_off -= 1
+        self.enter(run, now)
+        return True
 
     def next_due(self) -> float | None:
         """When the next wait ends."""
