@@ -7,7 +7,6 @@ from .machine import Machine
 from .model import ENDED, TaskState
 from .placing import Placing
 
-
 SHOWN = 3
 
 
@@ -81,6 +80,8 @@ def _share(group: Group) -> str:
 def _nobody(placing: Placing, need: Need) -> str:
     if need.binding is not None and need.binding not in placing.agents:
         return f"the agent {need.binding} is not registered"
+    if need.among and not need.among & placing.agents.keys():
+        return "no agent that could do it is there"
     wanted = need.capabilities or {need.task_type}
     has: set[str] = set()
     for agent in placing.agents.values():

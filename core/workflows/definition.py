@@ -11,6 +11,11 @@ from typing import Any
 from ..base.priority import Priority
 from ..base.retry import RetryPolicy
 
+ANY = "any"
+"""In place of an agent's name: whoever has room."""
+PLACE = "place"
+"""Where in a task's metadata lies what its agent is chosen by, if it is chosen."""
+
 
 class OnFailure(StrEnum):
     """What becomes of the rest when a task that may not fail has failed.

@@ -10,9 +10,7 @@ from typing import Any
 from ...sessions.agents.definition import AgentDefinition, OneShot
 from ..backends.ports import Stream
 from ..context import TaskExecutionContext
-from ..definition import TaskDefinition
-from ..files.compiling import PLACE
-from ..files.model import ANY
+from ..definition import ANY, PLACE, TaskDefinition
 from ..files.templates import is_template
 from .answers import answer_of
 from .attempt import Attempt, attempt_with

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .. import graph
-from .inputs import convert_default
+from ..definition import ANY
 from .faults import Fault
-from .model import ANY, KINDS, NAME, AgentEntry, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
+from .inputs import convert_default
+from .model import KINDS, NAME, AgentEntry, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
 from .reading import Document, KeyPath
 from .shapes import nearest
 from .templates import is_template
@@ -220,7 +221,9 @@ def _agent(
         document.fault((*path, "affinity"), message, nearest(entry.affinity, entry.any_of))
     if agents is None:
         return
-    named: list[tuple[KeyPath, str]] = [((*path, "any_of", at), name) for at, name in enumerate(entry.any_of)]
+    named: list[tuple[KeyPath, str]] = [
+        ((*path, "any_of", at), name) for at, name in enumerate(entry.any_of)
+    ]
     if one:
         named.append((path, entry.name))
     if entry.affinity is not None:
@@ -236,7 +239,9 @@ def capability_notes(checked: Checked, known: Collection[str]) -> list[Fault]:
     for path, _, task, _ in checked.places():
         for at, one in enumerate([] if task.agent is None else task.agent.capabilities):
             if one not in known:
-                message = f"No agent has the capability {one}: the task would wait for one that has."
+                message = (
+                    f"No agent has the capability {one}: the task would wait for one that has."
+                )
                 notes.fault((*path, "agent", "capabilities", at), message, nearest(one, known))
     return notes.faults
 

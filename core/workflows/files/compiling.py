@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.retry import RetryPolicy
-from ..definition import OnFailure, TaskDefinition, WorkflowDefinition
+from ..definition import PLACE, OnFailure, TaskDefinition, WorkflowDefinition
 from ..encoding import task_values
 from .model import AgentEntry, OutputsEntry, RetryEntry, TaskEntry, WorkflowFile, kinds_of
 from .nesting import find_nested
@@ -22,8 +22,6 @@ from .uses import speaks_of_item, task_references
 from .values import resolve_moment
 
 FOREACH = "foreach"
-PLACE = "place"
-"""Where in a task's metadata lies what its agent is chosen by, if it is chosen."""
 _SLOTLESS = frozenset({"approve", "wait_for", "workflow", FOREACH})
 
 

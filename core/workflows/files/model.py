@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from ...base.priority import Priority
 from ...protocol.rules import quoted
+from ..definition import ANY
 from .values import (
     Cron,
     Duration,
@@ -198,10 +199,6 @@ class OutputsEntry(Entry):
     )
 
 
-ANY = "any"
-"""In place of an agent's name: whoever has room."""
-
-
 class AgentEntry(Entry):
     """The agent that works on a prompt: one by its name, or what it must be able to do."""
 
@@ -239,7 +236,8 @@ class TaskEntry(Entry):
     needs: Needs = Field([], description="The tasks that must have ended before it begins.")
 
     agent: AgentEntry | None = Field(
-        None, description="The agent that works on the prompt, or any; it waits until that has room."
+        None,
+        description="The agent that works on the prompt, or any; it waits until that has room.",
     )
     prompt: str | None = Field(None, min_length=1, description="What the agent is told.")
     mode: Literal["session", "one-shot"] | None = Field(

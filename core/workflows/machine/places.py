@@ -6,7 +6,8 @@ ends, it says which task goes next, and to whom. It does no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,8 +37,8 @@ class Want:
     """
 
     agent: str | None = None
-    among: Set[str] = frozenset()
-    capabilities: Set[str] = frozenset()
+    among: AbstractSet[str] = frozenset()
+    capabilities: AbstractSet[str] = frozenset()
     affinity: str | None = None
     groups: tuple[str, ...] = ()
 
