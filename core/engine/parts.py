@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.clock import Clock
+from ..coordination.layer import CoordinationLayer
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
@@ -18,6 +19,7 @@ from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
@@ -44,6 +46,7 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
+    layer: CoordinationLayer
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -88,6 +91,7 @@ class Parts:
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
+        self.crew = self._crew()
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -100,6 +104,19 @@ class Parts:
         self.health = self._health()
         self.upkeep = self._upkeep()
         self._fill_background()
+
+    def _crew(self) -> CrewService:
+        given = self._given
+        crew = CrewService(
+            given.workflows,
+            given.sessions,
+            given.layer,
+            kept=given.store.kept,
+            journal=given.journal,
+            clock=given.clock,
+        )
+        crew.answer_through(self.answerers)
+        return crew
 
     def _pipeline(self) -> Pipeline:
         given, answers = self._given, self._answers
@@ -116,6 +133,7 @@ class Parts:
             state=answers.state,
             stop=answers.stop,
             answerers=self.answerers,
+            crew=self.crew,
         )
         return Pipeline(
             context,
@@ -202,6 +220,7 @@ class Parts:
             journal.preview(self._on_recorded),
             journal.listen(self.hub.deliver),
             journal.listen(self._on_kept),
+            journal.listen(self.crew.hear),
         ]
 
     def _loop_guard(self) -> LoopGuard:
