@@ -108,7 +108,7 @@ class CrewSettings(Section):
 
     ``strategy`` is how one of several agents with room is chosen. ``groups`` are limits that agents share
     (those that name the group in their ``groups``): how much of it runs at once. ``per_repository`` is
-    how many tasks run at once in one repository. A task that waited ``ageing_seconds`` rises by
+    how many tasks run at once in one repository (0: as many as find agents). A task that waited ``ageing_seconds`` rises by
     one priority, up to high.
     """
 
@@ -116,7 +116,7 @@ class CrewSettings(Section):
         "least_loaded", "round_robin", "priority_weighted", "capability_match", "random"
     ] = "least_loaded"
     groups: dict[str, Count] = Field(default_factory=dict)
-    per_repository: Count | None = None
+    per_repository: Annotated[int, Field(ge=0, le=10_000)] = 0
     ageing_seconds: Seconds = 60
 
 

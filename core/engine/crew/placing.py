@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,8 @@ class Placing:
 
     def want(self, run: Run, task: int) -> Want:
         """What a task wants of its place."""
-        instance: Instance = run.label
-        definition = instance.tasks[task]
+        definition = run.plan.rules[task]
+        assert isinstance(definition, TaskDefinition)  # noqa: S101  # only those are placed
         metadata = definition.metadata
         groups = self._groups(definition)
         name = str(metadata.get("agent", definition.agent_id))
@@ -105,7 +106,7 @@ class Placing:
 
     def _groups(self, definition: TaskDefinition) -> tuple[str, ...]:
         limit = self._settings.per_repository
-        if limit is None:
+        if not limit:
             return ()
         group = f"repo:{repository(_directory(definition))}"
         self.places.set_limit(group, limit)
@@ -158,12 +159,13 @@ def _directory(definition: TaskDefinition) -> str:
 def repository(directory: str) -> str:
     """The git repository that holds ``directory``, that of a worktree included; else the directory."""
     here = Path(directory)
-    for place in (here, *here.parents):
-        mark = place / ".git"
-        if mark.is_dir():
-            return str(place)
-        if mark.is_file():
-            return _main_of(mark) or str(place)
+    with suppress(OSError):  # what can't be looked at is no repository
+        for place in (here, *here.parents):
+            mark = place / ".git"
+            if mark.is_dir():
+                return str(place)
+            if mark.is_file():
+                return _main_of(mark) or str(place)
     return directory
 
 
