@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ...base.errors import BusinessFault, QuarterdeckError
-from ...base.kept import Followed, KeptStore
+from ...base.kept import Followed, Kept, KeptStore
 from ...coordination.consensus import KIND as PROPOSAL
 from ...coordination.consensus import Proposal
 from ...coordination.layer import CoordinationLayer
@@ -32,6 +32,8 @@ CHOICES = (
     Choice(key="reject", label="reject", meaning="reject"),
     Choice(key="abstain", label="abstain"),
 )
+LEFT = "saga_left"
+"""Sagas that a person left as they are, with the version of their record."""
 AGAIN = Choice(key="again", label="undo again", meaning="allow_once")
 LEAVE = Choice(key="leave", label="leave it as it is", meaning="reject")
 
@@ -85,9 +87,10 @@ class People:
         if isinstance(self._store, Followed):
             self._unfollow = self._store.follow_kept(self._heard)
         for kind in (PROPOSAL, SAGA):
-            for record in await self._store.all_kept(kind):
-                await self._look(kind, record.key)
-        self._close_items_of_nothing({one.key for one in await self._store.all_kept(PROPOSAL)})
+            known = [record.key for record in await self._store.all_kept(kind)]
+            for key in known:
+                await self._look(kind, key)
+            self._close_items_of_nothing(kind, known)
 
     async def close(self) -> None:
         """Follow nothing more; what was asked stands."""
@@ -98,10 +101,11 @@ class People:
             look.cancel()
         await asyncio.gather(*looks, return_exceptions=True)
 
-    def _close_items_of_nothing(self, known: set[str]) -> None:
+    def _close_items_of_nothing(self, kind: str, known: Collection[str]) -> None:
+        """Take back what was asked about records that were dropped meanwhile."""
         for item in self._desk.items():
             prefix, _, found = item.about.partition("/")
-            if prefix == PROPOSAL and found not in known:
+            if prefix == kind and found not in known:
                 self._desk.close_about("", item.kind, about=item.about)
 
     # ---- following -----------------------------------------------------------------------------
@@ -136,7 +140,7 @@ class People:
         if record is not None and kind == PROPOSAL:
             draft = _proposal_draft(Proposal.from_json(record.body))
         elif record is not None:
-            draft = _saga_draft(SagaRun.from_json(record.body))
+            draft = await self._saga_draft(record)
         if draft is not None:
             await self._desk.ask(draft)
         else:
@@ -197,10 +201,29 @@ class People:
         choice = chosen(item, wish.choice)
         saga_id = item.about.partition("/")[2]
         if choice == LEAVE.key:
-            self._desk.close_about("", item.kind, about=item.about)
+            await self._leave(saga_id)
+            await self._look(SAGA, saga_id)
             return {"saga_id": saga_id, "choice": choice}
         result = await self.resume(saga_id)
         return {"saga_id": saga_id, "choice": choice, "status": result.status.value}
+
+    async def _leave(self, saga_id: str) -> None:
+        """Note that a person has seen how the saga stands, for good."""
+        record = await self._store.get_kept(SAGA, saga_id)
+        left = await self._store.get_kept(LEFT, saga_id)
+        if record is not None:
+            version = 1 if left is None else left.version + 1
+            await self._store.put_kept(
+                Kept(LEFT, saga_id, version, str(record.version), open=False)
+            )
+
+    async def _saga_draft(self, record: Kept) -> Draft | None:
+        run = SagaRun.from_json(record.body)
+        if run.status is not SagaStatus.COMPENSATION_FAILED:
+            return None
+        left = await self._store.get_kept(LEFT, record.key)
+        seen = left is not None and left.body == str(record.version)
+        return None if seen else _saga_draft(run, record.version)
 
     async def resume(self, saga_id: str) -> SagaResult:
         """Try the compensations of a saga again that failed; how it stands then.
@@ -235,7 +258,7 @@ def _proposal_draft(proposal: Proposal) -> Draft | None:
     said = [f"{voter}: {vote}{_why(proposal, voter)}" for voter, vote in proposal.votes.items()]
     return Draft(
         AttentionKind.GATE,
-        f"proposal:{proposal.proposal_id}",
+        f"proposal:{proposal.proposal_id}/{len(missing)}",  # each person is another question
         headline(proposal.topic),
         "\n".join([proposal.topic, *said]),
         choices=CHOICES,
@@ -249,15 +272,13 @@ def _why(proposal: Proposal, voter: str) -> str:
     return f" ({reason})" if reason else ""
 
 
-def _saga_draft(run: SagaRun) -> Draft | None:
-    """What a person is to decide; ``None`` where nothing went wrong in the undoing."""
-    if run.status is not SagaStatus.COMPENSATION_FAILED:
-        return None
+def _saga_draft(run: SagaRun, version: int) -> Draft:
+    """What a person is to decide about a saga whose undoing failed."""
     result = run.result()
     failed = [f"{step}: {error}" for step, error in result.compensation_errors.items()]
     return Draft(
         AttentionKind.FAILURE,
-        f"saga:{run.saga.saga_id}",
+        f"saga:{run.saga.saga_id}/{version}",
         headline(f"{run.saga.name} could not be undone: {', '.join(result.compensation_errors)}"),
         "\n".join([f"It failed: {result.error or ''}", "Could not be undone:", *failed]),
         choices=(AGAIN, LEAVE),
