@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .catalogue_crew import CREW
 from .catalogue_payloads import RUNNING
 from .catalogue_pipelines import PIPELINE
 from .catalogue_workflows import RUN, WORKFLOW
@@ -424,6 +425,7 @@ ENTRIES: dict[str, Command | Group] = {
         RUN,
         WORKFLOW,
         PIPELINE._replace(commands=(*PIPELINE.commands, *RUNNING)),
+        CREW,
         CONFIG,
         PREFERENCES,
         Command(

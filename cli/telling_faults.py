@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from ..core.workflows.files.faults import Fault
 
 
-def tell_faults(printer: Printer, file: str, faults: Sequence[Fault]) -> None:
-    """Say all that is wrong with ``file``, or that nothing is."""
+def tell_faults(
+    printer: Printer, file: str, faults: Sequence[Fault], notes: Sequence[Fault] = ()
+) -> None:
+    """Say all that is wrong with ``file``, or that nothing is; ``notes`` are no faults."""
     told = {
         "file": file,
         "ok": not faults,
         "faults": [{**asdict(one), "text": str(one)} for one in faults],
+        "notes": [{**asdict(one), "text": str(one)} for one in notes],
     }
-    lines = [str(one) for one in faults] or [f"No fault in {file}."]
+    lines = [*map(str, faults), *(f"note: {one}" for one in notes)]
+    if not faults:
+        lines.append(f"No fault in {file}.")
     printer.show(told, lambda: printer.line("\n".join(lines)))

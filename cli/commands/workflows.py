@@ -33,12 +33,13 @@ OVER = frozenset({"completed", "failed", "cancelled"})
 def check(invocation: Invocation, *, file: str) -> int | None:
     """``workflow check``; exit code 1 if there is a fault."""
     # Start-up time: the format loads YAML, templates and schemas.
-    from ...core.workflows.files.loading import check as check_file  # noqa: PLC0415
+    from ...core.workflows.files.loading import read_file  # noqa: PLC0415
 
     agents = load_catalog(load(invocation.place).settings).definitions
-    faults = check_file(file, agents=agents)
-    tell_faults(invocation.printer, file, faults)
-    return FAILED if faults else None
+    capabilities = {able for one in agents.values() for able in one.capabilities}
+    found = read_file(file, agents=agents, capabilities=capabilities)
+    tell_faults(invocation.printer, file, found.faults, found.notes)
+    return FAILED if found.faults else None
 
 
 def graph(

@@ -49,7 +49,7 @@ class SagaListing:
 async def locks(layer: CoordinationLayer) -> tuple[LockListing, ...]:
     """Every lock that is held anywhere or waited for here, by resource."""
     here = {one.resource: one for one in layer.locks.statistics()}
-    kept = {one.resource: one for one in await layer.locks.held()}
+    kept = {one.resource: one for one in await layer.locks.all()}
     found = []
     for resource in sorted(here.keys() | kept.keys()):
         own, record = here.get(resource), kept.get(resource)

@@ -16,6 +16,7 @@ from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
 from .breakers import AgentBreakers
+from .crew.service import CrewService
 from .journal import Journal
 from .pipelines.service import PipelineService
 from .ports import SessionService, Store
@@ -57,6 +58,7 @@ class Context:
     state: Callable[[], StateView]
     stop: Callable[[bool], None]
     answerers: Answerers
+    crew: CrewService
 
 
 @dataclass(frozen=True, slots=True)

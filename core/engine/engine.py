@@ -16,6 +16,7 @@ from typing import Self
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
+from ..coordination.layer import CoordinationLayer
 from ..messaging.bus import MessageBus
 from ..messaging.figures import BusStatistics
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
@@ -79,7 +80,8 @@ class Engine:
     """Serves the clients of one state directory.
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions``, ``workflows`` and ``pipelines`` that
-    record in that journal (without the latter two it has some that only wait). ``socket`` is where other processes reach it (by default a place of the user's for
+    record in that journal (without the latter two it has some that only wait). ``layer`` holds locks, sagas and
+    votes (over the store, if none is given). ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -92,6 +94,7 @@ class Engine:
         sessions: SessionService,
         workflows: WorkflowService | None = None,
         pipelines: PipelineService | None = None,
+        layer: CoordinationLayer | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -122,6 +125,7 @@ class Engine:
             sessions=sessions,
             workflows=flows,
             pipelines=pipelines or PipelineService(store, store.kept, journal, flows, clock=clock),
+            layer=layer or CoordinationLayer(store=store.kept, clock=clock),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),

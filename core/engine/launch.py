@@ -81,6 +81,7 @@ class Launch:
         stack.push_async_callback(self._close_bus)
         for hush in parts.listen():
             stack.callback(hush)
+        stack.push_async_callback(self._close_crew)
         stack.push_async_callback(self._close_sessions)
         stack.push_async_callback(self._close_workflows)
         stack.push_async_callback(self._close_pipelines)
@@ -132,6 +133,7 @@ class Launch:
         epoch = await retried(begin, "begin", given.metrics, sleep=given.sleep)
         await given.sessions.load(epoch)
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
+        await self._parts.crew.load()
         await given.workflows.load(epoch)
         await given.pipelines.load()
 
@@ -215,6 +217,11 @@ class Launch:
     async def _close_bus(self) -> None:
         if self._budget is not None:
             await self._budget.spend("bus", self._parts.bus.close, share=0.5, save=False)
+
+    async def _close_crew(self) -> None:
+        await self._parts.crew.close()
+        if self._budget is not None:
+            await self._budget.spend("locks", self._given.layer.close, share=0.5, save=True)
 
     async def _close_store(self) -> None:
         if self._budget is not None:

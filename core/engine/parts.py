@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.clock import Clock
+from ..coordination.layer import CoordinationLayer
 from ..messaging.bus import MessageBus
 from ..messaging.config import MessageBusConfig
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
@@ -21,6 +22,7 @@ from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
@@ -52,6 +54,7 @@ class Given:
     sessions: SessionService
     workflows: WorkflowService
     pipelines: PipelineService
+    layer: CoordinationLayer
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -99,6 +102,7 @@ class Parts:
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         given.pipelines.answer_through(self.answerers)
+        self.crew = self._crew()
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -111,6 +115,19 @@ class Parts:
         self.health = self._health()
         self.upkeep = self._upkeep()
         self._fill_background()
+
+    def _crew(self) -> CrewService:
+        given = self._given
+        crew = CrewService(
+            given.workflows,
+            given.sessions,
+            given.layer,
+            kept=given.store.kept,
+            journal=given.journal,
+            clock=given.clock,
+        )
+        crew.answer_through(self.answerers)
+        return crew
 
     def _pipeline(self) -> Pipeline:
         given, answers = self._given, self._answers
@@ -128,6 +145,7 @@ class Parts:
             state=answers.state,
             stop=answers.stop,
             answerers=self.answerers,
+            crew=self.crew,
         )
         return Pipeline(
             context,
@@ -215,6 +233,7 @@ class Parts:
             journal.listen(self.hub.deliver),
             journal.listen(self._airing.tell),
             journal.listen(self._on_kept),
+            journal.listen(self.crew.hear),
         ]
 
     def _loop_guard(self) -> LoopGuard:

@@ -25,6 +25,7 @@ class TaskExecutionContext:
     ``{"task_id", "agent_id", "result": {"data": value}}``. ``variables`` and the results are copies.
     ``idempotency_key`` is the same for every engine that runs this attempt, another for every
     other. ``child`` is where an adopted attempt is to be found; ``inputs`` are the workflow's.
+    ``agent`` is where a placed task has its place; empty where nobody places.
     """
 
     task_def: TaskDefinition
@@ -36,6 +37,7 @@ class TaskExecutionContext:
     inputs: dict[str, Any] = field(default_factory=dict)
     child: str | None = None
     keep: Keep = _kept_nowhere
+    agent: str = ""
 
     @property
     def idempotency_key(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, pipelines, sessions, system, ui, workflows
+from . import attention, crew, pipelines, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
     **workflows.ROUTES,
     **pipelines.ROUTES,
+    **crew.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

@@ -19,7 +19,7 @@ from ...workflows.records import AddTurn, WorkflowChange
 from ...workflows.statuses import WorkflowStatus
 from ...workflows.turns import task_named
 from ..journal import Journal
-from .book import Book, Standing
+from .book import Book, Standing, Why
 
 PAUSE = 0.03
 """Seconds for which changes of tasks are gathered; of each task the newest counts."""
@@ -40,7 +40,7 @@ class Gazette:
     """Observes an orchestrator, keeps the book, and tells the journal.
 
     ``moved`` hears of a workflow's new status and its former one, ``left`` of tasks that do not
-    run any more, by workflow and task.
+    run any more, by workflow and task; ``why`` is asked why a task that is ready waits.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Gazette:
         *,
         moved: Moved,
         left: Left,
+        why: Why,
     ) -> None:
         self._journal = journal
         self._book = book
@@ -59,6 +60,7 @@ class Gazette:
         self._engine_id = engine_id
         self._moved = moved
         self._left = left
+        self.why = why
         self._standings: dict[str, Standing] = {}
         self._sizes: dict[tuple[str, str, int], int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -87,6 +89,13 @@ class Gazette:
             del standing.waiting[task_id]
         standing.stirred = True
         self._soon()
+
+    def tell_again(self, workflow_id: str, task_id: str) -> None:
+        """Why a task that is ready waits has changed."""
+        standing = self._standings.get(workflow_id)
+        if standing is not None:
+            standing.tell_again(task_id)
+            self._soon()
 
     # ---- as an observer ----------------------------------------------------------------------
 
@@ -166,7 +175,7 @@ class Gazette:
             )
 
     def _tell_tasks(self, workflow_id: str, standing: Standing) -> None:
-        for view in standing.changed_tasks():
+        for view in standing.changed_tasks(self.why):
             self._journal.announce(TaskChanged(workflow_id=workflow_id, task=view))
 
     def close(self) -> None:

@@ -34,6 +34,7 @@ from ...workflows.records import ScheduleRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
+from ..crew.placing import Placing
 from ..journal import Journal
 from .approvals import MEANINGS, check_approvals
 from .book import ENDED_KEPT, Book
@@ -70,7 +71,7 @@ class WorkflowService:
 
     ``engine_id`` names this engine's place in leases: one of the same id takes over at once what
     the former one held. ``executors_ready`` is called before anything runs: programs register theirs.
-    Without ``desk`` and ``surroundings`` there are no executors but
+    ``placing`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
     ``wait_for``, and those that are registered.
     """
 
@@ -85,7 +86,9 @@ class WorkflowService:
         options: WorkflowOptions | None = None,
         clock: Clock = SYSTEM_CLOCK,
         random: Random | None = None,
+        placing: Placing | None = None,
     ) -> None:
+        self.placing = placing
         self.engine_id = engine_id or new_id()
         self.options = options or WorkflowOptions()
         self._store = store
@@ -94,7 +97,13 @@ class WorkflowService:
         self._desk = desk
         self._book = Book()
         self._gazette = Gazette(
-            journal, self._book, clock, self.engine_id, moved=self._moved, left=self._left
+            journal,
+            self._book,
+            clock,
+            self.engine_id,
+            moved=self._moved,
+            left=self._left,
+            why=lambda *task: self.orchestrator.why_waiting(*task),  # noqa: PLW0108  # made below
         )
         self.states = StateManager(store=store, clock=clock)
         self.orchestrator = WorkflowOrchestrator(
@@ -105,6 +114,7 @@ class WorkflowService:
             random=random,
             lease_seconds=self.options.lease_seconds,
             observer=self._gazette,
+            places=None if placing is None else placing.places,
         )
         self.gates: WorkflowGates | None = None
         self.surroundings: Surroundings | None = None
@@ -163,6 +173,15 @@ class WorkflowService:
         """What has not ended, and the newest of what has; newest first."""
         self._gazette.flush()
         return self._book.views()
+
+    @property
+    def desk(self) -> AttentionDesk | None:
+        """Where people are asked; ``None`` if nobody is."""
+        return self._desk
+
+    def tell_again(self, workflow_id: str, task_id: str) -> None:
+        """Why a task that is ready waits has changed: tell it anew."""
+        self._gazette.tell_again(workflow_id, task_id)
 
     def look(self) -> None:
         """Start what is due by the clock, which may have jumped."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ...workflows.files.checks import (
     BESIDE,
     check_agent,
+    check_agent_name,
     check_beside,
     check_group,
     check_inputs,
@@ -106,14 +107,13 @@ def _agents(
         return
     for at, name in enumerate(given or ()):
         if known is not None:
-            check_agent(document, (*path, "agents", at), name, known)
+            check_agent_name(document, (*path, "agents", at), name, known)
     for name, count in Counter(given or ()).items():
         if count > 1:
             told = f"{name} stands here {count} times."
             hint = "Define another agent with the same command."
             document.fault((*path, "agents"), told, hint)
-    if known is not None:
-        check_agent(document, (*path, "agent"), handler.agent, known)
+    check_agent(document, (*path, "agent"), handler.agent, known)
 
 
 def _vote(document: Document, path: KeyPath, handler: HandlerEntry) -> None:

@@ -144,6 +144,7 @@ class Compiler:
             metadata=metadata,
             priority=handler.priority,
             slotless=kind == "workflow",
+            placed=kind == AGENT,
         )
         return self._for_each(plain, agents) if agents else plain
 
@@ -175,7 +176,7 @@ class Compiler:
             found["secrets"] = list(self._secrets)
         found.update(work_of(kind, handler, self._file))
         if kind == AGENT and handler.agent is not None:
-            found["agent"] = render(handler.agent, self._scope, f"agent of {name}")
+            found["agent"] = render(handler.agent.name, self._scope, f"agent of {name}")
         if handler.vote is not None:
             found["prompt"] = told_to_vote(handler.vote.question, handler.prompt)
         if kind != "workflow":

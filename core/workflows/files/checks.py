@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import graph
+from ..definition import ANY
+from .faults import Fault
 from .inputs import convert_default
 from .judging import Judged
 from .model import (
     KINDS,
     NAME,
+    AgentEntry,
     ForeachEntry,
     InputEntry,
     OutputsEntry,
@@ -94,8 +97,7 @@ def check_whole(checked: Checked, agents: Collection[str] | None = None) -> None
         check_beside(checked.document, path, task)
         _needs(checked, path, name, task, final=final)
         _details(checked, path, task)
-        if agents is not None:
-            check_agent(checked.document, (*path, "agent"), task.agent, agents)
+        check_agent(checked.document, (*path, "agent"), task.agent, agents)
     _cycles(checked)
     _unique(checked)
 
@@ -240,11 +242,48 @@ def check_schema(document: Document, path: KeyPath, schema: Mapping[str, Any]) -
 
 
 def check_agent(
-    document: Document, path: KeyPath, name: str | None, agents: Collection[str]
+    document: Document, path: KeyPath, entry: AgentEntry | None, agents: Collection[str] | None
 ) -> None:
+    """Note what is wrong with the choice of an agent; names only where ``agents`` are known."""
+    if entry is None:
+        return
+    one = entry.name != ANY
+    if one and entry.chosen:
+        message = f"{entry.name} is one agent; there is nothing to choose."
+        document.fault(path, message, "Leave its name out, or any_of, capabilities and affinity.")
+    if entry.any_of and entry.affinity is not None and entry.affinity not in entry.any_of:
+        message = f"{entry.affinity} is none of any_of."
+        document.fault((*path, "affinity"), message, nearest(entry.affinity, entry.any_of))
+    if agents is None:
+        return
+    named: list[tuple[KeyPath, str]] = [
+        ((*path, "any_of", at), name) for at, name in enumerate(entry.any_of)
+    ]
+    if one:
+        named.append((path, entry.name))
+    if entry.affinity is not None:
+        named.append(((*path, "affinity"), entry.affinity))
+    for at, name in named:
+        check_agent_name(document, at, name, agents)
+
+
+def check_agent_name(document: Document, path: KeyPath, name: str, agents: Collection[str]) -> None:
     """Note an agent that is not among ``agents``."""
-    if name is not None and not is_template(name) and name not in agents:
+    if not is_template(name) and name not in agents:
         document.fault(path, f"There is no agent {name}.", nearest(name, agents))
+
+
+def capability_notes(checked: Checked, known: Collection[str]) -> list[Fault]:
+    """What no agent can do at present: no fault, since agents may come; such a task waits."""
+    notes = Document(checked.document.file, None, checked.document.places)
+    for path, _, task, _ in checked.places():
+        for at, one in enumerate([] if task.agent is None else task.agent.capabilities):
+            if one not in known:
+                message = (
+                    f"No agent has the capability {one}: the task would wait for one that has."
+                )
+                notes.fault((*path, "agent", "capabilities", at), message, nearest(one, known))
+    return notes.faults
 
 
 def _cycles(checked: Checked) -> None:

@@ -13,9 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from ...base.retry import RetryPolicy
-from ..definition import OnFailure, TaskDefinition, WorkflowDefinition
+from ..definition import PLACE, OnFailure, TaskDefinition, WorkflowDefinition
 from ..encoding import task_values
-from .model import EmitEntry, OutputsEntry, RetryEntry, TaskEntry, WorkEntry, WorkflowFile, kinds_of
+from .model import (
+    AgentEntry,
+    EmitEntry,
+    OutputsEntry,
+    RetryEntry,
+    TaskEntry,
+    WorkEntry,
+    WorkflowFile,
+    kinds_of,
+)
 from .nesting import find_nested
 from .templates import Scope, render
 from .uses import speaks_of_item, task_references
@@ -96,6 +105,7 @@ class Compiler:
             group=task.group,
             slotless=kind in _SLOTLESS,
             final=final,
+            placed=kind == "agent",
         )
 
     def _fan_out(self, plain: TaskDefinition, task: TaskEntry) -> TaskDefinition:
@@ -118,6 +128,7 @@ class Compiler:
             priority=plain.priority,
             group=plain.task_id if foreach.at_once else plain.group,
             slotless=plain.slotless,
+            placed=plain.placed,
         )
         own["foreach"] = {"items": foreach.items, "max": foreach.max, "at_once": foreach.at_once}
         own["each"] = task_values(child)
@@ -176,8 +187,8 @@ class Compiler:
 def work_of(kind: str, entry: WorkEntry, file: Path) -> dict[str, Any]:
     """What an executor of a kind that does work needs; ``file`` is the one that ``entry`` stands in."""
     if kind == "agent":
-        mode = entry.mode or "session"
-        return {"agent": entry.agent, "prompt": entry.prompt, "mode": mode, "keep": entry.keep}
+        told = {"prompt": entry.prompt, "mode": entry.mode or "session", "keep": entry.keep}
+        return told if entry.agent is None else {**agent_of(entry.agent), **told}
     if kind == "run":
         return {"command": entry.run, "shell": entry.shell}
     if kind == "python":
@@ -188,6 +199,16 @@ def work_of(kind: str, entry: WorkEntry, file: Path) -> dict[str, Any]:
 def _emit(emit: EmitEntry) -> dict[str, Any]:
     priority = None if emit.priority is None else emit.priority.name.lower()
     return {"pipeline": emit.pipeline, "event": emit.event, "data": emit.data, "priority": priority}
+
+
+def agent_of(entry: AgentEntry) -> dict[str, Any]:
+    """The agent, and by what it is chosen where there is a choice."""
+    if not entry.chosen:
+        return {"agent": entry.name}
+    place: dict[str, Any] = {"any_of": entry.any_of, "capabilities": entry.capabilities}
+    if entry.affinity is not None:
+        place["affinity"] = entry.affinity
+    return {"agent": entry.name, PLACE: place}
 
 
 def outputs_of(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..definition import WorkflowDefinition
-from .checks import Checked, check_whole
+from .checks import Checked, capability_notes, check_whole
 from .compiling import Compiler
 from .faults import Fault, WorkflowFileInvalid, WorkflowFileUnreadable
 from .inputs import convert_default, convert_inputs, pairs
@@ -26,11 +26,15 @@ DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """A file as it was found: its model as far as that can be told, and all its faults by place."""
+    """A file as it was found: its model as far as that can be told, and all its faults by place.
+
+    ``notes`` keep it from nothing.
+    """
 
     path: Path
     model: WorkflowFile | None
     faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...] = ()
 
 
 def check(path: str | Path, *, agents: Collection[str] | None = None) -> list[Fault]:
@@ -43,12 +47,17 @@ def check(path: str | Path, *, agents: Collection[str] | None = None) -> list[Fa
     return list(read_file(path, agents=agents).faults)
 
 
-def read_file(path: str | Path, *, agents: Collection[str] | None = None) -> LoadedFile:
-    """The file at ``path``, judged.
+def read_file(
+    path: str | Path,
+    *,
+    agents: Collection[str] | None = None,
+    capabilities: Collection[str] | None = None,
+) -> LoadedFile:
+    """The file at ``path``, judged; ``capabilities`` are what any agent has.
 
     :raises WorkflowFileUnreadable: if it can't be read.
     """
-    return Reader(agents).read(Path(path), ())
+    return Reader(agents, capabilities).read(Path(path), ())
 
 
 def load_workflow(
@@ -81,8 +90,11 @@ def load_workflow(
 class Reader:
     """Reads workflows' files with those they name; each of them once."""
 
-    def __init__(self, agents: Collection[str] | None) -> None:
+    def __init__(
+        self, agents: Collection[str] | None, capabilities: Collection[str] | None = None
+    ) -> None:
         self._agents = agents
+        self._capabilities = capabilities
         self._known: dict[Path, LoadedFile] = {}
 
     def read(self, path: Path, above: tuple[Path, ...]) -> LoadedFile:
@@ -90,17 +102,20 @@ class Reader:
         document = read_document(path)
         file = path.absolute()
         model, removed = read_model(document, WORKFLOW)
+        notes: list[Fault] = []
         if model is not None:
             checked = Checked(document, model, removed)
             check_whole(checked, self._agents)
             check_templates(checked)
+            if self._capabilities is not None:
+                notes = capability_notes(checked, self._capabilities)
             places = [(path, task) for path, _, task, _ in checked.places()]
             inner = self.nested(document, places, file, (*above, file.resolve()))
             document.faults.sort()
             document.faults += inner
         else:
             document.faults.sort()
-        return LoadedFile(file, model, tuple(document.faults))
+        return LoadedFile(file, model, tuple(document.faults), tuple(notes))
 
     def nested(
         self,

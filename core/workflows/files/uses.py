@@ -8,7 +8,7 @@ from typing import Any
 
 from .checks import Checked
 from .judging import Judge, Use, values_at
-from .model import TaskEntry, WorkEntry
+from .model import AgentEntry, TaskEntry, WorkEntry
 from .reading import KeyPath
 from .references import Reference, look_into
 from .shapes import nearest
@@ -39,6 +39,8 @@ def uses_of_work(entry: WorkEntry, path: KeyPath) -> Iterator[Use]:
         yield Use((*path, "when"), condition_text(entry.when))
     for key in ("agent", "prompt", "run", "with_", "inputs", "env", "cwd"):
         value = getattr(entry, key)
+        if isinstance(value, AgentEntry):
+            value = value.name
         shell = key == "run" and isinstance(value, str)
         for at, text in values_at(value, (*path, key.rstrip("_"))):
             if is_template(text):

@@ -91,6 +91,8 @@ class Machine(Control):
         if run.status not in ENDED:
             for task, status in enumerate(run.tasks):
                 run.entries[task] = None
+                if self.places is not None:
+                    self.places.withdraw(run, task)
                 if status is _RUNNING and task not in run.expanded:
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST
@@ -102,6 +104,8 @@ class Machine(Control):
         """An attempt has ended well; ``False``, and nothing, if it is not the one that runs."""
         if run.attempts[task] != attempt or run.tasks[task] is not _RUNNING or task in run.expanded:
             return False
+        if run.placed and self.places is not None:
+            self.places.count(run, task, good=True)
         if run.stopping and run.stopping.pop(task, None) is StopReason.TIMEOUT:
             self._release(run, task, now)
             self._retry_or_fail(run, task, ErrorType.TIMEOUT, now, retry=True)
@@ -134,6 +138,8 @@ class Machine(Control):
         if not self.is_current(run, task, attempt):
             return False
         reason = run.stopping.pop(task, None)
+        if outcome is Outcome.FAILED and self.places is not None:
+            self.places.count(run, task, good=False)
         self._release(run, task, now)
         if reason is not None:
             self._ended_by_stop(run, task, reason, now)
@@ -191,6 +197,8 @@ class Machine(Control):
             run.error_types[task] = state.error_type
         if state.next_at is not None:
             run.next_at[task] = state.next_at
+        if state.agent:
+            run.placed[task] = state.agent
 
     def _take_up(self, run: Run, now: float) -> None:
         """Queue what was ready, wait for what was waiting, count what was running."""
