@@ -14,6 +14,7 @@ from ..protocol.events import Cause
 from ..protocol.views import HealthView, StateView
 from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
+from .answering import Answerers
 from .breakers import AgentBreakers
 from .journal import Journal
 from .ports import SessionService, Store
@@ -37,7 +38,10 @@ class ClientState:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The engine's parts, as handlers call them; ``preferences`` are the kept ones."""
+    """The engine's parts, as handlers call them; ``preferences`` are the kept ones.
+
+    ``answerers`` take the answers to attention items that are no session's.
+    """
 
     sessions: SessionService
     workflows: WorkflowService
@@ -50,6 +54,7 @@ class Context:
     health: Callable[[], Awaitable[HealthView]]
     state: Callable[[], StateView]
     stop: Callable[[bool], None]
+    answerers: Answerers
 
 
 @dataclass(frozen=True, slots=True)

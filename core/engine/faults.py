@@ -66,6 +66,12 @@ class ProtocolUnsupported(ValidationFault):
     code = "protocol_unsupported"
 
 
+class AnswererMissing(BusinessFault):
+    """Nobody here takes the answer to that attention item."""
+
+    code = "answerer_missing"
+
+
 class Internal(SystemFault):
     """A fault of the program itself; the log has its traceback under ``error_id``."""
 

@@ -13,6 +13,7 @@ from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
+from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
@@ -85,6 +86,8 @@ class Parts:
             config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
         )
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
+        self.answerers = Answerers()
+        self.answerers.register(GATE, given.workflows.answer)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -112,6 +115,7 @@ class Parts:
             health=answers.health,
             state=answers.state,
             stop=answers.stop,
+            answerers=self.answerers,
         )
         return Pipeline(
             context,

@@ -7,7 +7,7 @@ actionable one (``None`` if nothing needs a person); ``{"session_id": id}`` for 
 from __future__ import annotations
 
 from ...protocol import commands as c
-from ...protocol.attention import AttentionItem, AttentionKind
+from ...protocol.attention import AttentionItem
 from ..context import Call, Context, Kept, Place, Result, Route, routes_by_type
 
 
@@ -22,11 +22,11 @@ async def list_items(context: Context, wish: c.ListAttention, _call: Call) -> Re
 
 
 async def answer(context: Context, wish: c.AnswerItem, call: Call) -> Result:
-    """Answer an item: a session's, or a workflow's question."""
+    """Answer an item: a session's, or that of whoever is registered for what it is about."""
     item = next((one for one in context.sessions.items() if one.item_id == wish.item_id), None)
-    if item is not None and item.kind is AttentionKind.GATE:
-        by = call.client.name
-        return dict(await context.workflows.answer(item, wish, by, call.cause))
+    answerer = None if item is None else context.answerers.find(item)
+    if item is not None and answerer is not None:
+        return dict(await answerer(item, wish, call.client.name, call.cause))
     return dict(await context.sessions.answer_item(wish, call.cause))
 
 
