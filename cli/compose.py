@@ -15,6 +15,7 @@ from ..core.engine.building import new_engine
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.ports import Store
+from ..core.engine.safety.service import SafetyService
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.loader import AgentCatalog
@@ -28,6 +29,7 @@ from ..core.sessions.surroundings import NoIsolation
 from ..core.sessions.terminal.factory import available
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
+from ..core.telemetry.ports import MetricsCollector
 from ..core.telemetry.redaction import Redactor
 from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
@@ -72,6 +74,7 @@ class Assembly:
             store=self._store,
             sessions=self._sessions,
             workflows=self._workflows,
+            safety=self._safety,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -98,6 +101,17 @@ class Assembly:
         path = self._environment.get("PATH", os.defpath)
         return SessionManager(services, Roster(self._catalog.definitions, path))
 
+    def _safety(self, journal: Journal, metrics: MetricsCollector) -> SafetyService:
+        self._guards = SafetyService(
+            self.settings,
+            self._store.kept,
+            journal,
+            desk=self._desk,
+            clock=self._clock,
+            metrics=metrics,
+        )
+        return self._guards
+
     def _workflows(self, journal: Journal, sessions: SessionManager) -> WorkflowService:
         settings = self.settings
 
@@ -113,7 +127,7 @@ class Assembly:
                     clock=self._clock,
                 ),
                 gates,
-                sessions=sessions,
+                sessions=self._guards.guarded(sessions),
                 agents=self._catalog.definitions,
                 environment=environment,
                 on_output=on_output,

@@ -11,10 +11,14 @@ from ..telemetry.ports import MetricsCollector
 from .engine import Engine
 from .journal import Journal
 from .ports import SessionService, Store
+from .safety.service import SafetyService
 from .workflows.service import WorkflowService
 
 SessionsOf = Callable[[Journal, MetricsCollector], SessionService]
 """Makes the sessions that record in a journal."""
+
+SafetyOf = Callable[[Journal, MetricsCollector], SafetyService]
+"""Makes what all that is held against."""
 
 WorkflowsOf = Callable[[Journal, Any], WorkflowService]
 """Makes the workflows that record in a journal and use those sessions."""
@@ -26,6 +30,7 @@ def new_engine(
     store: Store,
     sessions: SessionsOf,
     workflows: WorkflowsOf | None = None,
+    safety: SafetyOf | None = None,
     metrics: MetricsCollector | None = None,
     **options: Any,
 ) -> Engine:
@@ -37,12 +42,14 @@ def new_engine(
     shared = {name: options[name] for name in ("clock", "redactor") if name in options}
     journal = Journal(store, metrics=collector, **shared)
     made = sessions(journal, collector)
+    guards = None if safety is None else safety(journal, collector)
     return Engine(
         settings,
         store=store,
         journal=journal,
         sessions=made,
         workflows=None if workflows is None else workflows(journal, made),
+        safety=guards,
         metrics=collector,
         **options,
     )

@@ -15,9 +15,10 @@ from ..protocol.views import HealthView, StateView
 from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
-from .breakers import AgentBreakers
 from .journal import Journal
 from .ports import SessionService, Store
+from .safety.service import SafetyService
+from .safety.starts import AgentBreakers
 from .workflows.service import WorkflowService
 
 Result = Mapping[str, Any]
@@ -55,6 +56,7 @@ class Context:
     state: Callable[[], StateView]
     stop: Callable[[bool], None]
     answerers: Answerers
+    safety: SafetyService
 
 
 @dataclass(frozen=True, slots=True)

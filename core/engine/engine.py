@@ -39,6 +39,7 @@ from .ports import SessionService, Store
 from .queue import QueueStatistics
 from .replies import ReplyStatistics
 from .retrying import Sleep
+from .safety.service import SafetyService
 from .workers import WorkerStatistics
 from .workflows.service import WorkflowService
 
@@ -75,7 +76,7 @@ class Engine:
     """Serves the clients of one state directory.
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
-    in that journal (without the latter it has some that only wait). ``socket`` is where other processes reach it (by default a place of the user's for
+    in that journal (without the latter it has some that only wait), and what ``safety`` holds them against. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -87,6 +88,7 @@ class Engine:
         journal: Journal,
         sessions: SessionService,
         workflows: WorkflowService | None = None,
+        safety: SafetyService | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -115,6 +117,8 @@ class Engine:
             journal=journal,
             sessions=sessions,
             workflows=workflows or WorkflowService(store, journal, clock=clock),
+            safety=safety
+            or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),
@@ -177,6 +181,7 @@ class Engine:
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
             workflows=self._given.workflows.views(),
+            halt=self._given.safety.halt_view(),
             notices=tuple(
                 NoticeView(code=notice.code, message=notice.message)
                 for notice in self._given.store.notices

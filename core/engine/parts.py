@@ -15,14 +15,12 @@ from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
 from .answering import GATE, Answerers
 from .background import Background, Periodic
-from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
 from .journal import Journal
-from .limits import CommandLimits
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
@@ -30,6 +28,8 @@ from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
 from .retrying import Sleep
+from .safety.service import SafetyService
+from .safety.starts import AgentBreakers
 from .upkeep import Upkeep
 from .workers import WorkerPool
 from .workflows.service import WorkflowService
@@ -44,6 +44,7 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
+    safety: SafetyService
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -81,13 +82,20 @@ class Parts:
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
-        self.breakers = AgentBreakers(given.metrics, clock=given.clock, sleep=given.sleep)
-        self.limits = CommandLimits(
-            config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
+        safety = self.safety = given.safety
+        self.breakers = AgentBreakers(
+            given.metrics,
+            monitor=safety.monitor,
+            board=safety.board,
+            started=safety.watch.started,
+            sleep=given.sleep,
         )
+        safety.watch.starting = self.breakers.is_starting
+        self.limits = safety.command_limits
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
+        safety.answers(self.answerers)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -116,6 +124,7 @@ class Parts:
             state=answers.state,
             stop=answers.stop,
             answerers=self.answerers,
+            safety=self.safety,
         )
         return Pipeline(
             context,
@@ -200,6 +209,7 @@ class Parts:
             journal.guard(self._answers.fail),
             self._loop_guard().watch(),
             journal.preview(self._on_recorded),
+            journal.listen(self.safety.watch.heard),
             journal.listen(self.hub.deliver),
             journal.listen(self._on_kept),
         ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..base.batches import Batch
+from ..base.kept import KeptStore
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem
 from ..protocol.events import Cause
@@ -27,6 +28,11 @@ class Store(SessionStore, WorkflowStore, Protocol):
 
     durability: str
     notices: list[StoreNotice]
+
+    @property
+    def kept(self) -> KeptStore:
+        """Small records of other rooms."""
+        ...
 
     async def open(self) -> None:
         """Open or create; bring an older schema up to date.

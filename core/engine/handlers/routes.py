@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, sessions, system, ui, workflows
+from . import attention, safety, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
     **workflows.ROUTES,
+    **safety.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

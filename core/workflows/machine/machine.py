@@ -84,6 +84,7 @@ class Machine(Control):
         if run.status not in ENDED:
             for task, status in enumerate(run.tasks):
                 run.entries[task] = None
+                self._unbar(run, task)
                 if status is _RUNNING and task not in run.expanded:
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST
