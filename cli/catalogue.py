@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .catalogue_safety import BUDGET, SAFETY
 from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
 from .parsing import Catalogue
@@ -381,6 +382,8 @@ ENTRIES: dict[str, Command | Group] = {
         ),
         RUN,
         WORKFLOW,
+        SAFETY,
+        BUDGET,
         CONFIG,
         PREFERENCES,
         Command(

@@ -133,7 +133,7 @@ class Launch:
         await given.sessions.load(epoch)
         await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
-        given.safety.guard(given.workflows.orchestrator)
+        given.safety.guard(given.workflows)
         await given.workflows.load(epoch)
         given.safety.tidy()
 

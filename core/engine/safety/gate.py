@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...safety.budgets import BudgetScope
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ATTEMPT = "workflow.attempt"
 AGENT_TASK = "agent"
+
+_INPUT = re.compile(r"\{\{\s*inputs\.(\w+)\s*\}\}")
 
 Place = tuple[str, str]
 """A workflow's id and a task's."""
@@ -132,7 +135,8 @@ def _dispatch(instance: Instance, task: int) -> Dispatch:
     given = instance.tasks[task]
     metadata = given.metadata
     name = str(metadata.get("agent", given.agent_id)) if given.agent_type == AGENT_TASK else ""
-    agent = "" if is_template(name) else name
+    inputs = _inputs(instance)
+    agent = _agent(name, inputs)
     workflow = str(named(given).get("name", "")) or instance.record.name
     return Dispatch(
         ATTEMPT,
@@ -145,7 +149,7 @@ def _dispatch(instance: Instance, task: int) -> Dispatch:
             "agent": agent,
             "priority": int(given.priority),
             "attempt": instance.run.attempts[task] + 1,
-            **_inputs(instance),
+            **{f"input.{key}": value for key, value in inputs.items()},
         },
         {BudgetScope.WORKFLOW: instance.id, BudgetScope.GROUP: workflow},
         {"session": "", "client": f"workflow/{instance.id}"},
@@ -155,7 +159,14 @@ def _dispatch(instance: Instance, task: int) -> Dispatch:
 
 
 def _inputs(instance: Instance) -> dict[str, Any]:
-    """The workflow's inputs, so that rules can look at them; the attempt's own facts go before them."""
     text = instance.record.inputs
     found: dict[str, Any] = {} if text == "{}" else json.loads(text)
-    return {f"input.{name}": value for name, value in found.items()}
+    return found
+
+
+def _agent(name: str, inputs: Mapping[str, Any]) -> str:
+    """The agent's name; one that only a former task's result tells is not known before it begins."""
+    if not is_template(name):
+        return name
+    found = _INPUT.fullmatch(name.strip())
+    return str(inputs.get(found[1], "")) if found else ""

@@ -30,10 +30,10 @@ from ...settings import Settings
 from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.ports import Sessions
-from ...workflows.orchestrator import WorkflowOrchestrator
 from ..answering import Answerers
 from ..faults import RateLimited
 from ..journal import Journal
+from ..workflows.service import WorkflowService
 from .accounts import PREFIX, Accounts, Place
 from .admissions import BREAKER, Admissions
 from .board import BreakerBoard
@@ -173,9 +173,10 @@ class SafetyService:
         self.watch.close()
         await self._errands.close()
 
-    def guard(self, orchestrator: WorkflowOrchestrator) -> None:
-        """Have the attempts of an orchestrator ask here first."""
-        self.gate.attach(orchestrator)
+    def guard(self, workflows: WorkflowService) -> None:
+        """Have the attempts of workflows ask here first, and say what they wait for."""
+        self.gate.attach(workflows.orchestrator)
+        self.waiting_changed = workflows.explain(self.reason)
 
     def guarded(self, sessions: Sessions) -> GuardedSessions:
         """Sessions for the attempts of workflows."""

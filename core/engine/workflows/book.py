@@ -65,6 +65,7 @@ class Standing:
         self._counts = Counter(self.statuses.values())
         self._viewer = TaskViewer(instance.definition)
         self._changed: dict[str, tuple[str, int]] = {}
+        self._ready: dict[str, tuple[str, int]] = {}
         self.waiting: dict[str, None] = {}
         self.stirred = False
 
@@ -78,9 +79,21 @@ class Standing:
         self._counts[status] += 1
         self.statuses[task_id] = status
         self._changed[task_id] = (line, version)
+        if status is TaskStatus.READY:
+            self._ready[task_id] = (line, version)
+        else:
+            self._ready.pop(task_id, None)
         self.version = version
         self.stirred = True
         return before is TaskStatus.RUNNING and status is not before
+
+    def renew(self, task_id: str) -> bool:
+        """Count a task that is ready as changed; whether it is."""
+        found = self._ready.get(task_id)
+        if found is not None:
+            self._changed[task_id] = found
+            self.stirred = True
+        return found is not None
 
     def move(self, line: str, version: int) -> WorkflowStatus:
         """The workflow as a line on disk says it; its status before."""

@@ -109,7 +109,10 @@ class Reading:
         viewer = TaskViewer(definition)
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
-        tasks = tuple(viewer.view(row, record.version, statuses) for row in rows)
+        tasks = tuple(
+            self._gazette.shown(record.id, viewer.view(row, record.version, statuses))
+            for row in rows
+        )
         counts: dict[Any, int] = {}
         for status in statuses.values():
             counts[status] = counts.get(status, 0) + 1
@@ -161,7 +164,7 @@ class Reading:
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
-            task=viewer.view(row, record.version, statuses),
+            task=self._gazette.shown(workflow_id, viewer.view(row, record.version, statuses)),
             given={} if given is None else _given(given.metadata),
             result=None if row.result is None else json.loads(row.result),
             has_result=row.result is not None,
