@@ -5,6 +5,7 @@ from __future__ import annotations
 from .catalogue_crew import CREW
 from .catalogue_payloads import RUNNING
 from .catalogue_pipelines import PIPELINE
+from .catalogue_safety import BUDGET, SAFETY
 from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
 from .parsing import Catalogue
@@ -426,6 +427,8 @@ ENTRIES: dict[str, Command | Group] = {
         WORKFLOW,
         PIPELINE._replace(commands=(*PIPELINE.commands, *RUNNING)),
         CREW,
+        SAFETY,
+        BUDGET,
         CONFIG,
         PREFERENCES,
         Command(

@@ -17,6 +17,7 @@ from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
+from ..core.engine.safety.service import SafetyService
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning
@@ -82,6 +83,7 @@ class Assembly:
             workflows=self._workflows,
             pipelines=self._pipelines,
             layer=self._layer,
+            safety=self._safety,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -114,6 +116,17 @@ class Assembly:
             worktrees=worktree_options(self.settings),
         )
 
+    def _safety(self, journal: Journal, metrics: MetricsCollector) -> SafetyService:
+        self._guards = SafetyService(
+            self.settings,
+            self._store.kept,
+            journal,
+            desk=self._desk,
+            clock=self._clock,
+            metrics=metrics,
+        )
+        return self._guards
+
     def _workflows(self, journal: Journal, sessions: SessionManager) -> WorkflowService:
         settings = self.settings
 
@@ -129,7 +142,7 @@ class Assembly:
                     clock=self._clock,
                 ),
                 gates,
-                sessions=sessions,
+                sessions=self._guards.guarded(sessions),
                 agents=self._catalog.definitions,
                 environment=environment,
                 on_output=on_output,

@@ -6,6 +6,8 @@ from collections import deque
 from typing import Any
 
 from ..protocol.attention import AttentionItem, ItemState, urgency
+from ..protocol.crew_events import SafetyHalted, SafetyReset
+from ..protocol.crew_views import HaltView
 from ..protocol.events import (
     AttentionClosed,
     AttentionRaised,
@@ -51,6 +53,7 @@ class View:
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
         self.notices: tuple[NoticeView, ...] = ()
+        self.halt: HaltView | None = None
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     @property
@@ -84,8 +87,9 @@ class View:
         self.agents = state.agents
         self.health = state.health or self.health
         self.notices = state.notices
+        self.halt = state.halt
 
-    def _reduce(self, event: Event) -> None:  # noqa: C901  # one line for each kind of event
+    def _reduce(self, event: Event) -> None:  # noqa: C901, PLR0912  # one line for each kind of event
         match event.payload:
             case StatusProgress() as progress:
                 self._steps[progress.session_id] = progress
@@ -104,6 +108,10 @@ class View:
                 self._take_workflow(workflow)
             case WorkflowDeleted(workflow_id=workflow_id):
                 self.workflows.pop(workflow_id, None)
+            case SafetyHalted(halt=halt):
+                self.halt = halt
+            case SafetyReset():
+                self.halt = None
             case HealthReport(health=health):
                 self.health = health
             case PreferenceChanged(name=name, value=value):

@@ -43,6 +43,7 @@ from .ports import SessionService, Store
 from .queue import QueueStatistics
 from .replies import ReplyStatistics
 from .retrying import Sleep
+from .safety.service import SafetyService
 from .workers import WorkerStatistics
 from .workflows.service import WorkflowService
 
@@ -81,7 +82,7 @@ class Engine:
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions``, ``workflows`` and ``pipelines`` that
     record in that journal (without the latter two it has some that only wait). ``layer`` holds locks, sagas and
-    votes (over the store, if none is given). ``socket`` is where other processes reach it (by default a place of the user's for
+    votes (over the store, if none is given), ``safety`` what all is held against. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -95,6 +96,7 @@ class Engine:
         workflows: WorkflowService | None = None,
         pipelines: PipelineService | None = None,
         layer: CoordinationLayer | None = None,
+        safety: SafetyService | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -126,6 +128,8 @@ class Engine:
             workflows=flows,
             pipelines=pipelines or PipelineService(store, store.kept, journal, flows, clock=clock),
             layer=layer or CoordinationLayer(store=store.kept, clock=clock),
+            safety=safety
+            or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),
@@ -194,6 +198,7 @@ class Engine:
             health=self._parts.health.last,
             workflows=self._given.workflows.views(),
             pipelines=self._given.pipelines.views(),
+            halt=self._given.safety.halt_view(),
             notices=tuple(
                 NoticeView(code=notice.code, message=notice.message)
                 for notice in self._given.store.notices

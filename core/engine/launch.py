@@ -83,6 +83,7 @@ class Launch:
             stack.callback(hush)
         stack.push_async_callback(self._close_crew)
         stack.push_async_callback(self._close_sessions)
+        stack.push_async_callback(self._close_safety)
         stack.push_async_callback(self._close_workflows)
         stack.push_async_callback(self._close_pipelines)
         await self._load()
@@ -131,11 +132,15 @@ class Launch:
         given = self._given
         begin = functools.partial(given.store.begin, self._engine_id)
         epoch = await retried(begin, "begin", given.metrics, sleep=given.sleep)
+        await given.safety.restore()
         await given.sessions.load(epoch)
+        await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
         await self._parts.crew.load()
+        given.safety.guard(given.workflows)
         await given.workflows.load(epoch)
         await given.pipelines.load()
+        given.safety.tidy()
 
     async def _open_metrics_port(self) -> None:
         config, metrics = self._given.settings.prometheus, self._given.metrics
@@ -206,6 +211,10 @@ class Launch:
         if self._budget is not None:
             close = self._given.workflows.close
             await self._budget.spend("workflows", close, share=0.5, save=True)
+
+    async def _close_safety(self) -> None:
+        if self._budget is not None:
+            await self._budget.spend("safety", self._given.safety.close, share=0.5, save=True)
 
     async def _close_sessions(self) -> None:
         if self._budget is not None:

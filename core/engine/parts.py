@@ -19,7 +19,6 @@ from ..telemetry.redaction import Redactor
 from .airing import Airing
 from .answering import GATE, Answerers
 from .background import Background, Periodic
-from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
 from .crew.service import CrewService
@@ -27,7 +26,6 @@ from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
 from .journal import Journal
-from .limits import CommandLimits
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
@@ -36,6 +34,8 @@ from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
 from .retrying import Sleep
+from .safety.service import SafetyService
+from .safety.starts import AgentBreakers
 from .upkeep import Upkeep
 from .workers import WorkerPool
 from .workflows.service import WorkflowService
@@ -55,6 +55,7 @@ class Given:
     workflows: WorkflowService
     pipelines: PipelineService
     layer: CoordinationLayer
+    safety: SafetyService
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -94,15 +95,22 @@ class Parts:
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
-        self.breakers = AgentBreakers(given.metrics, clock=given.clock, sleep=given.sleep)
-        self.limits = CommandLimits(
-            config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
+        safety = self.safety = given.safety
+        self.breakers = AgentBreakers(
+            given.metrics,
+            monitor=safety.monitor,
+            board=safety.board,
+            started=safety.watch.started,
+            sleep=given.sleep,
         )
+        safety.watch.starting = self.breakers.is_starting
+        self.limits = safety.command_limits
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         given.pipelines.answer_through(self.answerers)
         self.crew = self._crew()
+        safety.answers(self.answerers)
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -146,6 +154,7 @@ class Parts:
             stop=answers.stop,
             answerers=self.answerers,
             crew=self.crew,
+            safety=self.safety,
         )
         return Pipeline(
             context,
@@ -230,6 +239,7 @@ class Parts:
             journal.guard(self._answers.fail),
             self._loop_guard().watch(),
             journal.preview(self._on_recorded),
+            journal.listen(self.safety.watch.heard),
             journal.listen(self.hub.deliver),
             journal.listen(self._airing.tell),
             journal.listen(self._on_kept),

@@ -114,6 +114,18 @@ class StatusProgress(AboutSession):
     message: str = ""
 
 
+class SessionUsage(AboutSession):
+    """A session's program said what it has spent since it began: money, and tokens."""
+
+    type: ClassVar[str] = "session.usage"
+    durable: ClassVar[bool] = False
+    coalesce: ClassVar[bool] = True
+    cost: float = 0.0
+    tokens: float = 0.0
+    started_at: datetime | None = None
+    session: SessionView
+
+
 class EnvReady(AboutSession):
     """A session's surroundings (directory, container) are prepared."""
 
@@ -206,7 +218,7 @@ class PreferenceChanged(EventPayload):
 
 _EVENTS: tuple[type[EventPayload], ...] = (
     SessionCreated, SessionDeleted, SessionUpdated, SessionListed,
-    StatusChanged, StatusProgress, EnvReady, EnvError,
+    StatusChanged, StatusProgress, SessionUsage, EnvReady, EnvError,
     AttentionRaised, AttentionUpdated, AttentionClosed,
     SystemError_, SystemWarning, SystemInfo, StateSnapshot, HealthReport, PreferenceChanged,
 )  # fmt: skip

@@ -6,23 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..base.homes import expanded
 from ..sessions.terminal.factory import DEFAULT_SCROLLBACK
+from .safety import BudgetList, SafetySettings
+from .section import Count, Seconds, Section
 
 PROGRAM = "quarterdeck"
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=4096, le=1 << 40)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Grace = Annotated[float, Field(ge=0, le=300)]
-
-
-class Section(BaseModel):
-    """Base of all sections."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EngineSettings(Section):
@@ -152,6 +146,8 @@ class Settings(Section):
     workflows: WorkflowSettings = WorkflowSettings()
     crew: CrewSettings = CrewSettings()
     ui: UiSettings = UiSettings()
+    safety: SafetySettings = SafetySettings()
+    budgets: BudgetList = ()
     agents: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property

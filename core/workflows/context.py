@@ -6,15 +6,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..safety.budgets import Usage
 from .definition import TaskDefinition
 from .faults import ExecutionError
 from .handoff import HandoffContext
 
 Keep = Callable[[str], Awaitable[None]]
+Report = Callable[[Usage], None]
 
 
 async def _kept_nowhere(_: str) -> None:
     """For contexts that are made by hand."""
+
+
+def _of_no_interest(_: Usage) -> None:
+    """Nobody counts what attempts spend."""
 
 
 @dataclass(slots=True)
@@ -25,7 +31,8 @@ class TaskExecutionContext:
     ``{"task_id", "agent_id", "result": {"data": value}}``. ``variables`` and the results are copies.
     ``idempotency_key`` is the same for every engine that runs this attempt, another for every
     other. ``child`` is where an adopted attempt is to be found; ``inputs`` are the workflow's.
-    ``agent`` is where a placed task has its place; empty where nobody places.
+    ``agent`` is where a placed task has its place; empty where nobody places. Whoever
+    knows what the attempt has spent in all calls ``report``.
     """
 
     task_def: TaskDefinition
@@ -38,6 +45,7 @@ class TaskExecutionContext:
     child: str | None = None
     keep: Keep = _kept_nowhere
     agent: str = ""
+    report: Report = _of_no_interest
 
     @property
     def idempotency_key(self) -> str:

@@ -19,10 +19,11 @@ from .driver import STOP_GRACE
 from .durable_driver import DurableDriver
 from .durable_runs import DurableRuns, registered
 from .faults import ExecutorMissing, WorkflowBusy
+from .guarding import Guard
 from .instance import Instance
 from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
-from .machine import Machine, Outcome, Places
+from .machine import Machine, Outcome, Places, Run
 from .made import Made, MadeHere
 from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
@@ -85,6 +86,17 @@ class Driving:
     def state_manager(self) -> StateManager:
         """Where the instances are kept."""
         return self._states
+
+    def guard(self, guard: Guard) -> None:
+        """Ask ``guard`` before each attempt, and tell it of ends, from now on."""
+        self._machine.gate = guard
+        self._runs.guard = guard
+
+    def readmit(self, run: Run, task: int) -> None:
+        """Ask the guard again about a task that was told to wait."""
+        self._machine.readmit(run, task)
+        if self._driver is not None:
+            self._changed()
 
     def drives(self, workflow_id: str, task_id: str | None = None) -> bool:
         """Whether this engine drives the instance, and goes on to do so.

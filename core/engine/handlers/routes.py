@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, crew, pipelines, sessions, system, ui, workflows
+from . import attention, crew, pipelines, safety, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
@@ -11,6 +11,7 @@ ROUTES: dict[str, Route] = {
     **workflows.ROUTES,
     **pipelines.ROUTES,
     **crew.ROUTES,
+    **safety.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

@@ -103,7 +103,8 @@ def _passes(view: SessionView, wish: c.ListSessions, needing: set[str]) -> bool:
 
 async def prompt(context: Context, wish: c.Prompt, call: Call) -> Result:
     """Deliver a prompt."""
-    return dict(await context.sessions.prompt(wish, call.cause))
+    async with context.safety.prompting(context.sessions.view(wish.session_id)):
+        return dict(await context.sessions.prompt(wish, call.cause))
 
 
 async def keys(context: Context, wish: c.SendKeys, call: Call) -> Result:

@@ -111,7 +111,10 @@ class Reading:
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
         tasks = tuple(
-            viewer.view(row, record.version, statuses, why=self._why(row)) for row in rows
+            self._gazette.shown(
+                record.id, viewer.view(row, record.version, statuses, why=self._why(row))
+            )
+            for row in rows
         )
         counts: dict[Any, int] = {}
         for status in statuses.values():
@@ -171,7 +174,9 @@ class Reading:
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
-            task=viewer.view(row, record.version, statuses, why=self._why(row)),
+            task=self._gazette.shown(
+                workflow_id, viewer.view(row, record.version, statuses, why=self._why(row))
+            ),
             given={} if given is None else _given(given.metadata),
             result=None if row.result is None else json.loads(row.result),
             has_result=row.result is not None,

@@ -152,6 +152,11 @@ class WorkflowService:
             _log.info("workflows taken up", workflows=len(taken))
         self._look_later()
 
+    def explain(self, why: Callable[[str, str], str]) -> Callable[[str, str], None]:
+        """Ask ``why`` what keeps tasks from beginning; the result is to be called when that changes."""
+        self._gazette.kept_by = why
+        return self._gazette.renew
+
     async def close(self) -> None:
         """Let go: what can be adopted goes on, the rest is begun again by the next engine."""
         self._closed = True

@@ -9,6 +9,7 @@ import zlib
 from .agent import CRASH_CODE
 from .dice import Dice
 from .phrases import TRACEBACK
+from .spending import Spending
 from .turns import NO, Crash, Limit, Permission, Question, Say, Step, Use, turn_of
 
 
@@ -30,6 +31,8 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
     """What a turn on ``prompt`` gives; None where it crashes."""
     dice = Dice(seed * 1_000_003 + zlib.crc32(prompt.encode("utf-8", "replace")))
     turn = turn_of(role, seed, dice, prompt.strip())
+    spending = Spending()
+    spending.turn()
     said: list[str] = []
     steps: list[str] = []
     refused: list[str] = []
@@ -43,8 +46,10 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
         reply = None
         if isinstance(step, Say):
             said.append(step.text)
+            spending.said(step.text)
         elif isinstance(step, Use):
             steps.append(step.headline)
+            spending.step()
         elif isinstance(step, Permission):
             refused.append(step.text)
             reply = NO
@@ -61,4 +66,6 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
         "answer": said[-1] if said else "",
         "steps": steps,
         "refused": refused,
+        "usage": {"input_tokens": spending.input, "output_tokens": spending.output},
+        "total_cost_usd": spending.cost,
     }

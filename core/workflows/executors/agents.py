@@ -12,7 +12,7 @@ from ..backends.ports import Stream
 from ..context import TaskExecutionContext
 from ..definition import ANY, PLACE, TaskDefinition
 from ..files.templates import is_template
-from .answers import answer_of
+from .answers import answer_of, usage_of
 from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind
 from .desk import Desk
@@ -165,7 +165,11 @@ async def _one_shot(
         logged=frozenset(Stream),
         stdout=Collected(EVENTS_LIMIT),
     )
-    return answer_of(definition, oneshot, await process.go(child))
+    finished = await process.go(child)
+    usage = usage_of(oneshot, finished.stdout)
+    if usage is not None:
+        attempt.context.report(usage)
+    return answer_of(definition, oneshot, finished)
 
 
 def _command(definition: AgentDefinition, oneshot: OneShot, prompt: str) -> tuple[str, ...]:

@@ -246,6 +246,8 @@ class Control(Endings):
 
     def _release_slots_only(self, run: Run, task: int, now: float) -> None:
         """A fan-out holds no slot while its children run; its timer stays."""
+        if self.gate is not None:
+            self.gate.left(run, task)
         self.running -= 1
         run.running -= 1
         if run.bounds is not None:

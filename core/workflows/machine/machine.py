@@ -93,6 +93,7 @@ class Machine(Control):
                 run.entries[task] = None
                 if self.places is not None:
                     self.places.withdraw(run, task)
+                self._unbar(run, task)
                 if status is _RUNNING and task not in run.expanded:
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST
