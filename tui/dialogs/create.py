@@ -9,7 +9,7 @@ from typing import Any
 from textual import events
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Checkbox, Input, Static
 
 from ...core.base.errors import ErrorInfo, QuarterdeckError
 from ...core.protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, CreateSession
@@ -26,7 +26,13 @@ from ..widgets.lines import Lines
 from ..widgets.prompt_area import PromptArea
 from .base import Dialog, Offer
 
-FIELD_OF_CODE = {"cwd": "directory", "directory": "directory", "agent": "agent", "name": "name"}
+FIELD_OF_CODE = {
+    "cwd": "directory",
+    "no": "directory",
+    "directory": "directory",
+    "agent": "agent",
+    "name": "name",
+}
 """The field that an error belongs to, by the first word of its code or the field it names."""
 
 
@@ -80,6 +86,9 @@ class CreateDialog(Dialog[str]):
             short_path(bridge.directory), id="create-directory", compact=True,
             suggester=DirectorySuggester(bridge.directory), select_on_focus=False,
         )  # fmt: skip
+        self.worktree = Checkbox(
+            "in a git worktree, on a branch of its own", id="create-worktree", compact=True
+        )
         self.name_field = Input(id="create-name", compact=True, select_on_focus=False)
         self.prompt = PromptArea(id="create-prompt", placeholder="may stay empty")
         self.faults = {field: FaultLine() for field in ("agent", "directory", "name", "")}
@@ -94,7 +103,7 @@ class CreateDialog(Dialog[str]):
             Static("Directory", classes="field-label"), self.directory, self.faults["directory"],
             Static("First prompt", classes="field-label"), self.prompt,
             Static("Name", classes="field-label"), self.name_field, self.faults["name"],
-            self.faults[""],
+            self.worktree, self.faults[""],
         )  # fmt: skip
 
     def begin(self) -> None:
@@ -124,6 +133,8 @@ class CreateDialog(Dialog[str]):
             *((Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
                Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True))
               if self.agents.has_focus else ()),
+            *((Offer(("space",), "worktree or not", self.worktree.toggle),)
+              if self.worktree.has_focus else ()),
             self.escape(),
         )  # fmt: skip
 
@@ -226,6 +237,7 @@ class CreateDialog(Dialog[str]):
             "agent": self.agent,
             "cwd": path,
             "prompt": self.prompt.text.strip() or None,
+            "worktree": {} if self.worktree.value else None,
             "cols": min(max(cols, MIN_COLS), MAX_COLS),
             "lines": min(max(lines, 1), MAX_LINES),
         }
