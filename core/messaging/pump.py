@@ -279,7 +279,7 @@ class Pump:
 
     def _go_on(self, sub: Subscription) -> None:
         """Let the subscription's queue have its turn."""
-        if sub.busy or not len(sub.queue):
+        if sub.busy or not sub.queue:
             return
         sub.running += 1
         sub.again = True
@@ -297,7 +297,7 @@ class Pump:
                 sub.room.set()
         if sub.gone or not self._passes(sub, message, expires):
             return False
-        if sub.busy or len(sub.queue):
+        if sub.busy or sub.queue:
             self._hold(sub, message, expires)
             return False
         return not self._expired(sub, message, expires, 0)

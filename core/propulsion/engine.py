@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from asyncio import get_running_loop
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
@@ -102,6 +103,7 @@ class PropulsionEngine:
         self._parked: dict[str, list[Run]] = {}
         self._recovering: asyncio.Task[int] | None = None
         self._closed = False
+        self._careful = store is not None  # submitting may have to wait, or to refuse
 
     # ---- handlers --------------------------------------------------------------------------
 
@@ -184,10 +186,29 @@ class PropulsionEngine:
 
         It is tried up to its ``max_attempts`` times; then it becomes a dead payload.
         """
-        run = self._submitted(event_type, payload)
-        written = await self._enter(run)
-        if written is not None:
-            await asyncio.shield(written)
+        dispatcher, running = self._dispatcher, self._running
+        if (
+            self._careful
+            or payload.max_attempts not in self._policies
+            or payload.deadline is not None
+            or self._hooks.registered
+            or dispatcher is None
+            or dispatcher.loop is not get_running_loop()
+            or len(running.open) >= self._max_pending
+        ):
+            written = await self._enter(self._submitted(event_type, payload))
+            if written is not None:
+                await asyncio.shield(written)
+            return payload.id
+        payload.target_stage = event_type
+        run = Run(event_type, payload, self._policies[payload.max_attempts], True)
+        running.figures.propelled += 1
+        running.open[run] = None
+        if dispatcher.idle:
+            self._machine.enter(run, self._monotonic())
+            dispatcher.changed()
+        else:
+            self._machine.enter(run, dispatcher.now)
         return payload.id
 
     def enlist(
@@ -280,7 +301,7 @@ class PropulsionEngine:
         return {event: call.result() for event, call in zip(wanted, calls, strict=True)}
 
     def _submitted(
-        self, event_type: str, payload: PropulsionPayload, succeeded: Iterable[str] = ()
+        self, event_type: str, payload: PropulsionPayload, succeeded: Collection[str] = ()
     ) -> Run:
         policy = self._policies.get(payload.max_attempts)
         if policy is None:
@@ -468,7 +489,7 @@ class PropulsionEngine:
 
         What was cut off ends as cancelled, or stays with the store for the next engine.
         """
-        self._closed = True
+        self._closed = self._careful = True
         self._here()
         if drain:
             await self.drain()
