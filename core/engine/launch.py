@@ -135,7 +135,7 @@ class Launch:
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
         given.safety.guard(given.workflows)
         await given.workflows.load(epoch)
-        given.safety.tidy()
+        await given.safety.tidy(given.workflows)
 
     async def _open_metrics_port(self) -> None:
         config, metrics = self._given.settings.prometheus, self._given.metrics

@@ -80,7 +80,12 @@ class Accounts:
             self._close(place)
 
     async def begin(self) -> None:
-        """After a restart: questions about debts stand again, those about nothing are closed."""
+        """After a restart: questions about debts stand again, and those about what is used up."""
+        for item in [] if self._desk is None else self._desk.items():
+            place = _place(item.about)
+            breach = None if place is None else self.budgets.used_up(place[1], place[2])
+            if place is not None and breach is not None:
+                self._asked[place] = breach
         for one in self.budgets.statistics():
             debt = self.budgets.overdrawn(one.budget, one.key)
             if debt is not None:
