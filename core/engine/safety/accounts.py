@@ -101,12 +101,12 @@ class Accounts:
                 self._desk.close_about("", AttentionKind.LIMIT, about=item.about)
 
     async def _ask(self, breach: Breach) -> None:
-        if self._desk is not None:
-            await self._desk.ask(_draft(breach))
         found = self._statistics(breach.budget.name, breach.key)
         if found is not None:
             told = BudgetBreached(budget=self._view(found), wanted=breach.wanted)
-            await self._journal.record([], [told])
+            self._journal.record([], [told])
+        if self._desk is not None:
+            await self._desk.ask(_draft(breach))
 
     def _close(self, place: Place) -> None:
         if self._asked.pop(place, None) is not None and self._desk is not None:

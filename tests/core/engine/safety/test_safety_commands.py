@@ -73,6 +73,7 @@ async def test_only_what_stops_or_reads_is_done_in_a_halt_also_after_a_restart(p
         await client.close()
     async with sailing(place, store=store) as ship:
         client = await ship.client()
+        await until(lambda: client.view.halt is not None)
         assert client.view.halt is not None
         assert client.view.halt.reason == "the key leaked"
         again = (await client.call(crew.Halt(reason="another")))["halt"]
@@ -150,7 +151,7 @@ async def test_an_agent_that_never_starts_is_left_alone_until_its_breaker_is_res
 
 
 async def test_a_prompt_beyond_the_budget_is_refused_until_more_is_granted(place: Path) -> None:
-    turns = [{"name": "turns", "scope": "session", "unit": "turns", "limit": 1}]
+    turns: Any = [{"name": "turns", "scope": "session", "unit": "turns", "limit": 1}]
     async with sailing(place, settings=settings_for(place, budgets=turns)) as ship:
         view, client = ship.sessions.add(), await ship.client()
         await client.call(said(ship, view))
@@ -167,7 +168,7 @@ async def test_a_prompt_beyond_the_budget_is_refused_until_more_is_granted(place
 
 
 async def test_a_prompt_that_was_not_delivered_costs_nothing(place: Path) -> None:
-    turns = [{"name": "turns", "scope": "session", "unit": "turns", "limit": 1}]
+    turns: Any = [{"name": "turns", "scope": "session", "unit": "turns", "limit": 1}]
     async with sailing(place, settings=settings_for(place, budgets=turns)) as ship:
         view, client = ship.sessions.add(), await ship.client()
         ship.sessions.fail("prompt", KeeperStartFailed("no"))
