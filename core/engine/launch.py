@@ -140,7 +140,7 @@ class Launch:
         given.safety.guard(given.workflows)
         await given.workflows.load(epoch)
         await given.pipelines.load()
-        given.safety.tidy()
+        await given.safety.tidy(given.workflows)
 
     async def _open_metrics_port(self) -> None:
         config, metrics = self._given.settings.prometheus, self._given.metrics

@@ -239,7 +239,7 @@ class Pipeline:
         if reply.error is not None:
             metrics.record_error(kind, reply.error)
         _log.debug("command", step="answered", id=work.command.id, ok=reply.ok, seconds=seconds)
-        self._context.safety.ended(work.wish, good=reply.error is None)
+        self._context.safety.ended(work.wish, reply.error)
         self._replies.finish(work.command.id, reply, remember=remember)
 
 

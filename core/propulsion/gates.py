@@ -44,11 +44,6 @@ class GatedMachine(Machine):
         self._now = 0.0
 
     @property
-    def pending(self) -> int:
-        """Payloads whose handlers have not ended, those that are held back included."""
-        return super().pending + len(self._aside)
-
-    @property
     def held(self) -> int:
         """How many wait before a gate."""
         return len(self._aside)
@@ -62,20 +57,19 @@ class GatedMachine(Machine):
         self._push(run)
 
     def take(self, now: float) -> Run | None:
-        """The next to be begun whose gates are open; ``None`` if none is there, or no slot."""
+        """The next to be begun whose gates are open, by one that holds a slot; ``None`` if none is there."""
         self._now = now
         self.wake(now)
-        while self.running < self.limit and (run := self._queue.pop(now)) is not None:
+        while (run := self._queue.pop(now)) is not None:
             if run.state is not State.QUEUED:
+                self._ended -= 1
                 self._let_in(run.event_type)  # it came in the place of another that waits
                 continue
-            self.queued -= 1
             if self._gates.reason(run.event_type) is not None:
                 self._put_aside(run)
                 continue
             run.state = State.RUNNING
             run.attempt += 1
-            self.running += 1
             self._places.pop(run, None)
             self._at_work.add(run)
             self._gates.begun(run.event_type)
@@ -106,7 +100,6 @@ class GatedMachine(Machine):
             self._let_in(event_type)
 
     def _push(self, run: Run) -> None:
-        self.queued += 1
         sequence, since = self._places[run]
         self._queue.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
 

@@ -262,6 +262,14 @@ class Budgets:
         beyond = account.spent > budget.limit + account.granted + _ROUNDING
         return self._breach_of(budget, key, 0.0) if beyond else None
 
+    def used_up(self, name: str, key: str) -> Breach | None:
+        """The breach of one account of which nothing is left; ``None`` if something is."""
+        budget, account = self._budgets.get(name), self._accounts.get((name, key))
+        if budget is None or account is None:
+            return None
+        left = budget.limit + account.granted - account.spent
+        return self._breach_of(budget, key, 0.0) if left <= _ROUNDING else None
+
     @property
     def budgets(self) -> tuple[Budget, ...]:
         """Every budget, in the order in which they came."""

@@ -80,7 +80,12 @@ class Accounts:
             self._close(place)
 
     async def begin(self) -> None:
-        """After a restart: questions about debts stand again, those about nothing are closed."""
+        """After a restart: questions about debts stand again, and those about what is used up."""
+        for item in [] if self._desk is None else self._desk.items():
+            place = _place(item.about)
+            breach = None if place is None else self.budgets.used_up(place[1], place[2])
+            if place is not None and breach is not None:
+                self._asked[place] = breach
         for one in self.budgets.statistics():
             debt = self.budgets.overdrawn(one.budget, one.key)
             if debt is not None:
@@ -96,12 +101,12 @@ class Accounts:
                 self._desk.close_about("", AttentionKind.LIMIT, about=item.about)
 
     async def _ask(self, breach: Breach) -> None:
-        if self._desk is not None:
-            await self._desk.ask(_draft(breach))
         found = self._statistics(breach.budget.name, breach.key)
         if found is not None:
             told = BudgetBreached(budget=self._view(found), wanted=breach.wanted)
-            await self._journal.record([], [told])
+            self._journal.record([], [told])
+        if self._desk is not None:
+            await self._desk.ask(_draft(breach))
 
     def _close(self, place: Place) -> None:
         if self._asked.pop(place, None) is not None and self._desk is not None:

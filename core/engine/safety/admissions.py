@@ -116,10 +116,12 @@ class Admissions:
         finally:
             self.withdraw(key)
 
-    def withdraw(self, key: Hashable) -> None:
-        """It does not want to begin any more."""
+    def withdraw(self, key: Hashable, *, asked_on: bool = False) -> None:
+        """It does not want to begin any more; ``asked_on``: the next engine lets it ask again."""
         self._stopped.pop(key, None)
         reason = self._line.leave(key)
+        if asked_on:
+            return
         if isinstance(reason, tuple) and reason[0] == PREFIX:
             self._accounts.nobody_waits(reason)
 

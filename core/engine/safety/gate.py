@@ -70,8 +70,9 @@ class WorkflowGate:
             self._by_place.pop((run.id, run.plan.ids[task]), None)
 
     def withdrawn(self, run: Run, task: int) -> None:
-        """A task that waited does not want to begin any more."""
-        self._admissions.withdraw(_key(run, task))
+        """A task that waited does not want to begin any more, or not in this engine."""
+        closing = self._orchestrator is not None and self._orchestrator.closing
+        self._admissions.withdraw(_key(run, task), asked_on=closing)
 
     # ---- the runs' guard -------------------------------------------------------------------
 

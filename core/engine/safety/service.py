@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from ...base.clock import SYSTEM_CLOCK, Clock
+from ...base.errors import Category, ErrorInfo
 from ...base.kept import KeptStore
 from ...protocol import commands as c
 from ...protocol.attention import AttentionItem, AttentionKind
@@ -22,6 +23,7 @@ from ...protocol.crew_views import (
 from ...protocol.events import Cause
 from ...protocol.payload import Payload
 from ...protocol.views import SessionView
+from ...safety.breaker import BreakerOpen
 from ...safety.budgets import BudgetExceeded, Budgets
 from ...safety.model import OperationContext, ValidationResult, Violation
 from ...safety.monitor import OperationRefused, SafetyMonitor
@@ -162,8 +164,9 @@ class SafetyService:
         await self.halting.begin()
         await self.accounts.begin()
 
-    def tidy(self) -> None:
+    async def tidy(self, workflows: WorkflowService) -> None:
         """Everything that goes on has been taken up: what nobody asks any more is closed."""
+        await workflows.orchestrator.settled()
         self.accounts.tidy()
 
     async def close(self) -> None:
@@ -230,18 +233,30 @@ class SafetyService:
                 retry_after=round(first.retry_after, 3),
                 rule=first.rule,
             )
+        if first.kind == BREAKER:
+            raise BreakerOpen(
+                f"{context.operation_type} was refused: {first}.",
+                retry_after=round(first.retry_after, 3),
+                rule=first.rule,
+            )
         result = ValidationResult(tuple(broken))
         worst = self.monitor.grave(result)
         if worst is not None:
             self.halting.trip(str(worst), rule=worst.rule)
         raise OperationRefused.of(context, result)
 
-    def ended(self, wish: Payload, *, good: bool) -> None:
-        """A command was carried out: the breakers of operations hear how it went."""
-        if self.board.operations:
-            tell = self.monitor.record_success if good else self.monitor.record_failure
-            tell("", wish.type)
-            self.board.look()
+    def ended(self, wish: Payload, error: ErrorInfo | None) -> None:
+        """A command was carried out: the breakers of operations hear how it went.
+
+        What was wrong with the wish, or with the moment, says nothing about the operation.
+        """
+        if not self.board.operations:
+            return
+        if error is None:
+            self.monitor.record_success("", wish.type)
+        elif error.category in {Category.RESOURCE, Category.SYSTEM} and not _is_ours(error):
+            self.monitor.record_failure("", wish.type)
+        self.board.look()
 
     @asynccontextmanager
     async def prompting(self, session: SessionView) -> AsyncIterator[None]:
@@ -401,6 +416,11 @@ class SafetyService:
 
     def _stop(self, place: Place, error: BudgetExceeded) -> None:
         self.admissions.stop(place, error)
+
+
+def _is_ours(error: ErrorInfo) -> bool:
+    """Whether it was refused here, before anything was tried."""
+    return error.code in {BreakerOpen.code, RateLimited.code, BudgetExceeded.code}
 
 
 def _may_in_halt(wish: Payload, item: AttentionItem | None) -> bool:
