@@ -12,12 +12,12 @@ from ..core.base.homes import expanded
 from ..core.base.stores import find_store
 from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
-from ..core.engine.crew.placing import Placing
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.safety.service import SafetyService
+from ..core.engine.workflows.placing import Placing
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning

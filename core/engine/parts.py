@@ -134,6 +134,7 @@ class Parts:
             journal=given.journal,
             clock=given.clock,
         )
+        crew.safety = given.safety
         crew.answer_through(self.answerers)
         return crew
 

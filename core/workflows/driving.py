@@ -133,6 +133,10 @@ class Driving:
             return ""
         return self._machine.reason(instance.run, instance.plan.index[task_id])
 
+    def barred(self) -> list[tuple[Run, int, float]]:
+        """Tasks that the guard has told to wait: run, number, and since when (monotonic seconds)."""
+        return [(entry[4], entry[5], entry[1]) for entry in self._machine.barred()]
+
     def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """Let ``closer`` be called when this closes, once nothing is under way any more."""
         self._closers.append(closer)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from ...base.clock import Clock
 from ...base.kept import KeptStore
 from ...coordination.layer import CoordinationLayer
 from ...coordination.locks import KeptLock
-from ...protocol.crew_events import CrewChanged
-from ...protocol.crew_views import CrewView, ProposalView, SagaView, VoteChoice
+from ...protocol.crew_events import BreakerChanged, CrewChanged
+from ...protocol.crew_views import BreakerView, CrewView, ProposalView, SagaView, VoteChoice
 from ...protocol.events import Cause, Event
 from ...scheduling.items import Need
 from ...workflows.machine import Placed
@@ -27,6 +28,10 @@ TOLD_AT_ONCE = 500
 """Waiting tasks whose new reasons are told in one look; the others show it when they are asked for."""
 _ABOUT_SESSIONS = frozenset({
     "session.created", "session.deleted", "session.updated", "status.changed",
+})  # fmt: skip
+_ABOUT_SAFETY = frozenset({
+    "breaker.changed", "budget.breached", "budget.granted", "safety.halted", "safety.reset",
+    "safety.violation",
 })  # fmt: skip
 
 
@@ -56,6 +61,7 @@ class CrewService:
         self._placing = workflows.placing
         self._told: dict[Need, str] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._reopening: dict[str, asyncio.TimerHandle] = {}
         self._looked_at = float("-inf")
         self._dirty = False
         self._closed = False
@@ -78,6 +84,8 @@ class CrewService:
     async def close(self) -> None:
         """Watch nothing any more."""
         self._closed = True
+        for reopening in self._reopening.values():
+            reopening.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -90,8 +98,21 @@ class CrewService:
         """How the crew stands."""
         self._count_sessions()
         return await crew_view(
-            self._placing, self.layer, self.safety, self._workflows.orchestrator.why_waiting
+            self._placing, self.layer, self.safety, self._workflows.why_waiting, self._barred()
         )
+
+    def _barred(self) -> list[Placed]:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        return [
+            Placed(
+                run,
+                task,
+                wall - timedelta(seconds=now - since),
+                run.label.tasks[task].priority,
+                None,
+            )
+            for run, task, since in self._workflows.orchestrator.barred()
+        ]
 
     # ---- steering ------------------------------------------------------------------------------
 
@@ -130,9 +151,34 @@ class CrewService:
     # ---- changes -------------------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
-        """A session may have come, gone, started or ended."""
+        """A session may have come, gone, started or ended; or what work is held against has changed."""
+        if isinstance(event.payload, BreakerChanged):
+            self._close_or_open(event.payload.breaker)
         if event.type in _ABOUT_SESSIONS:
             self._look_soon()
+        elif event.type in _ABOUT_SAFETY:
+            self.changed()
+
+    def _close_or_open(self, breaker: BreakerView) -> None:
+        """An agent whose breaker is open gets nothing until it is tried again."""
+        kind, _, agent = breaker.about.partition("/")
+        if kind != "agent" or self._placing is None or self._closed:
+            return
+        pending = self._reopening.pop(agent, None)
+        if pending is not None:
+            pending.cancel()
+        if breaker.state == "open" and breaker.retry_at is not None:
+            wait = (breaker.retry_at - self._clock.now()).total_seconds()
+            self._placing.places.close(agent, "it failed too often lately")
+            loop = asyncio.get_running_loop()
+            self._reopening[agent] = loop.call_later(max(wait, 0.0), self._reopen, agent)
+        else:
+            self._reopen(agent)
+
+    def _reopen(self, agent: str) -> None:
+        self._reopening.pop(agent, None)
+        if self._placing is not None and self._placing.places.close(agent, ""):
+            self._workflows.orchestrator.look_at_places()
 
     def changed(self) -> None:
         """Something of the crew's view has changed."""

@@ -137,7 +137,7 @@ def _dispatch(instance: Instance, task: int) -> Dispatch:
     metadata = given.metadata
     name = str(metadata.get("agent", given.agent_id)) if given.agent_type == AGENT_TASK else ""
     inputs = _inputs(instance)
-    agent = _agent(name, inputs)
+    agent = instance.run.placed.get(task) or _agent(name, inputs)
     workflow = str(named(given).get("name", "")) or instance.record.name
     return Dispatch(
         ATTEMPT,

@@ -34,13 +34,13 @@ from ...workflows.records import ScheduleRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
-from ..crew.placing import Placing
 from ..journal import Journal
 from .approvals import MEANINGS, check_approvals
 from .book import ENDED_KEPT, Book
 from .clockwork import Clockwork
 from .gates import WorkflowGates, failure_draft
 from .gazette import Gazette
+from .placing import Placing
 from .reading import Reading
 from .views import FILE, schedule_view
 
@@ -151,6 +151,11 @@ class WorkflowService:
         if taken:
             _log.info("workflows taken up", workflows=len(taken))
         self._look_later()
+
+    def why_waiting(self, workflow_id: str, task_id: str) -> str:
+        """What keeps a task that is ready from beginning; empty for any other."""
+        kept = self._gazette.kept_by(workflow_id, task_id)
+        return kept or self.orchestrator.why_waiting(workflow_id, task_id)
 
     def explain(self, why: Callable[[str, str], str]) -> Callable[[str, str], None]:
         """Ask ``why`` what keeps tasks from beginning; the result is to be called when that changes."""

@@ -174,6 +174,10 @@ class Dispatching:
         if entry is not None and run.entries[task] is entry:
             self._enter([entry])
 
+    def barred(self) -> list[Entry]:
+        """What the gate has told to wait, in that order."""
+        return list(self._barred.values())
+
     def _next_admitted(self, now: float) -> Entry | None:
         while (entry := self._next_ready(now)) is not None:
             run, task = entry[4], entry[5]

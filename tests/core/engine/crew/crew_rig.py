@@ -15,9 +15,9 @@ from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.engine.answering import Answerers
-from quarterdeck.core.engine.crew.placing import Placing
 from quarterdeck.core.engine.crew.service import CrewService
 from quarterdeck.core.engine.journal import Journal
+from quarterdeck.core.engine.workflows.placing import Placing
 from quarterdeck.core.engine.workflows.service import WorkflowOptions, WorkflowService
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionItem
