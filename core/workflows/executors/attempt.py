@@ -19,6 +19,7 @@ from .artifacts import Leaving, keep_files
 from .children import Child, ChildKind
 from .desk import Desk, named
 from .folders import attempt_folder
+from .given import Given
 from .log import AttemptLog
 from .results import check_result
 
@@ -41,12 +42,16 @@ class Attempt:
         where = desk.surroundings.artifacts
         self.folder = attempt_folder(where, context.workflow_id, self.task.task_id, context.attempt)
         self.log = AttemptLog(self.folder / LOG_NAME, self.hide)
+        self.given = Given(self.folder, self.hide)
+        self.given.add({"env": dict(scope.env)} if scope.env else {})
 
     # ---- what the file says ----------------------------------------------------------------
 
     def rendered(self, *keys: str) -> dict[str, Any]:
         """Those entries of the metadata that are there, with their templates rendered."""
-        return rendered(self.task, self.scope, *keys)
+        found = rendered(self.task, self.scope, *keys)
+        self.given.add(found)
+        return found
 
     @property
     def cwd(self) -> Path:
@@ -74,7 +79,8 @@ class Attempt:
         await self.context.keep_child(child.text)
 
     def announce_log(self) -> None:
-        """Say where its log is, from the artifacts' folder on."""
+        """Say where its log is, from the artifacts' folder on; what it was given is kept there."""
+        self.given.keep()
         place = self.log.path.relative_to(self.desk.surroundings.artifacts)
         self.desk.orchestrator.note_log(
             self.context.workflow_id, self.task.task_id, place.as_posix()
@@ -142,6 +148,7 @@ async def attempt_with(
     except Exception as error:  # noqa: BLE001  # whatever it is, it must not tell secrets
         raise hidden(error, attempt.hide) from None
     finally:
+        attempt.given.keep()
         attempt.log.close()
         if attempt.log.size:
             attempt.tell()

@@ -169,4 +169,6 @@ class ForeachExecutor:
 
     @staticmethod
     async def _expand(attempt: Attempt) -> FanOut:
-        return fan_out(attempt.task, attempt.scope)
+        found = fan_out(attempt.task, attempt.scope)
+        attempt.given.add({"items": [one.metadata["loop"]["item"] for one in found.children]})
+        return found

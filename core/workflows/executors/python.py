@@ -36,6 +36,7 @@ class PythonExecutor(LeafExecutor):
             "function": attempt.task.metadata["function"],
             "with": attempt.rendered("with").get("with", {}),
         }
+        attempt.given.add({"function": order["function"]})
         if attempt.task.metadata.get("trusted"):
             return await attempt.finish(await _here(attempt, order))
         process = Process(
