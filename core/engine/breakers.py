@@ -11,6 +11,7 @@ from ..protocol.status import Lifecycle
 from ..protocol.views import SessionView
 from ..safety.breaker import BreakerOpen, BreakerState, BreakerStatistics, CircuitBreaker
 from ..sessions.faults import SessionLimit
+from ..sessions.workspaces.faults import THE_MACHINES
 from ..telemetry.ports import MetricsCollector
 from .faults import AgentUnavailable
 from .retrying import Sleep, retried
@@ -93,5 +94,5 @@ def _is_agents_fault(error: Exception) -> bool:
     """Whether a failed start speaks against the agent, and not against the wish."""
     if not isinstance(error, QuarterdeckError):
         return True
-    ours = isinstance(error, SessionLimit)
+    ours = isinstance(error, (SessionLimit, *THE_MACHINES))
     return error.category in {Category.RESOURCE, Category.SYSTEM} and not ours
