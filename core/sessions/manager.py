@@ -26,14 +26,13 @@ from .errands import Errands
 from .faults import ItemNotAnswerable, SessionLiving
 from .first_prompt import FirstPrompts
 from .focus import FocusWatch
-from .inspection import explain, history_of, log_of, screen_of, search_in
 from .keyboard import press, take_input
 from .prompting import answer_request, deliver_prompt
+from .readings import Readings
 from .records import RemoveSession, SessionRecord
 from .register import Register
 from .restore import Restorer
 from .roster import Roster
-from .screen import SessionScreen
 from .services import Services
 from .session import Session
 from .starter import Starter
@@ -81,7 +80,7 @@ async def _let_go(winding_up: WindingUp, session: Session) -> None:
         await winding_up.release(session)
 
 
-class SessionManager:
+class SessionManager(Readings):
     """Owns the sessions; implements the engine's ``SessionService``.
 
     ``layer`` keeps what worktrees need to be made and merged safely; without one that lives as long as
@@ -98,7 +97,7 @@ class SessionManager:
     ) -> None:
         self._services = services
         self._roster = roster
-        self._register = Register(roster, services.options.max_sessions)
+        super().__init__(Register(roster, services.options.max_sessions))
         self._errands = Errands()
         self._first_prompts = FirstPrompts(self._errands)
         self._winding_up = WindingUp(services, self._errands)
@@ -195,26 +194,6 @@ class SessionManager:
         message = "; ".join(problems) or f"{len(living)} living"
         return [Check(name="sessions", status=status, message=message)]
 
-    def views(self) -> list[SessionView]:
-        """Every session, oldest first."""
-        return [session.view() for session in self._register]
-
-    def view(self, session_id: str) -> SessionView:
-        """One session.
-
-        :raises SessionUnknown: if there is none of this id.
-        """
-        return self._register.get(session_id).view()
-
-    async def changed(self, session_id: str, version: int) -> SessionView:
-        """The session as soon as its version is not ``version`` any more.
-
-        :raises SessionUnknown: if there is none of this id, or it is removed meanwhile.
-        """
-        session = self._register.get(session_id)
-        await session.until(lambda now: now.removed or now.record.version != version, None)
-        return self._register.get(session_id).view()
-
     async def hush(self, session_id: str, *, on: bool = True) -> None:
         """Ask for nobody's attention when a turn of this session ends; or do so again."""
         session = self._register.get(session_id)
@@ -234,10 +213,6 @@ class SessionManager:
     def next_actionable(self, wish: c.NextActionable) -> AttentionItem | None:
         """The next or previous item that needs a person."""
         return self._services.desk.next(wish.current, backwards=wish.backwards)
-
-    def screen_source(self, session_id: str) -> SessionScreen:
-        """A session's screen to watch."""
-        return self._register.get(session_id).screen
 
     def focus(self, client_id: str, session_id: str | None) -> None:
         """Note what a client's person looks at; two seconds of it count as seen."""
@@ -487,26 +462,6 @@ class SessionManager:
             if outcome[0]:
                 self._services.recorder.record(*outcome)
             raise
-
-    async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
-        """A screen or a part of its history as data."""
-        return screen_of(self._register.get(wish.session_id), wish)
-
-    async def search(self, wish: c.SearchScreen) -> Mapping[str, Any]:
-        """Matches in scrollback and screen."""
-        return search_in(self._register.get(wish.session_id), wish)
-
-    async def logs(self, wish: c.ReadLog) -> Mapping[str, Any]:
-        """The tail of the output."""
-        return await log_of(self._register.get(wish.session_id), wish)
-
-    def explain(self, wish: c.ExplainSession) -> Mapping[str, Any]:
-        """What says the status."""
-        return explain(self._register.get(wish.session_id))
-
-    async def history(self, wish: c.SessionHistory) -> Mapping[str, Any]:
-        """Former statuses."""
-        return await history_of(self._register.get(wish.session_id), wish.limit)
 
     def input(self, message: Input) -> None:
         """Pass input on, in order; dropped with a counter where the session can't take it."""

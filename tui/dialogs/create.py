@@ -133,7 +133,7 @@ class CreateDialog(Dialog[str]):
             *((Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
                Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True))
               if self.agents.has_focus else ()),
-            *((Offer(("space",), "worktree or not", self.worktree.toggle),)
+            *((Offer(("space",), "worktree or not", self._tick),)
               if self.worktree.has_focus else ()),
             self.escape(),
         )  # fmt: skip
@@ -155,6 +155,9 @@ class CreateDialog(Dialog[str]):
 
     def _next(self) -> None:
         self.focus_next()
+
+    def _tick(self) -> None:
+        self.worktree.toggle()
 
     def _previous(self) -> None:
         self.focus_previous()

@@ -27,7 +27,10 @@ class LeftoverDialog(Dialog[str]):
     def offers(self) -> Sequence[Offer]:
         """Keep it, drop it, or leave all as it is."""
         return (
-            Offer(("k",), "delete it, keep the worktree", lambda: self.dismiss(KEEP), guarded=True),
-            Offer(("X",), "drop what is in it", lambda: self.dismiss(DISCARD), guarded=True),
+            Offer(("k",), "delete it, keep the worktree", lambda: self._end(KEEP), guarded=True),
+            Offer(("X",), "drop what is in it", lambda: self._end(DISCARD), guarded=True),
             Offer(("escape", "n"), "leave it", self.give_up),
         )
+
+    def _end(self, way: str) -> None:
+        self.dismiss(way)

@@ -30,6 +30,16 @@ class GitFailed(SystemFault):
     recoverable = True
 
 
+class WorktreeBusy(ResourceFault):
+    """A git command of an earlier engine still works in the repository."""
+
+    code = "worktree_busy"
+
+
+THE_MACHINES = (GitMissing, GitOld, GitSlow, GitFailed, WorktreeBusy)
+"""Faults that speak against this machine or its repositories, and not against any agent."""
+
+
 class NoRepository(ValidationFault):
     """The directory lies in no git repository with a working tree."""
 
@@ -70,12 +80,6 @@ class WorktreeElsewhere(BusinessFault):
     """A session's worktree is gone, or stands on another branch than the session's."""
 
     code = "worktree_elsewhere"
-
-
-class WorktreeBusy(ResourceFault):
-    """A git command of an earlier engine still works in the repository."""
-
-    code = "worktree_busy"
 
 
 class NoWorktree(BusinessFault):

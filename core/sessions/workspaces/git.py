@@ -14,8 +14,20 @@ from pathlib import Path
 from .faults import GitFailed, GitMissing, GitSlow, WorktreeBusy
 
 SECONDS = 60.0
+CHECKOUT_SECONDS = 900.0
+"""What a command may take that writes or removes a whole working tree."""
+
 GRACE = 2.0
 FIRST_LOOK, LONGEST_PAUSE = 0.01, 0.25
+
+_PLACES = frozenset(
+    {
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_GRAFT_FILE",
+        "GIT_SHALLOW_FILE", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+    }
+)  # fmt: skip
+"""Variables that point git at another repository than the one in whose directory it runs."""
 
 _OURS = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -48,12 +60,17 @@ class Git:
     """Runs git commands. ``environment`` is theirs, without what would point git at other places."""
 
     def __init__(self, environment: Mapping[str, str], *, seconds: float = SECONDS) -> None:
-        kept = {name: value for name, value in environment.items() if not name.startswith("GIT_")}
+        kept = {name: value for name, value in environment.items() if name not in _PLACES}
         self._environment = {**kept, **_OURS}
         self._seconds = seconds
 
     async def run(
-        self, place: str, *words: str, codes: tuple[int, ...] = (0,), tether: Path | None = None
+        self,
+        place: str,
+        *words: str,
+        codes: tuple[int, ...] = (0,),
+        tether: Path | None = None,
+        seconds: float | None = None,
     ) -> Answer:
         """What ``git words...`` says in the directory ``place``; other exit codes are faults.
 
@@ -63,7 +80,7 @@ class Git:
         :raises GitSlow: if it took too long.
         :raises GitFailed: if it exited with another code than ``codes``.
         """
-        answer = await self._answer(place, words, tether)
+        answer = await self._answer(place, words, tether, seconds or self._seconds)
         if answer.code not in codes:
             said = answer.error.strip() or answer.out.strip() or f"exit code {answer.code}"
             raise GitFailed(
@@ -73,9 +90,11 @@ class Git:
 
     async def ask(self, place: str, *words: str) -> Answer:
         """The same, whatever the exit code is: a question."""
-        return await self._answer(place, words, None)
+        return await self._answer(place, words, None, self._seconds)
 
-    async def _answer(self, place: str, words: tuple[str, ...], tether: Path | None) -> Answer:
+    async def _answer(
+        self, place: str, words: tuple[str, ...], tether: Path | None, seconds: float
+    ) -> Answer:
         held = None if tether is None else await asyncio.to_thread(_hold, tether)
         try:
             process = await self._begin(place, words, () if held is None else (held,))
@@ -83,13 +102,13 @@ class Git:
             if held is not None:
                 os.close(held)  # the child has its own
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 out, error = await process.communicate()
         except BaseException as broken:
             await _end(process)
             if isinstance(broken, TimeoutError):
                 raise GitSlow(
-                    f"git {words[0]} did not end within {self._seconds:g} s in {place} and was ended. "
+                    f"git {words[0]} did not end within {seconds:g} s in {place} and was ended. "
                     "See whether its disk or a hook of the repository hangs, then try again.",
                     place=place,
                 ) from broken

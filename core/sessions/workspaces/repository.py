@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .faults import BranchExists, BranchInUse, BranchUnmerged, GitFailed, NoRepository, RefUnknown
-from .git import Git
+from .git import CHECKOUT_SECONDS, Git
 
 SHOWN = 8
 """Paths that a message names at most."""
@@ -164,13 +164,19 @@ class Repository:
         used = [place for place, name in (await self.worktrees()).items() if name == branch]
         if used:
             raise branch_in_use(branch, used[0])
-        await self._git.run(self.path, "worktree", "add", "--quiet", path, branch, tether=tether)
+        await self._git.run(
+            self.path, "worktree", "add", "--quiet", path, branch,
+            tether=tether, seconds=CHECKOUT_SECONDS,
+        )  # fmt: skip
 
     async def remove_worktree(self, path: str, *, force: bool, tether: Path | None = None) -> None:
         """Remove a working tree; without ``force`` git refuses one with changes."""
         if path in await self.worktrees():
             words = ("--force", "--force") if force else ()
-            await self._git.run(self.path, "worktree", "remove", *words, path, tether=tether)
+            await self._git.run(
+                self.path, "worktree", "remove", *words, path,
+                tether=tether, seconds=CHECKOUT_SECONDS,
+            )  # fmt: skip
 
 
 def branch_exists(branch: str) -> BranchExists:

@@ -14,7 +14,7 @@ from ...protocol.workspace import WorkspaceView
 from ..services import Services
 from ..session import Session
 from ..starter import Starter
-from .git import Git, free
+from .git import CHECKOUT_SECONDS, Git, free
 from .model import WorktreeOptions, home_of, log_of, mark_of, tether_of
 from .repository import Repository
 from .setting_up import SetupRun, Setups
@@ -23,7 +23,7 @@ AGENT = "worktrees"
 """Who carries the steps out."""
 
 SLACK = 60.0
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = CHECKOUT_SECONDS
 
 Step = Callable[[Session, WorkspaceView], Awaitable[None]]
 
@@ -38,8 +38,8 @@ def saga_of(
         return SagaStep(name, AGENT, {"do": name, "session": session.id}, undo, retries, seconds)
 
     steps = [
-        step("branch", undone=True, seconds=2 * SLACK, retries=1),
-        step("worktree", undone=True, seconds=4 * SLACK, retries=1),
+        step("branch", undone=True, seconds=CHECKOUT_SECONDS + SLACK, retries=1),
+        step("worktree", undone=True, seconds=3 * CHECKOUT_SECONDS, retries=1),
     ]
     if workspace.setup:
         steps.append(step("setup", undone=True, seconds=options.setup_timeout + 2 * SLACK))

@@ -54,6 +54,7 @@ class Workspaces:
         self._options = options or WorktreeOptions()
         self._git = Git(services.environment)
         self._remove = remove
+        self._untidy = True
         self._steps = Steps(services, starter, self._git, self._options, find)
         self._removal = Removal(self._git)
         self._merger = Merger(self._git, self.layer, self._options)
@@ -88,6 +89,7 @@ class Workspaces:
         if workspace is None:
             return
         self._steps.causes[session.id] = cause
+        self._untidy = True
         try:
             saga = saga_of(session, workspace, self._options, start=start)
             result = await self.layer.run_saga(saga)
@@ -241,6 +243,9 @@ class Workspaces:
 
     async def tidy(self, known: frozenset[str]) -> None:
         """Drop what is kept of sagas and set-ups of sessions that are gone, but for the latest."""
+        if not self._untidy:
+            return
+        self._untidy = False
         sagas = [run for run in await self.layer.list_sagas() if run.ended]
         ours = [run for run in sagas if all(step.agent_id == AGENT for step in run.saga.steps)]
         strangers = sorted(run.saga.saga_id for run in ours if run.saga.saga_id not in known)

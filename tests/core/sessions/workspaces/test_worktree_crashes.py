@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.core.sessions.conftest import NewRig
@@ -14,7 +13,7 @@ from tests.core.sessions.fakes import FakeKeepers
 from tests.core.sessions.rig import CAUSE, Rig, until
 from tests.core.sessions.workspaces.gitrepo import GitRepo
 
-from quarterdeck.core.base.kept import Kept
+from quarterdeck.core.base.kept import Kept, KeptStore
 from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import SystemInfo, SystemWarning
@@ -55,16 +54,22 @@ class Death:
 class DyingKept:
     """A store of small records whose engine may die before or after each is written."""
 
-    def __init__(self, inner: Any, death: Death) -> None:
+    def __init__(self, inner: KeptStore, death: Death) -> None:
         self._inner = inner
         self._death = death
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+    async def get_kept(self, kind: str, key: str) -> Kept | None:
+        return await self._inner.get_kept(kind, key)
+
+    async def remove_kept(self, kind: str, key: str) -> None:
+        await self._inner.remove_kept(kind, key)
+
+    async def all_kept(self, kind: str, *, open_only: bool = False) -> list[Kept]:
+        return await self._inner.all_kept(kind, open_only=open_only)
 
     async def put_kept(self, record: Kept) -> bool:
         await self._death.point()
-        done: bool = await self._inner.put_kept(record)
+        done = await self._inner.put_kept(record)
         await self._death.point()
         return done
 
@@ -73,13 +78,15 @@ def mortal(monkeypatch: pytest.MonkeyPatch, death: Death) -> None:
     """Let git commands that change something, and set-ups, be points of death."""
     answer = Git._answer
 
-    async def dying(git: Git, place: str, words: tuple[str, ...], tether: Path | None) -> Answer:
+    async def dying(
+        git: Git, place: str, words: tuple[str, ...], tether: Path | None, seconds: float
+    ) -> Answer:
         changes = words[0] in CHANGING and tether is not None
         if changes:
             await death.point()
         else:
             death.check()
-        found = await answer(git, place, words, tether)
+        found = await answer(git, place, words, tether, seconds)
         if changes:
             await death.point()
         return found

@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.core.sessions.fakes import FakeKeepers
 from tests.core.sessions.rig import Rig, fault_of
 from tests.core.sessions.workspaces.gitrepo import GitRepo
 from tests.core.sessions.workspaces.test_worktree_merging import merge, worktree
 
+from quarterdeck.core.sessions.keeper.faults import CommandNotFound
+from quarterdeck.core.sessions.workspaces import workspaces
 from quarterdeck.core.sessions.workspaces.faults import BranchUnmerged, WorktreeDirty
 
 
@@ -109,3 +112,29 @@ async def test_a_worktree_or_repository_that_is_gone_does_not_hold_a_session(
     shutil.rmtree(repo.path)
     await deck.delete("two", force=True)
     assert not deck.sessions
+
+
+async def test_what_is_kept_of_sessions_that_are_gone_is_dropped_but_for_the_latest(
+    deck: Rig,
+    keepers: FakeKeepers,
+    repo: GitRepo,
+    state_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workspaces, "LOGS", 1)
+    layer = deck.manager._workspaces.layer
+    for name in ("one", "two", "three"):
+        keepers.refusal = CommandNotFound("There is none.")
+        await fault_of(worktree(deck, repo, name))
+    await worktree(deck, repo, "four")
+    logs = state_dir / "worktrees"
+    for stem in ("01A", "01B", deck.view("four").id):
+        (logs / f"{stem}.log").touch()
+    before = [run.saga.saga_id for run in await layer.list_sagas()]
+    assert len(before) == 4
+    await deck.manager.tidy()
+    assert [run.saga.saga_id for run in await layer.list_sagas()] == before[2:]
+    assert sorted(log.stem for log in logs.glob("*.log")) == ["01B", deck.view("four").id]
+    await deck.manager.tidy()
+    await deck.delete("four", force=True)
+    assert [run.saga.saga_id for run in await layer.list_sagas()] == before[2:3]
