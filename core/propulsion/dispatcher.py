@@ -116,9 +116,10 @@ class Dispatcher:
     async def _pull(self, worker: Worker) -> None:
         """Carry out run after run, while it can hold a slot and nobody waits to take one again."""
         machine, work, monotonic = self._machine, self._work, self._monotonic
+        take = machine.take
         begun = now = monotonic()
         worker.holds = machine.hold()
-        while worker.holds and not self.returning and (run := machine.take(now)) is not None:
+        while worker.holds and not self.returning and (run := take(now)) is not None:
             if not self._guarded:
                 self._guarded = True
                 self.loop.call_soon(self._check)

@@ -205,10 +205,10 @@ class PropulsionEngine:
         running.figures.propelled += 1
         running.open[run] = None
         if dispatcher.idle:
-            self._machine.enter(run, self._monotonic())
+            self._machine.push(run, payload.priority, self._monotonic())
             dispatcher.changed()
         else:
-            self._machine.enter(run, dispatcher.now)
+            self._machine.push(run, payload.priority, dispatcher.now)
         return payload.id
 
     def enlist(

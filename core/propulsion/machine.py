@@ -126,6 +126,8 @@ class Machine:
         self.backing_off = 0
         self._ended = 0  # that still stand in the queue
         self._queue: UrgencyQueue[Run] = UrgencyQueue(ageing)
+        self.push = self._queue.push
+        """Queue a fresh run that has no deadline: run, priority, now."""
         self._timers: list[tuple[float, int, Run]] = []
         self._count = 0
 
