@@ -15,7 +15,7 @@ ENDS = frozenset({"consensus_reached", "no_consensus"})
 TOPIC = "How shall we test the next release?"
 
 
-async def begin_debate(client: Client, cwd: str) -> None:
+async def begin_debate(client: Client, cwd: str | None) -> None:
     """Load the debate, and give it a topic.
 
     :raises QuarterdeckError: if that is refused.

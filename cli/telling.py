@@ -78,7 +78,8 @@ def _pipeline(payload: Message) -> str:
     view = payload["pipeline"]
     waiting = sum(sum(lane["depths"].values()) for lane in view["lanes"])
     running = sum(lane["running"] for lane in view["lanes"])
-    return f"{view['name']}: {waiting} wait, {running} run" + (", paused" * view["paused"])
+    paused = ", paused" if view["paused"] else ""
+    return f"{view['name']}: {waiting} wait, {running} run{paused}"
 
 
 _TELLERS: dict[str, Callable[[Message], str]] = {
