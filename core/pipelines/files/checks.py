@@ -142,7 +142,7 @@ def _event(checked: CheckedPipeline, path: KeyPath, event: str) -> None:
 def _trigger(checked: CheckedPipeline, path: KeyPath, trigger: TriggerEntry) -> None:
     document = checked.document
     kinds = [kind for kind in TRIGGERS if getattr(trigger, kind) is not None]
-    if len(kinds) != 1:
+    if len(kinds) != 1 and not any(checked.is_removed((*path, kind)) for kind in TRIGGERS):
         told = f"It is {' and '.join(kinds)} at once." if kinds else "Nothing says what it heeds."
         document.fault(path, told, f"Give it one of {', '.join(TRIGGERS)}.")
     _event(checked, (*path, "event"), trigger.event)

@@ -106,6 +106,7 @@ class EventEntry(Entry):
     """An event type: a lane of payloads with its handlers."""
 
     short = "description"
+    short_schema: ClassVar[Mapping[str, Any]] = {"type": ["string", "null"]}
 
     description: str = Field("", description="What it means, for people.")
     priority: Urgency = Field(

@@ -11,12 +11,13 @@ from typing import Any
 CHOICES = ("approve", "reject", "abstain")
 OUTCOMES = ("achieved", "not_achieved", "timeout", "insufficient_voters")
 LONGEST_REASON = 2000
+MOST_TRIED = 100
 
 _FORM = (
     'Answer with one JSON object alone: {"vote": "approve", "reason": "why, in a sentence"}. '
     "The vote is approve, reject or abstain."
 )
-_OBJECT = re.compile(r"\{[^{}]*\"vote\"[^{}]*\}", re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
 _FIRST_WORD = re.compile(r"\W*(\w+)")
 
 
@@ -52,9 +53,11 @@ def ballot_of(voter: str, answer: Any) -> Ballot:
 
 
 def _object_in(text: str) -> Mapping[str, Any] | None:
-    for candidate in (text, *reversed(_OBJECT.findall(text))):
+    """The last object with a vote in ``text``."""
+    starts = [found.start() for found in re.finditer(r"\{", text)]
+    for start in starts[: -MOST_TRIED - 1 : -1]:
         try:
-            found = json.loads(candidate)
+            found, _ = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict) and "vote" in found:

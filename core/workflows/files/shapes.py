@@ -96,11 +96,11 @@ def _removable(path: KeyPath, missing: str) -> KeyPath:
     """What to take out so that the rest can be judged."""
     if missing and not path:
         return (missing,)  # nothing to take out: it is added instead, see _without
-    # A list is one value; an entry of a mapping is one of its own.
-    for at, part in enumerate(path):
-        if isinstance(part, int):
-            return path[:at]
-    return path
+    # A list is one value; a key of a mapping is one of its own, also of a mapping in a list.
+    end = len(path)
+    while end and isinstance(path[end - 1], int):
+        end -= 1
+    return path[:end]
 
 
 def _path_in(value: Any, finding: ErrorDetails) -> tuple[KeyPath, str]:
@@ -126,7 +126,7 @@ def _without(value: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:
     for path in wrong:
         at: Any = changed
         for part in path[:-1]:
-            at = at.get(part) if isinstance(at, dict) else None
+            at = _part(at, part)
         if isinstance(at, dict):
             at.pop(path[-1] if path else "", None)
     if not isinstance(changed.get("name"), str) or not changed["name"]:
@@ -137,7 +137,13 @@ def _without(value: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(one) for key, one in value.items()}
-    return value
+    return [_copied(one) for one in value] if isinstance(value, list) else value
+
+
+def _part(value: Any, part: int | str) -> Any:
+    if isinstance(value, dict):
+        return value.get(part)
+    return value[part] if isinstance(part, int) and _is_place(value, part) else None
 
 
 def _said(schema: Mapping[str, Any], path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:

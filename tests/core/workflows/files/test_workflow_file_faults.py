@@ -132,6 +132,10 @@ def test_a_wrong_value_brings_no_fault_that_follows_from_it(faults: Faults) -> N
     [
         (task("needs: []"), "3:3: tasks.a: Nothing says what it does. Give it one of agent, run, python"),
         (task("run: [x]\nagent: y\nprompt: z"), "3:3: tasks.a: It is agent and run at once."),
+        (task("emit: {pipeline: p}"), "4:5: tasks.a.emit.event: It is missing."),
+        (task("emit: p"), "4:5: tasks.a.emit: This is a mapping, not p."),
+        (task("emit: {pipeline: p, event: e, data: '{{ tasks.b }}'}"), "4:41: tasks.a.emit.data: There is no task b."),
+        (task("emit: {pipeline: p, event: e}\ncwd: x"), "5:5: tasks.a.cwd: It means nothing beside emit."),
         (task("run: [x]\nprompt: y"), "5:5: tasks.a.prompt: It means nothing beside run. It belongs to agent."),
         (task("python: m:f\nshell: true"), "5:5: tasks.a.shell: It means nothing beside python. It belongs to run."),
         (task("approve: q\nwith: {a: 1}"), "5:5: tasks.a.with: It means nothing beside approve. It belongs to python."),
