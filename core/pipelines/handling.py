@@ -124,7 +124,6 @@ class Handling(Entering):
             root=origin.root,
             hops=origin.hops + 1,
             routing_key=origin.routing_key,
-            agent_affinity=origin.agent_affinity,
         )
         return self._enter(pipeline, told, follow).id
 

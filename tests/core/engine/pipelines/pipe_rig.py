@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,9 +142,17 @@ class Rig:
 
 @asynccontextmanager
 async def rigged(
-    folder: Path, store: Any = None, *, crew: Crew | None = None, capacity: int = 10
+    folder: Path,
+    store: Any = None,
+    *,
+    crew: Crew | None = None,
+    capacity: int = 10,
+    tolerated: tuple[type[Exception], ...] = (),
 ) -> AsyncIterator[Rig]:
-    """A service that runs; the store stays open behind it if it was given."""
+    """A service that runs; the store stays open behind it if it was given.
+
+    Its end may raise what is ``tolerated``.
+    """
     kept = store or MemoryStore(clock=SYSTEM_CLOCK)
     if store is None:
         await kept.open()
@@ -178,8 +186,9 @@ async def rigged(
         await service.load()
         yield rig
     finally:
-        await service.close()
-        await workflows.close()
+        for close in (service.close, workflows.close):
+            with suppress(*tolerated):
+                await close()
         desk.close()
         await journal.settled()
         unheard()
