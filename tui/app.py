@@ -78,6 +78,8 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
         """Show the deck, and reach for the engine."""
         self.add_mode("deck", self._deck_screen)
         self.add_mode("flows", self._flows_screen)
+        self.add_mode("pipelines", self._pipelines_screen)
+        self.add_mode("crew", self._crew_screen)
         self.add_mode("log", self._log_screen)
         await self.switch_mode("deck")
         self._mind_size(self.size)
@@ -97,6 +99,18 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
         from .screens.flows import FlowsScreen  # noqa: PLC0415
 
         return FlowsScreen(self.bridge)
+
+    def _pipelines_screen(self) -> Screen[None]:
+        # Start-up time: as above.
+        from .screens.pipelines import PipelinesScreen  # noqa: PLC0415
+
+        return PipelinesScreen(self.bridge)
+
+    def _crew_screen(self) -> Screen[None]:
+        # Start-up time: as above.
+        from .screens.crew import CrewScreen  # noqa: PLC0415
+
+        return CrewScreen(self.bridge)
 
     def _log_screen(self) -> Screen[None]:
         # Start-up time: as above.
@@ -140,7 +154,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say so while there is no room."""
-        if self.current_mode in {"deck", "flows", "log"}:
+        if self.current_mode in {"deck", "flows", "pipelines", "crew", "log"}:
             self._mind_size(event.size)
 
     def _mind_size(self, size: Size) -> None:

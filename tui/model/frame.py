@@ -15,7 +15,10 @@ REACHING = "reaching the engine…"
 NO_SESSION = "no session"
 NO_ITEM = "nothing needs you"
 SESSIONS_TITLE, ATTENTION_TITLE = "SESSIONS", "ATTENTION"
-TABS = (("screen.deck", "Deck"), ("screen.flows", "Workflows"), ("screen.log", "Log"))
+TABS = (
+    ("screen.deck", "Deck"), ("screen.flows", "Workflows"), ("screen.pipelines", "Pipelines"),
+    ("screen.crew", "Crew"), ("screen.log", "Log"),
+)  # fmt: skip
 FIRST_HINTS = ("link.reconnect", "ui.filter", "ui.toggle_minimal", "ui.palette", "app.quit")
 LAST_HINT = "ui.help"
 
