@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from .cells import Cell, Row, cut, row_width
 
-WIDE = 100
+WIDE = 90
 
 
 class Drawn(Protocol):
@@ -73,7 +73,8 @@ def head(title: str) -> list[AnyRow]:
 def lay_out(row: AnyRow, width: int) -> Row:
     """``row`` in ``width`` cells."""
     if isinstance(row, Line):
-        return cut(row.cells, width)
+        shown = cut(row.cells, width)
+        return (*shown, Cell(" " * (width - row_width(shown))))
     placed = [
         (col, cell) for col, cell in zip(row.layout, row.cells, strict=True) if width >= col.since
     ]

@@ -7,7 +7,6 @@ from functools import partial
 
 from textual.containers import Container, Vertical
 from textual.widget import Widget
-from textual.widgets import Static
 
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.crew_views import CrewView
@@ -57,7 +56,6 @@ class CrewScreen(TablesScreen):
         }
         super().__init__(bridge)
         self.tabs = OneLine(id="crew-tabs")
-        self.told = Static(id="crew-told", markup=False)
         left = (Section.AGENTS, Section.WORK)
         self.left = Vertical(*(self.panels[one] for one in left), id="crew-left")
         rest = (panel for section, panel in self.panels.items() if section not in left)
@@ -66,8 +64,8 @@ class CrewScreen(TablesScreen):
         self.control = CrewControl(bridge, self.found)
 
     def body(self) -> Iterable[Widget]:
-        """Sections, what has no room in a line, the question that is open."""
-        return (self.tabs, self.middle, self.told, self.asked, self.choices, self.filter_bar)
+        """Sections, the question that is open, the bar that opens at the bottom."""
+        return (self.tabs, self.middle, self.asked, self.choices, self.filter_bar)
 
     def own_handlers(self) -> Handlers:
         """All that can be done here."""
@@ -120,9 +118,6 @@ class CrewScreen(TablesScreen):
         for section, panel in self.panels.items():
             if panel.display:
                 panel.show_rows(self._rows(section, crew))
-        words = self.found().words()
-        self.told.display = bool(words)
-        self.told.update(words)
         return [LIVE if crew is not None and _ticks(crew) else None]
 
     def _arrange(self) -> None:

@@ -27,6 +27,10 @@ from ..widgets.input_bar import InputBar
 from ..widgets.table import LinkedText, Table
 from .tables import TablesScreen
 
+OF_A_PAYLOAD = frozenset(
+    f"pipeline.{name}" for name in ("retry", "replay", "discard", "cancel", "go")
+)
+
 
 class PipelinesScreen(TablesScreen):
     """Lanes above, or at the left; what goes through them below, or at the right."""
@@ -112,9 +116,10 @@ class PipelinesScreen(TablesScreen):
             self.desk.elsewhere = False
 
     def _arrange(self) -> None:
-        """Show what has room: all four panels, or the lanes and one of the others."""
+        """Show what has room: all four panels, or the lanes and a list, or a payload alone."""
         some, wide, desk = self.desk.pipeline is not None, self.wide, self.desk
         self.set_class(not some, "-empty")
+        self.left.display = wide or not desk.detail
         self.handler_list.display = some and (wide or desk.handlers)
         self.right.display = (some or desk.elsewhere) and (wide or not desk.handlers)
         self.payloads.display = wide or not desk.detail
@@ -228,9 +233,10 @@ class PipelinesScreen(TablesScreen):
 
     def hint_names(self) -> Sequence[str]:
         """What can be done, by what the person is about."""
-        names = super().hint_names()
-        shown = "pipeline.handlers" if self.desk.handlers else "pipeline.payloads"
-        return [name for name in names if name != shown or self.wide]
+        hidden = {"pipeline.handlers" if self.desk.handlers else "pipeline.payloads"}
+        if not (self.payloads.has_focus or self.detail.has_focus):
+            hidden |= OF_A_PAYLOAD
+        return [name for name in super().hint_names() if name not in hidden]
 
     def ending(self) -> Sequence[str]:
         """Out of a panel there is a way back."""

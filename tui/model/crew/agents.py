@@ -16,24 +16,25 @@ from .words import AGENT_SIGNS, UNKNOWN, Slots, words
 AGENTS = (
     Col("agent"),
     Col("state", 12),
-    Col("load", 14, wide=24),
+    Col("load", 14),
     Col("run", 6, right=True),
     Col("wait", 5, right=True),
     Col("sess", 5, right=True),
     Col("done", 6, right=True),
     Col("fail", 5, right=True),
     Col("score", 6, right=True),
+    Col("can", 20, since=95),
 )
 GROUPS = (
     Col("shared limit"),
     Col("", 12),
-    Col("load", 14, wide=24),
+    Col("load", 14),
     Col("run", 6, right=True),
     Col("wait", 5, right=True),
     Col("", 22, since=70),
 )
-WAITING = (Col("p", 3), Col("waits"), Col("why", 34, wide=52), Col("since", 7, right=True))
-PLACED = (Col("", 3), Col("runs"), Col("on", 34, wide=52), Col("since", 7, right=True))
+WAITING = (Col("p", 3), Col("waits"), Col("due", 14, right=True), Col("since", 7, right=True))
+PLACED = (Col("", 3), Col("runs"), Col("on", 30, wide=40), Col("since", 7, right=True))
 
 
 def agent_rows(crew: CrewView) -> list[AnyRow]:
@@ -75,6 +76,7 @@ def _agent(agent: AgentLoadView) -> list[AnyRow]:
             figure(agent.completed, "done"),
             figure(agent.failed, "error"),
             one(f"{agent.score:.0f}", "muted"),
+            one(clean(", ".join(agent.capabilities), 80), "muted"),
         ),
         f"agent/{agent.name}",
     )
@@ -86,7 +88,8 @@ def _agent(agent: AgentLoadView) -> list[AnyRow]:
 def work_rows(crew: CrewView, now: datetime) -> list[AnyRow]:
     """What waits for a place and why, then what runs."""
     rows: list[AnyRow] = [heading(WAITING)]
-    rows += [_waiting(work, now) for work in crew.waiting]
+    for work in crew.waiting:
+        rows += _waiting(work, now)
     if not crew.waiting:
         rows.append(Line(one("nothing waits for a place", "muted")))
     if crew.placed:
@@ -95,19 +98,19 @@ def work_rows(crew: CrewView, now: datetime) -> list[AnyRow]:
     return rows
 
 
-def _waiting(work: WaitingView, now: datetime) -> TableRow:
+def _waiting(work: WaitingView, now: datetime) -> list[AnyRow]:
     letter, tone = PRIORITY_SIGNS[work.priority]
-    due = f"{deadline_text(work.deadline, now)} · " if work.deadline else ""
-    return TableRow(
+    row = TableRow(
         WAITING,
         (
             one(letter, tone),
-            one(clean(work.title or work.what, 200)),
-            one(f"{due}{clean(work.reason, 300)}", "needs"),
+            one(clean(work.title or work.what, 200), "head"),
+            one(deadline_text(work.deadline, now) if work.deadline else "", "muted"),
             one(age_text(age_of(work.since, now)), "muted"),
         ),
         work.what,
     )
+    return [row, Line(one(f"   {clean(work.reason, 300)}", "needs"))]
 
 
 def _placed(work: PlacedView, now: datetime) -> TableRow:

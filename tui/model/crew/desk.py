@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from ....core.protocol.attention import AttentionItem
 from ....core.protocol.crew_views import (
-    AgentLoadView,
     BreakerView,
     BudgetView,
     CrewView,
@@ -17,7 +16,6 @@ from ....core.protocol.crew_views import (
     SagaView,
 )
 from ..about import about
-from ..words import clean
 from .limits import budget_key
 
 T = TypeVar("T")
@@ -69,11 +67,6 @@ class Found:
         self._name = key.partition("/")[2]
 
     @property
-    def agent(self) -> AgentLoadView | None:
-        """The agent."""
-        return self._first(self._crew.agents, "agent", lambda one: one.name)
-
-    @property
     def budget(self) -> BudgetView | None:
         """The account."""
         found = (one for one in self._crew.budgets if budget_key(one) == self.key)
@@ -103,29 +96,6 @@ class Found:
         if self.kind != kind:
             return None
         return next((one for one in found if name(one) == self._name), None)
-
-    def words(self) -> str:
-        """What has no room in the line itself."""
-        agent, work = self.agent, self._work()
-        if agent is not None:
-            can = f"can {', '.join(agent.capabilities)}" if agent.capabilities else ""
-            shares = f"shares {', '.join(agent.groups)}" if agent.groups else ""
-            return clean(" · ".join(part for part in (can, shares, agent.reason) if part), 400)
-        if work:
-            return clean(work, 400)
-        texts = [
-            self.breaker.last_error if self.breaker else None,
-            self.saga.error if self.saga else None,
-            self.proposal.question if self.proposal else None,
-        ]
-        return clean(next((text for text in texts if text), ""), 400)
-
-    def _work(self) -> str:
-        for waiting in self._crew.waiting:
-            if waiting.what == self.key:
-                return f"{waiting.title or waiting.what}: {waiting.reason}"
-        placed = (one for one in self._crew.placed if one.what == self.key)
-        return next((f"{one.title or one.what}: on {one.agent}" for one in placed), "")
 
 
 def item_about(items: list[AttentionItem], key: str) -> AttentionItem | None:

@@ -43,7 +43,7 @@ STEP_SIGNS: dict[str, tuple[str, str]] = {
 DECIDED: dict[str, tuple[str, str]] = {
     "achieved": ("✓", "done"),
     "not_achieved": ("✗", "error"),
-    "timeout": ("⌛", "needs"),
+    "timeout": ("◌", "needs"),
     "insufficient_voters": ("⊘", "muted"),
     "cancelled": ("⊘", "muted"),
     "withdrawn": ("⊘", "muted"),

@@ -67,6 +67,8 @@ def _facts(payload: PayloadView, now: datetime) -> list[AnyRow]:
 
 
 def _value(value: object) -> list[AnyRow]:
+    if value is None:
+        return [Line(one("  none", "muted"))]
     return [Line(row) for row in value_rows(value)]
 
 

@@ -19,15 +19,14 @@ from ..table import AnyRow, Col, Line, TableRow, head, heading, one
 from ..words import clean, short_path
 from .words import DepthBar, Spark
 
-NAME_WIDE = 120
 LANES = (
     Col("lane"),
-    Col("waiting", 16, wide=26),
-    Col("run", 6, right=True, wide=9),
-    Col("per min", 10, wide=22),
+    Col("waiting", 15, wide=22),
+    Col("run", 6, right=True, wide=8),
+    Col("per min", 9, wide=16),
     Col("oldest", 7, right=True, wide=8),
-    Col("done", 7, right=True),
-    Col("exp", 5, right=True),
+    Col("done", 6, right=True),
+    Col("exp", 4, right=True),
     Col("fail", 5, right=True, wide=6),
     Col("dead", 5, right=True),
 )
@@ -97,7 +96,7 @@ def _lane(pipeline: PipelineView, lane: LaneView, most: int, now: datetime) -> T
     return TableRow(
         LANES,
         (
-            one(f"  {clean(lane.event, 80)}"),
+            one(f" {clean(lane.event, 80)}"),
             DepthBar(depths, most),
             one("·" if idle else running, "muted" if idle else "working"),
             Spark(lane.per_minute),

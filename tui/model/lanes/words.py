@@ -16,7 +16,7 @@ PAYLOAD_SIGNS: dict[PayloadStatus, tuple[str, str]] = {
     PayloadStatus.RUNNING: ("▸", "working"),
     PayloadStatus.RETRYING: ("↻", "needs"),
     PayloadStatus.COMPLETED: ("✓", "done"),
-    PayloadStatus.EXPIRED: ("⌛", "needs"),
+    PayloadStatus.EXPIRED: ("◌", "needs"),
     PayloadStatus.CANCELLED: ("⊘", "muted"),
     PayloadStatus.DEAD: ("✗", "error"),
 }
@@ -61,14 +61,11 @@ class DepthBar:
 
     def _letters(self, room: int) -> Row:
         scale = min(1.0, room / max(self.most, 1))
-        cells: list[Cell] = []
-        for priority, count in self.depths:
-            if count and room:
-                letter, tone = PRIORITY_SIGNS[priority]
-                drawn = min(room, max(1, round(count * scale)))
-                room -= drawn
-                cells.append(Cell(letter * drawn, tone))
-        return tuple(cells)
+        drawn = {one: max(1, round(count * scale)) for one, count in self.depths if count}
+        while sum(drawn.values()) > room and max(drawn.values()) > 1:
+            drawn[max(drawn, key=drawn.__getitem__)] -= 1
+        shown = [(*PRIORITY_SIGNS[one], count) for one, count in drawn.items()]
+        return tuple(Cell(letter * count, tone) for letter, tone, count in shown[:room])
 
 
 @dataclass(frozen=True, slots=True)
