@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol import crew_events as ce
@@ -28,7 +28,8 @@ from quarterdeck.core.protocol.status import Choice
 if TYPE_CHECKING:
     from tests.tui.crew import Crew
 
-S, P = PayloadStatus, Priority
+S: TypeAlias = PayloadStatus
+P: TypeAlias = Priority
 GRANT = (
     Choice(key="grant", label="Grant 5.00 more", meaning="allow_once"),
     Choice(key="refuse", label="Stop here", meaning="reject"),

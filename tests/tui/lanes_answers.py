@@ -93,7 +93,7 @@ def _(wish: p.ListPayloads) -> Do:
 
 @lane_answer.register(p.ShowPayload)
 def _(wish: p.ShowPayload) -> Do:
-    return lambda crew: {"payload": crew.lanes.detail(wish.payload_id).model_dump(mode="json")}
+    return lambda crew: {"detail": crew.lanes.detail(wish.payload_id).model_dump(mode="json")}
 
 
 def _moves(status: PayloadStatus) -> Callable[[p.OnPayload], Do]:

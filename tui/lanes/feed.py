@@ -152,7 +152,7 @@ class LanesFeed:
         self._send(ShowPayload(payload_id=key[0]), self._detail, self._take_detail)
 
     def _take_detail(self, result: dict[str, Any]) -> None:
-        self.detail = PayloadDetailView.model_validate(result["payload"])
+        self.detail = PayloadDetailView.model_validate(result["detail"])
 
 
 def _chain(payload: PayloadView) -> str:

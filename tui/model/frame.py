@@ -60,11 +60,14 @@ class Hints(NamedTuple):
 
 def status_row(hints: Hints, width: int) -> Row:
     """The line at the top."""
-    left = (Cell(f" {TITLE}", "bar-head"), Cell("  ", "bar"), Cell(REACHING, "bar-muted"))
     right = tuple(
         Cell(tab_text(key, name, current=not n), "bar-muted" if n else "bar-head")
         for n, (key, name) in enumerate(hints.tabs)
     )
+    told = Cell(REACHING, "bar-muted")
+    left: Row = (Cell(f" {TITLE}", "bar-head"), Cell("  ", "bar"), told)
+    if row_width((*left, *right)) + GAP > width:
+        left = (Cell(" ", "bar"), told)
     return _on_bar(both_ends(left, right, width))
 
 
