@@ -151,11 +151,11 @@ def rules_rows(crew: CrewView, now: datetime) -> list[AnyRow]:
                     Cell(f"{clean(broken.level, 20)} ", tone),
                     Cell(clean(broken.rule, 60), "head"),
                     Cell(f" {clean(broken.operation, 60)}{who}", "muted"),
-                    Cell(f"  {clean(broken.message, 300)}"),
                 ),
                 f"violation/{broken.at.isoformat()}/{broken.rule}",
             )
         )
+        rows.append(Line(one(f"         {clean(broken.message, 300)}")))
     if not crew.violations:
         rows.append(Line(one("none", "muted")))
     rows += head("RULES")
