@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import events
-from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Static
 
@@ -18,11 +17,12 @@ from ...core.protocol.views import AgentView
 from ..bridge import Bridge
 from ..keys.names import name_of
 from ..model.cells import Column, Row, arrange
-from ..model.directories import completion, fault_of, full_path
+from ..model.directories import fault_of, full_path
 from ..model.naming import suggest_name
 from ..model.words import clean, short_path
 from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
+from ..widgets.path_field import PathField
 from ..widgets.prompt_area import PromptArea
 from .base import Dialog, Offer
 
@@ -63,18 +63,6 @@ class AgentList(Lines):
         return super().can_pick(index) and bool(self.rows[index].found)
 
 
-class DirectorySuggester(Suggester):
-    """Goes on with the name of a directory; the disk is read in a thread."""
-
-    def __init__(self, base: str) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._base = base
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """The completed path."""
-        return await asyncio.to_thread(completion, value, self._base)
-
-
 class CreateDialog(Dialog[str]):
     """Ends with the new session's id; errors stand at the field that they belong to."""
 
@@ -82,10 +70,9 @@ class CreateDialog(Dialog[str]):
         super().__init__(bridge, "Create a session", kind="create")
         self._wanted = agent or str(bridge.preferences["last_agent"])
         self.agents = AgentList(id="create-agents")
-        self.directory = Input(
-            short_path(bridge.directory), id="create-directory", compact=True,
-            suggester=DirectorySuggester(bridge.directory), select_on_focus=False,
-        )  # fmt: skip
+        self.directory = PathField(
+            short_path(bridge.directory), bridge.directory, id="create-directory"
+        )
         self.worktree = Checkbox(
             "in a git worktree, on a branch of its own", id="create-worktree", compact=True
         )
@@ -93,7 +80,6 @@ class CreateDialog(Dialog[str]):
         self.prompt = PromptArea(id="create-prompt", placeholder="may stay empty")
         self.faults = {field: FaultLine() for field in ("agent", "directory", "name", "")}
         self._suggested = ""
-        self._found = self.directory.value
         self._sending = False
 
     def body(self) -> Iterable[Widget]:
@@ -140,18 +126,11 @@ class CreateDialog(Dialog[str]):
 
     def take_key(self, event: events.Key) -> None:
         """The end of a directory's name is filled in by tab."""
-        if name_of(event) == "tab" and self._complete():
+        if name_of(event) == "tab" and self.directory.complete():
             event.stop()
             event.prevent_default()
             return
         super().take_key(event)
-
-    def _complete(self) -> bool:
-        """Take the suggested directory, if one was begun here; whether there was one."""
-        before = self.directory.value
-        if self.directory.has_focus and before != self._found:
-            self.directory.action_cursor_right()
-        return self.directory.value != before
 
     def _next(self) -> None:
         self.focus_next()
@@ -179,7 +158,7 @@ class CreateDialog(Dialog[str]):
 
     def on_descendant_focus(self) -> None:
         """What stands in the directory's field before the person writes is no beginning."""
-        self._found = self.directory.value
+        self.directory.note()
 
     def on_text_area_changed(self) -> None:
         """The name follows the prompt until the person writes one."""

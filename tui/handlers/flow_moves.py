@@ -15,6 +15,7 @@ from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.lines import Lines
 from .base import Handler, Handlers
+from .going import show_item
 
 EVERYTHING = 1_000_000
 UP_DOWN = {-1: "up", 1: "down"}
@@ -168,7 +169,7 @@ class FlowMoves:
     # ---- jumps
 
     def to_item(self, *, backwards: bool) -> None:
-        """Go to the next item that needs someone: its workflow here, its session on the deck."""
+        """Go to the next item that needs someone: its workflow here, its session on the deck, all else where it is."""
         deck = self._bridge.deck
         item = deck.next_actionable(backwards=backwards)
         if item is None:
@@ -176,8 +177,10 @@ class FlowMoves:
         deck.select_item(item.item_id, jump=True)
         if item.workflow_id in deck.view.workflows:
             self.look_at(item.workflow_id, item.task_id or None)
-        else:
+        elif item.session_id:
             self._switch("deck")
+        else:
+            show_item(self._bridge, item)
         self._bridge.moved()
 
     def look_at(self, flow_id: str, task_id: str | None) -> None:

@@ -21,7 +21,7 @@ from ..handlers.flow_views import FlowViews
 from ..keys.actions import Context
 from ..model.flow.desk import Desk
 from ..model.flow.rows import flow_rows
-from ..model.frame import list_width
+from ..model.frame import NARROWEST, SHARE, WIDEST, list_width
 from ..model.words import clean
 from ..pace import Alarm
 from ..widgets.flow_graph import FlowGraph
@@ -193,7 +193,11 @@ class FlowsScreen(MainScreen):
         minimal = self.bridge.deck.minimal
         self.set_class(minimal, "-minimal")
         self.set_class(self.desk.alone and not self.flows.has_focus, "-solo")
-        self.left.styles.width = "1fr" if minimal else self.list_width
+        kept = int(self.bridge.preferences["list_width"])
+        # Its share is worked out with the layout: a width set after a resize would have all drawn twice.
+        self.left.styles.width = "1fr" if minimal else kept or f"{SHARE:.0%}"
+        self.left.styles.min_width = None if minimal or kept else NARROWEST
+        self.left.styles.max_width = None if minimal or kept else WIDEST
 
     def widen(self, cells: int) -> None:
         """Change the width of the left column; it is kept."""
