@@ -58,7 +58,6 @@ class View:
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
         self.notices: tuple[NoticeView, ...] = ()
-        self.halt: HaltView | None = None
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     @property

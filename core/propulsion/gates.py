@@ -44,6 +44,11 @@ class GatedMachine(Machine):
         self._now = 0.0
 
     @property
+    def pending(self) -> int:
+        """Payloads whose handlers have not ended: queued, held back, at work, backing off."""
+        return self.queued + self.held + self.running + self.backing_off
+
+    @property
     def held(self) -> int:
         """How many wait before a gate."""
         return len(self._aside)

@@ -42,6 +42,16 @@ class Bounds:
         self.running[event_type] -= 1
 
 
+def taken(machine: GatedMachine, now: float) -> Run | None:
+    """What a worker that wants a slot gets."""
+    if not machine.hold():
+        return None
+    run = machine.take(now)
+    if run is None:
+        machine.leave()
+    return run
+
+
 def run_of(event: str, priority: Priority = Priority.NORMAL, minutes: int | None = None) -> Run:
     deadline = None
     if minutes is not None:
@@ -60,19 +70,19 @@ def test_what_is_held_back_takes_no_slot_and_comes_in_its_order() -> None:
     )
     for run in (first, low, soon, other):
         machine.enter(run, 0.0)
-    assert machine.take(0.0) is soon
-    assert machine.take(0.0) is other
+    assert taken(machine, 0.0) is soon
+    assert taken(machine, 0.0) is other
     assert (machine.running, machine.held, machine.queued) == (2, 1, 1)
     machine.leave()
-    assert machine.take(0.0) is None
+    assert taken(machine, 0.0) is None
     assert (machine.held, machine.queued, machine.startable) == (2, 0, 0)
     assert machine.pending == 3
     machine.end(soon, State.DONE)
     machine.leave()
-    assert machine.take(0.0) is first
+    assert taken(machine, 0.0) is first
     machine.end(first, State.DONE)
     machine.leave()
-    assert machine.take(0.0) is low
+    assert taken(machine, 0.0) is low
 
 
 def test_one_that_is_cancelled_before_a_gate_lets_the_next_one_come() -> None:
@@ -81,14 +91,14 @@ def test_one_that_is_cancelled_before_a_gate_lets_the_next_one_come() -> None:
     runs = [run_of("a") for _ in range(4)]
     for run in runs:
         machine.enter(run, 0.0)
-    assert machine.take(0.0) is runs[0]
-    assert machine.take(0.0) is None
+    assert taken(machine, 0.0) is runs[0]
+    assert taken(machine, 0.0) is None
     assert machine.end(runs[1], State.CANCELLED)
     assert not machine.end(runs[1], State.CANCELLED)
     machine.end(runs[0], State.DONE)
     machine.leave()
     machine.end(runs[2], State.CANCELLED)  # it was let in, and is in the queue
-    assert machine.take(0.0) is runs[3]
+    assert taken(machine, 0.0) is runs[3]
 
 
 def test_what_backs_off_opens_its_gate_and_may_be_hurried() -> None:
@@ -97,18 +107,18 @@ def test_what_backs_off_opens_its_gate_and_may_be_hurried() -> None:
     first, second = run_of("a"), run_of("a")
     machine.enter(first, 0.0)
     machine.enter(second, 0.0)
-    assert machine.take(0.0) is first
-    assert machine.take(0.0) is None
+    assert taken(machine, 0.0) is first
+    assert taken(machine, 0.0) is None
     machine.back_off(first, 60.0)
     machine.leave()
-    assert machine.take(0.0) is second
+    assert taken(machine, 0.0) is second
     assert machine.hurry(first, 1.0)
     assert not machine.hurry(first, 1.0)
     assert machine.next_due() is None
-    assert machine.take(1.0) is None
+    assert taken(machine, 1.0) is None
     machine.end(second, State.DONE)
     machine.leave()
-    assert machine.take(1.0) is first
+    assert taken(machine, 1.0) is first
     assert first.attempt == 2
 
 
@@ -118,11 +128,11 @@ def test_age_counts_before_a_gate() -> None:
     machine = GatedMachine(5, bounds, ageing=10.0)
     old = run_of("a", Priority.BACKGROUND)
     machine.enter(old, 0.0)
-    assert machine.take(0.0) is None
+    assert taken(machine, 0.0) is None
     bounds.shut.clear()
     machine.enter(run_of("a"), 100.0)
     machine.reopen(100.0)
-    assert machine.take(100.0) is old
+    assert taken(machine, 100.0) is old
 
 
 class Model:
@@ -149,7 +159,7 @@ class Model:
 
     def take(self, *_: object) -> None:
         wanted = self.expected()
-        assert self.machine.take(0.0) is wanted
+        assert taken(self.machine, 0.0) is wanted
         if wanted is not None:
             self.waiting.remove(wanted)
             self.at_work.append(wanted)
@@ -199,7 +209,7 @@ def test_nothing_is_lost_and_no_bound_is_passed(steps: list[tuple[str, str, Prio
         while model.expected() is not None:
             model.take()
         model.end()
-    assert model.machine.take(0.0) is None
+    assert taken(model.machine, 0.0) is None
     assert model.machine.pending == 0
     assert not +model.bounds.running
 
