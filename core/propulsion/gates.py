@@ -32,6 +32,8 @@ class GatedMachine(Machine):
     comes back one by one: the cost of an end is that of the event types, not of what waits.
     """
 
+    hears_ends = True
+
     def __init__(self, limit: int, gates: Gates, *, ageing: float | None = AGEING_SECONDS) -> None:
         super().__init__(limit, ageing=ageing)
         self._gates = gates

@@ -120,6 +120,9 @@ class Machine:
     ``ageing`` seconds, up to HIGH.
     """
 
+    hears_ends = False
+    """Whether it must be told of every end; else what succeeded at once may be forgotten."""
+
     def __init__(self, limit: int, *, ageing: float | None = AGEING_SECONDS) -> None:
         self.limit = limit
         self.running = 0

@@ -160,7 +160,12 @@ class Running:
         """The handler that ``sole`` gave has returned."""
         outcome = (run.payload.id, handler.name, value, seconds, now)
         self.figures.successful += 1
-        if run.label is None and self.journal is None and run.state is _RUNNING:
+        if (
+            run.label is None
+            and self.journal is None
+            and run.state is _RUNNING
+            and not self._machine.hears_ends
+        ):
             fresh = self._fresh
             fresh.append(outcome)
             if len(fresh) >= self._most_fresh:
