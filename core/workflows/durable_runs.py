@@ -12,6 +12,7 @@ from typing import Any
 
 from ..base.calling import Threads, is_async
 from ..base.logs import warn
+from .agent_session import SessionOpener
 from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
 from .encoding import value_text
 from .faults import ExecutorMissing
@@ -83,6 +84,7 @@ class DurableRuns:
         observer: Observer | None = None,
     ) -> None:
         self.executors: dict[str, Registered] = {}
+        self.opener: SessionOpener | None = None
         self._threads = threads
         self._gone = gone
         self._over = over
@@ -197,6 +199,7 @@ class DurableRuns:
             {} if record.inputs == "{}" else json.loads(record.inputs),
             instance.children.get(task),
             partial(self._keep, instance, task),
+            self.opener,
         )
 
     async def _keep(self, instance: Instance, task: int, place: str) -> None:
