@@ -12,6 +12,7 @@ from ..base.calling import Threads
 from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
+from .agent_session import SessionOpener
 from .changing import CREATED
 from .context import AttemptLost, TaskExecutionContext
 from .definition import TaskDefinition
@@ -348,6 +349,10 @@ class Driving:
         await self._on_disk()
         if self._instances.get(instance.id) is not instance:  # it was refused: none may be begun
             raise _lost(instance, task)
+
+    def open_sessions_with(self, opener: SessionOpener) -> None:
+        """Let attempts open sessions of agents: ``TaskExecutionContext.session``."""
+        self._runs.opener = opener
 
     def register_executor(self, agent_type: str, executor: Any) -> None:
         """Let ``executor`` run the attempts of ``agent_type``; it replaces an earlier one.

@@ -14,6 +14,7 @@ from ..base.calling import Threads, is_async
 from ..base.logs import warn
 from ..safety.budgets import BudgetExceeded
 from ..safety.monitor import OperationRefused
+from .agent_session import SessionOpener
 from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
 from .encoding import value_text
 from .faults import ExecutorMissing
@@ -91,6 +92,7 @@ class DurableRuns:
     ) -> None:
         self.executors: dict[str, Registered] = {}
         self.guard: Guard | None = None
+        self.opener: SessionOpener | None = None
         self._threads = threads
         self._gone = gone
         self._over = over
@@ -236,6 +238,7 @@ class DurableRuns:
             instance.children.get(task),
             partial(self._keep, instance, task),
             instance.run.placed.get(task, ""),
+            opener=self.opener,
         )
 
     async def _keep(self, instance: Instance, task: int, place: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import CancelledError
-from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind, kept_child
 from .desk import Desk, named
 from .faults import NestedFailed
+from .unbroken import unbroken
 
 _OVER = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
 
@@ -79,7 +79,7 @@ class NestedExecutor:
         try:
             state = await orchestrator.get_workflow_status(workflow_id)
         except WorkflowUnknown:
-            await _wholly(self._create(attempt, workflow_id))
+            await unbroken(self._create(attempt, workflow_id))
             await orchestrator.start_workflow(workflow_id)
             return
         if state.status is WorkflowStatus.PAUSED:
@@ -114,18 +114,6 @@ class NestedExecutor:
         with suppress(QuarterdeckError):
             if (await orchestrator.get_workflow_status(workflow_id)).status not in _OVER:
                 await orchestrator.cancel_workflow(workflow_id)
-
-
-async def _wholly(work: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end even if cancelled meanwhile: so that what it leaves can be found."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # the cancel goes before it
-        raise
 
 
 def _handed_down(metadata: str) -> dict[str, Any]:
