@@ -9,7 +9,7 @@ from typing import Any
 from textual import events
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Static
+from textual.widgets import Input, Static
 
 from ...core.base.errors import ErrorInfo, QuarterdeckError
 from ...core.protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, CreateSession
@@ -24,6 +24,7 @@ from ..model.words import clean, short_path
 from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
 from ..widgets.prompt_area import PromptArea
+from ..widgets.tick import Tick
 from .base import Dialog, Offer
 
 FIELD_OF_CODE = {
@@ -86,7 +87,7 @@ class CreateDialog(Dialog[str]):
             short_path(bridge.directory), id="create-directory", compact=True,
             suggester=DirectorySuggester(bridge.directory), select_on_focus=False,
         )  # fmt: skip
-        self.worktree = Checkbox(
+        self.worktree = Tick(
             "in a git worktree, on a branch of its own", id="create-worktree", compact=True
         )
         self.name_field = Input(id="create-name", compact=True, select_on_focus=False)
