@@ -96,6 +96,9 @@ def item_row(item: AttentionItem) -> tuple[Any, ...]:
         item.answer,
         item.answered_by,
         to_text_or_none(item.closed_at),
+        item.workflow_id,
+        item.task_id,
+        item.about,
     )
 
 
@@ -172,6 +175,9 @@ def item_of(row: Row) -> AttentionItem:
         answer=row[13],
         answered_by=row[14],
         closed_at=from_text_or_none(row[15]),
+        workflow_id=row[16],
+        task_id=row[17],
+        about=row[18],
     )
 
 

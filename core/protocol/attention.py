@@ -32,7 +32,10 @@ class ItemState(StrEnum):
 
 
 class AttentionItem(BaseModel):
-    """One thing that needs a person; of a session, or of a workflow's task."""
+    """One thing that needs a person; of a session, of a workflow's task, or of what ``about`` names.
+
+    ``about`` is ``budget/NAME/KEY``, ``proposal/ID``, ``saga/ID`` or ``payload/ID``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,6 +44,7 @@ class AttentionItem(BaseModel):
     session_id: str = ""
     workflow_id: str = ""
     task_id: str = ""
+    about: str = ""
     request_id: str
     title: str
     text: str = ""

@@ -10,7 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from ..base.ids import new_id
 from ..base.priority import Priority
+from .crew_commands import CREW_PAYLOADS
 from .payload import Payload as Payload
+from .pipeline_commands import PIPELINE_PAYLOADS
 from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
 from .status import Activity, Lifecycle
 from .workflow_commands import WORKFLOW_PAYLOADS
@@ -351,7 +353,9 @@ _PAYLOADS: tuple[type[Payload], ...] = (
     ListAgents, ListEvents, VerifyEvents,
 )  # fmt: skip
 
-PAYLOADS: dict[str, type[Payload]] = {kind.type: kind for kind in (*_PAYLOADS, *WORKFLOW_PAYLOADS)}
+PAYLOADS: dict[str, type[Payload]] = {
+    kind.type: kind for kind in (*_PAYLOADS, *WORKFLOW_PAYLOADS, *PIPELINE_PAYLOADS, *CREW_PAYLOADS)
+}
 """Every command's payload by its type."""
 
 

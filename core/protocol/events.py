@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from ..base.errors import ErrorInfo
 from ..base.ids import new_id
 from .attention import AttentionItem
+from .crew_events import CREW_EVENTS
 from .event_payload import EventPayload as EventPayload
+from .pipeline_events import PIPELINE_EVENTS
 from .status import Activity, Lifecycle, Status
 from .views import HealthView, SessionView, StateView
 from .workflow_events import WORKFLOW_EVENTS
@@ -208,7 +210,9 @@ _EVENTS: tuple[type[EventPayload], ...] = (
     SystemError_, SystemWarning, SystemInfo, StateSnapshot, HealthReport, PreferenceChanged,
 )  # fmt: skip
 
-EVENTS: dict[str, type[EventPayload]] = {kind.type: kind for kind in (*_EVENTS, *WORKFLOW_EVENTS)}
+EVENTS: dict[str, type[EventPayload]] = {
+    kind.type: kind for kind in (*_EVENTS, *WORKFLOW_EVENTS, *PIPELINE_EVENTS, *CREW_EVENTS)
+}
 """Every event's payload by its type."""
 
 

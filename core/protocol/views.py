@@ -10,6 +10,8 @@ from pydantic import Field
 
 from ..base.priority import Priority
 from .attention import AttentionItem
+from .crew_views import HaltView
+from .pipeline_views import PipelineView
 from .status import Lifecycle, Status, shown_status
 from .view import View as View
 from .workflow_views import WorkflowView
@@ -144,3 +146,5 @@ class StateView(View):
     health: HealthView | None = None
     notices: tuple[NoticeView, ...] = ()
     workflows: tuple[WorkflowView, ...] = ()
+    pipelines: tuple[PipelineView, ...] = ()
+    halt: HaltView | None = None

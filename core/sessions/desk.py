@@ -133,12 +133,12 @@ class AttentionDesk:
     # ---- workflows ---------------------------------------------------------------------------
 
     async def ask(self, draft: Draft) -> None:
-        """Enter what a workflow needs of a person; returns when it is on disk.
+        """Enter what a workflow, or what ``about`` names, needs of a person; returns when it is on disk.
 
-        Where an item of this kind stands already for the same task, it is brought up to date.
+        Where an item of this kind stands already for the same, it is brought up to date.
         """
         now = self._clock.now()
-        same = self._about(draft.workflow_id, draft.kind, draft.task_id)
+        same = self._about(draft.workflow_id, draft.kind, draft.task_id, draft.about)
         if same:
             changes = self._queue.update(same[0].item_id, draft)
         else:
@@ -158,24 +158,29 @@ class AttentionDesk:
         return outcome
 
     def close_about(
-        self, workflow_id: str, kind: AttentionKind, task_id: str | None = None
+        self,
+        workflow_id: str,
+        kind: AttentionKind,
+        task_id: str | None = None,
+        *,
+        about: str = "",
     ) -> None:
-        """Take the items of a workflow, or of one task of it, off the queue."""
+        """Take the items of a workflow, of one task of it, or of what ``about`` names off the queue."""
         now = self._clock.now()
-        gone = self._about(workflow_id, kind, task_id)
+        gone = self._about(workflow_id, kind, task_id, about)
         rows, events = _outcome(self._queue.resolve(item.item_id, now) for item in gone)
         if rows:
             self._schedule()
             self._recorder.record(rows, events)
 
     def _about(
-        self, workflow_id: str, kind: AttentionKind, task_id: str | None
+        self, workflow_id: str, kind: AttentionKind, task_id: str | None, about: str
     ) -> list[AttentionItem]:
         return [
             item
             for item in self.items()
-            if item.workflow_id == workflow_id
-            and item.kind is kind
+            if not item.session_id
+            and (item.workflow_id, item.about, item.kind) == (workflow_id, about, kind)
             and task_id in {None, item.task_id}
         ]
 

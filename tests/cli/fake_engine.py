@@ -130,7 +130,7 @@ class FakeEngine:
         message = Output(session_id=session_id, data=data, ended=ended)
         self._loop.call_soon_threadsafe(self._to_all, encode(message))
 
-    def wait_for(self, what: Callable[[], Any], patience: float = 20.0) -> None:
+    def wait_for(self, what: Callable[[], Any], patience: float = 60.0) -> None:
         """Wait until ``what`` holds, looked at whenever something has come."""
         with self.arrived:
             assert self.arrived.wait_for(what, patience), f"came: {self.came}, asked: {self.asked}"

@@ -234,6 +234,9 @@ async def test_an_item_comes_back_with_every_field(
         answer="1",
         answered_by="client 3",
         closed_at=LATER,
+        workflow_id="W1",
+        task_id="build",
+        about="budget/daily/2026-11-21",
     )
     await commit(SaveItem(item))
     assert await (await home.reopen(store)).open_items() == [item]

@@ -47,6 +47,7 @@ class Draft:
     deadline: datetime | None = None
     workflow_id: str = ""
     task_id: str = ""
+    about: str = ""
 
 
 def status_draft(status: Status, priority: Priority = Priority.NORMAL) -> Draft | None:

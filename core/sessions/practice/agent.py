@@ -1,4 +1,4 @@
-"""A practice agent with a full screen: worker, approver, asker, crasher."""
+"""A practice agent with a full screen: worker, approver, asker, crasher, limited."""
 
 from __future__ import annotations
 

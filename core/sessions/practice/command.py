@@ -25,6 +25,7 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
                   approver  asks before each command it wants to run
                   asker     asks questions with options
                   crasher   works for a while and dies with exit code 3
+                  limited   works for a while and has reached its usage limit
                   flooder   writes as fast as the terminal takes it, until a key is pressed
                   idler     waits at a prompt
   --seed N        the same seed, the same texts and decisions (default 0)

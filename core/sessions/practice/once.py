@@ -9,7 +9,7 @@ import zlib
 from .agent import CRASH_CODE
 from .dice import Dice
 from .phrases import TRACEBACK
-from .turns import NO, TURNS, Crash, Permission, Question, Say, Step, Use, choose_story
+from .turns import NO, TURNS, Crash, Limit, Permission, Question, Say, Step, Use, choose_story
 
 
 def answer(role: str, seed: int, prompt: str | None) -> int:
@@ -23,7 +23,7 @@ def answer(role: str, seed: int, prompt: str | None) -> int:
         sys.stderr.write(TRACEBACK + "\n")
         return CRASH_CODE
     sys.stdout.write(json.dumps(told) + "\n")
-    return 0
+    return 0 if told["ok"] else 1
 
 
 def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
@@ -34,6 +34,7 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
     steps: list[str] = []
     refused: list[str] = []
     reply: str | None = None
+    limit = ""
     while True:
         try:
             step: Step = turn.send(reply)
@@ -49,10 +50,13 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
             reply = NO
         elif isinstance(step, Question):
             refused.append(step.text)
+        elif isinstance(step, Limit):
+            limit = step.text
         elif isinstance(step, Crash):
             return None
     return {
-        "ok": True,
+        "ok": not limit,
+        **({"error": limit} if limit else {}),
         "role": role,
         "answer": said[-1] if said else "",
         "steps": steps,

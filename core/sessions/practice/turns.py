@@ -53,7 +53,14 @@ class Crash:
     """The end of the process, here and now."""
 
 
-Step = Focus | Say | Use | Permission | Question | Crash
+class Limit:
+    """The end of the turn, since a limit is reached; ``text`` says which."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+Step = Focus | Say | Use | Permission | Question | Crash | Limit
 Turn = Generator[Step, "str | None", None]
 
 
@@ -144,9 +151,20 @@ def crasher_turn(dice: Dice, story: Story) -> Turn:
     yield Crash()
 
 
+def limited_turn(dice: Dice, story: Story) -> Turn:
+    """Begins like a worker, then has used up what it may."""
+    yield Focus("reading the request", 0)
+    yield Say(dice.pick(OPENINGS))
+    yield Focus("reading the code", 10)
+    yield read(dice, story.files[0])
+    yield Say(story.thought)
+    yield Limit(f"Usage limit reached; it resets in {dice.between(2, 50)} minutes")
+
+
 TURNS = {
     "worker": worker_turn,
     "approver": approver_turn,
     "asker": asker_turn,
     "crasher": crasher_turn,
+    "limited": limited_turn,
 }

@@ -48,15 +48,17 @@ FROM status_history WHERE session_id = $7 AND home = $8;
 -- name: save_item
 INSERT INTO attention_items (
     item_id, kind, session_id, request_id, title, text, choices, free_text, priority,
-    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at, home
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at,
+    workflow_id, task_id, about, home
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (home, item_id) DO UPDATE SET
     kind = excluded.kind, session_id = excluded.session_id, request_id = excluded.request_id,
     title = excluded.title, text = excluded.text, choices = excluded.choices,
     free_text = excluded.free_text, priority = excluded.priority, deadline = excluded.deadline,
     created_at = excluded.created_at, snoozed_until = excluded.snoozed_until,
     state = excluded.state, answer = excluded.answer, answered_by = excluded.answered_by,
-    closed_at = excluded.closed_at;
+    closed_at = excluded.closed_at,
+    workflow_id = excluded.workflow_id, task_id = excluded.task_id, about = excluded.about;
 
 -- name: save_snapshot
 INSERT INTO snapshots (session_id, generation, "offset", at, data, home)

@@ -41,8 +41,9 @@ SELECT ?, coalesce(max(place), 0) + 1, ?, ?, ?, ?, ? FROM status_history WHERE s
 -- name: save_item
 INSERT OR REPLACE INTO attention_items (
     item_id, kind, session_id, request_id, title, text, choices, free_text, priority,
-    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at,
+    workflow_id, task_id, about
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: save_snapshot
 INSERT OR REPLACE INTO snapshots (session_id, generation, "offset", at, data)

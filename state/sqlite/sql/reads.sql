@@ -11,7 +11,8 @@ FROM sessions ORDER BY created_at, id;
 -- name: open_items
 SELECT
     item_id, kind, session_id, request_id, title, text, choices, free_text, priority,
-    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at
+    deadline, created_at, snoozed_until, state, answer, answered_by, closed_at,
+    workflow_id, task_id, about
 FROM attention_items WHERE state = 'open' ORDER BY created_at, item_id;
 
 -- name: snapshot

@@ -27,7 +27,7 @@ from quarterdeck.core.workflows.executors import Surroundings
 from quarterdeck.state.memory import MemoryStore
 
 NOBODY = Cause()
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class NoBackend:
