@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Static
+from textual.widgets import Input, Static
 
 from ...core.base.errors import ErrorInfo, QuarterdeckError
 from ...core.protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, CreateSession
@@ -24,6 +24,7 @@ from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
 from ..widgets.path_field import PathField
 from ..widgets.prompt_area import PromptArea
+from ..widgets.tick import Tick
 from .base import Dialog, Offer
 
 FIELD_OF_CODE = {
@@ -73,7 +74,7 @@ class CreateDialog(Dialog[str]):
         self.directory = PathField(
             short_path(bridge.directory), bridge.directory, id="create-directory"
         )
-        self.worktree = Checkbox(
+        self.worktree = Tick(
             "in a git worktree, on a branch of its own", id="create-worktree", compact=True
         )
         self.name_field = Input(id="create-name", compact=True, select_on_focus=False)

@@ -176,16 +176,20 @@ def _is_held(tether: Path) -> bool:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a command with its hooks; it has its own process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        async with asyncio.timeout(GRACE):
-            await process.communicate()
-    except TimeoutError:
+    """End a command with its hooks; it has its own process group.
+
+    Of one that has ended nothing is killed: its number may be another's by now.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            break
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+    # What a hook left running may hold the pipes for ever; nobody reads them any more.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
 
 
 def _text(data: bytes) -> str:

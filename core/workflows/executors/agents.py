@@ -16,6 +16,7 @@ from .answers import answer_of, usage_of
 from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind
 from .desk import Desk
+from .faults import AgentUnusable
 from .handoffs import Handoffs
 from .leaves import LeafExecutor
 from .process import Process
