@@ -284,7 +284,7 @@ class PropulsionEngine:
         if self._closed:
             raise f.PropulsionClosed("The propulsion engine is closed; make another one.")
         dispatcher = self._here()
-        if self._store is not None:
+        if self._store is not None and self._running.journal is None:
             await self.recover()
         if len(self._running.open) >= self._max_pending:
             raise f.PropulsionFull(
