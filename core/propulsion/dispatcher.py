@@ -23,9 +23,9 @@ class Work(Protocol):
         ...
 
     def succeeded(
-        self, run: Run, handler: Registered, value: Any, seconds: float, now: float
+        self, run: Run, handler: Registered, value: Any, started: float, now: float
     ) -> None:
-        """That handler has returned, after so many seconds."""
+        """That handler has returned; monotonic times."""
         ...
 
     async def broke(
@@ -101,8 +101,10 @@ class Dispatcher:
             self._call_worker()
 
     async def _live(self, worker: Worker) -> None:
+        worker.holds = self._machine.hold()
         try:
-            await self._pull(worker)
+            while await self._pull(worker):  # whoever submits may do so again in a moment
+                await self._breathe(worker)
         except CancelledError:
             self._stopped = True
             raise
@@ -113,17 +115,20 @@ class Dispatcher:
             self.idle = True
         self.changed()
 
-    async def _pull(self, worker: Worker) -> None:
-        """Carry out run after run, while it can hold a slot and nobody waits to take one again."""
+    async def _pull(self, worker: Worker) -> bool:
+        """Carry out run after run, while it holds a slot and nobody waits to take one again.
+
+        Whether there was any.
+        """
         machine, work, monotonic = self._machine, self._work, self._monotonic
         take = machine.take
         begun = now = monotonic()
-        worker.holds = machine.hold()
+        found = False
         while worker.holds and not self.returning and (run := take(now)) is not None:
             if not self._guarded:
                 self._guarded = True
                 self.loop.call_soon(self._check)
-            worker.run, self.now = run, now
+            worker.run, self.now, found = run, now, True
             handler = work.sole(run)
             try:
                 if handler is None:
@@ -137,7 +142,7 @@ class Dispatcher:
                         now = monotonic()
                     else:
                         started, now = now, monotonic()
-                        work.succeeded(run, handler, value, now - started, now)
+                        work.succeeded(run, handler, value, started, now)
             except CancelledError:
                 work.interrupted(run)
                 raise
@@ -146,6 +151,7 @@ class Dispatcher:
             if now - begun > TURN_SECONDS:
                 await self._breathe(worker)
                 begun = now = monotonic()
+        return found
 
     async def _breathe(self, worker: Worker) -> None:
         """Give the loop a turn, and whoever waits for a slot that of the worker."""

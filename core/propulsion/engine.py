@@ -333,7 +333,7 @@ class PropulsionEngine:
         """Queue a run; when it is kept, if it is."""
         self._check_open()
         dispatcher = self._here()
-        if self._store is not None:
+        if self._store is not None and self._running.journal is None:
             await self.recover()
         self._check_room()
         if self._hooks.wants(HookType.ON_PROPEL):

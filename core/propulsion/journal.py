@@ -16,6 +16,8 @@ from .payload import PropulsionPayload
 
 LOG = "propulsion"
 
+_as_text = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class DeadPayload:
@@ -135,7 +137,7 @@ class _Folding:
 
 def _run_line(run: Run) -> str:
     policy = run.policy
-    return json.dumps(
+    return _as_text(
         [
             "p",
             {
@@ -152,7 +154,6 @@ def _run_line(run: Run) -> str:
                 "tried": dict(run.tried),
             },
         ],
-        separators=(",", ":"),
     )  # fmt: skip
 
 

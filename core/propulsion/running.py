@@ -46,7 +46,7 @@ class Figures:
 
 
 Outcome = tuple[str, str, Any, float, float]
-"""A success: payload, handler, what it returned, seconds, and when it ended (monotonic)."""
+"""A success: payload, handler, what it returned, when it began and when it ended (monotonic)."""
 
 
 class Results:
@@ -98,9 +98,11 @@ class Results:
 
     def made(self, outcome: Outcome) -> PropulsionResult:
         """A success as a result."""
-        payload_id, name, value, seconds, ended = outcome
+        payload_id, name, value, started, ended = outcome
         stamp = datetime.fromtimestamp(time() - (self._monotonic() - ended), UTC)
-        return PropulsionResult(payload_id, True, name, value, None, seconds * 1000, stamp)
+        return PropulsionResult(
+            payload_id, True, name, value, None, (ended - started) * 1000, stamp
+        )
 
 
 class Running:
@@ -155,10 +157,10 @@ class Running:
         return handler
 
     def succeeded(
-        self, run: Run, handler: Registered, value: Any, seconds: float, now: float
+        self, run: Run, handler: Registered, value: Any, started: float, now: float
     ) -> None:
         """The handler that ``sole`` gave has returned."""
-        outcome = (run.payload.id, handler.name, value, seconds, now)
+        outcome = (run.payload.id, handler.name, value, started, now)
         self.figures.successful += 1
         if (
             run.label is None
