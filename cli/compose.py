@@ -69,6 +69,7 @@ class Assembly:
             home=self._home,
         )
         self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
+        self._placing = self._place()
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None
         self.engine: Engine = new_engine(
@@ -77,6 +78,7 @@ class Assembly:
             sessions=self._sessions,
             workflows=self._workflows,
             layer=self._layer,
+            placing=self._placing,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -134,10 +136,10 @@ class Assembly:
             surroundings=surroundings,
             options=workflow_options(settings),
             clock=self._clock,
-            placing=self._placing(),
+            places=self._placing.places,
         )
 
-    def _placing(self) -> Placing:
+    def _place(self) -> Placing:
         path = self._environment.get("PATH", os.defpath)
         return Placing(
             self.settings.crew,

@@ -29,6 +29,7 @@ from ..telemetry.redaction import Redactor
 from .background import TaskStatistics
 from .connections import LocalEndpoint
 from .context import Intervals, Routes
+from .crew.placing import Placing
 from .faults import EngineNotRunning, Internal
 from .handlers.routes import ROUTES
 from .hub import HubStatistics
@@ -77,7 +78,7 @@ class Engine:
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
     in that journal (without the latter it has some that only wait). ``layer`` holds locks, sagas and
-    votes (over the store, if none is given). ``socket`` is where other processes reach it (by default a place of the user's for
+    votes (over the store, if none is given), ``placing`` the places on agents that the workflows use. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -90,6 +91,7 @@ class Engine:
         sessions: SessionService,
         workflows: WorkflowService | None = None,
         layer: CoordinationLayer | None = None,
+        placing: Placing | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -119,6 +121,7 @@ class Engine:
             sessions=sessions,
             workflows=workflows or WorkflowService(store, journal, clock=clock),
             layer=layer or CoordinationLayer(store=store.kept, clock=clock),
+            placing=placing,
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),

@@ -19,6 +19,7 @@ from .background import Background, Periodic
 from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.placing import Placing
 from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
@@ -47,6 +48,7 @@ class Given:
     sessions: SessionService
     workflows: WorkflowService
     layer: CoordinationLayer
+    placing: Placing | None
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -111,6 +113,7 @@ class Parts:
             given.workflows,
             given.sessions,
             given.layer,
+            placing=given.placing,
             kept=given.store.kept,
             journal=given.journal,
             clock=given.clock,
