@@ -12,12 +12,12 @@ from ..core.base.homes import expanded
 from ..core.base.stores import find_store
 from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
+from ..core.engine.crew.placing import Placing
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.safety.service import SafetyService
-from ..core.engine.workflows.placing import Placing
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning
@@ -74,6 +74,7 @@ class Assembly:
             home=self._home,
         )
         self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
+        self._placing = self._place()
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None
         self.engine: Engine = new_engine(
@@ -84,6 +85,7 @@ class Assembly:
             pipelines=self._pipelines,
             layer=self._layer,
             safety=self._safety,
+            placing=self._placing,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -158,10 +160,10 @@ class Assembly:
             surroundings=surroundings,
             options=workflow_options(settings),
             clock=self._clock,
-            placing=self._placing(),
+            places=self._placing.places,
         )
 
-    def _placing(self) -> Placing:
+    def _place(self) -> Placing:
         path = self._environment.get("PATH", os.defpath)
         return Placing(
             self.settings.crew,

@@ -31,6 +31,7 @@ from ..telemetry.redaction import Redactor
 from .background import TaskStatistics
 from .connections import LocalEndpoint
 from .context import Intervals, Routes
+from .crew.placing import Placing
 from .faults import EngineNotRunning, Internal
 from .handlers.routes import ROUTES
 from .hub import HubStatistics
@@ -82,7 +83,8 @@ class Engine:
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions``, ``workflows`` and ``pipelines`` that
     record in that journal (without the latter two it has some that only wait). ``layer`` holds locks, sagas and
-    votes (over the store, if none is given), ``safety`` what all is held against. ``socket`` is where other processes reach it (by default a place of the user's for
+    votes (over the store, if none is given), ``placing`` the places on agents that the workflows use, ``safety`` what
+    all is held against. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -97,6 +99,7 @@ class Engine:
         pipelines: PipelineService | None = None,
         layer: CoordinationLayer | None = None,
         safety: SafetyService | None = None,
+        placing: Placing | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -130,6 +133,7 @@ class Engine:
             layer=layer or CoordinationLayer(store=store.kept, clock=clock),
             safety=safety
             or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
+            placing=placing,
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),

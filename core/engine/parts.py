@@ -21,6 +21,7 @@ from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.placing import Placing
 from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
@@ -56,6 +57,7 @@ class Given:
     pipelines: PipelineService
     layer: CoordinationLayer
     safety: SafetyService
+    placing: Placing | None
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -130,6 +132,7 @@ class Parts:
             given.workflows,
             given.sessions,
             given.layer,
+            placing=given.placing,
             kept=given.store.kept,
             journal=given.journal,
             clock=given.clock,

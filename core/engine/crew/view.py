@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ulid import ULID
 
@@ -29,7 +29,7 @@ from ...protocol.crew_views import (
 from ...scheduling.items import Agent
 from ...workflows.instance import Instance
 from ...workflows.machine import Placed
-from ..workflows.placing import Placing
+from .placing import Placing
 from .ports import SafetyViews
 
 ENDED_SHOWN = 20
@@ -69,7 +69,7 @@ async def crew_view(
 
 def _placing_fields(
     placing: Placing, safety: SafetyViews, why: Why, barred: Sequence[Placed]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     places = placing.places
     waiting, there = places.waiting(), placing.there()
     wanted = Counter(agent for one in waiting for agent in _could_take(one))

@@ -28,6 +28,7 @@ from ...workflows.executors import Gates, OnOutput, Surroundings, register_execu
 from ...workflows.executors.approve import AHEAD
 from ...workflows.faults import WorkflowBusy
 from ...workflows.leases import LEASE_SECONDS
+from ...workflows.machine import Places
 from ...workflows.orchestrator import WorkflowOrchestrator
 from ...workflows.ports import WorkflowStore
 from ...workflows.records import ScheduleRecord
@@ -40,7 +41,6 @@ from .book import ENDED_KEPT, Book
 from .clockwork import Clockwork
 from .gates import WorkflowGates, failure_draft
 from .gazette import Gazette
-from .placing import Placing
 from .reading import Reading
 from .views import FILE, schedule_view
 
@@ -71,7 +71,7 @@ class WorkflowService:
 
     ``engine_id`` names this engine's place in leases: one of the same id takes over at once what
     the former one held. ``executors_ready`` is called before anything runs: programs register theirs.
-    ``placing`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
+    ``places`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
     ``wait_for``, and those that are registered.
     """
 
@@ -86,9 +86,8 @@ class WorkflowService:
         options: WorkflowOptions | None = None,
         clock: Clock = SYSTEM_CLOCK,
         random: Random | None = None,
-        placing: Placing | None = None,
+        places: Places | None = None,
     ) -> None:
-        self.placing = placing
         self.engine_id = engine_id or new_id()
         self.options = options or WorkflowOptions()
         self._store = store
@@ -114,7 +113,7 @@ class WorkflowService:
             random=random,
             lease_seconds=self.options.lease_seconds,
             observer=self._gazette,
-            places=None if placing is None else placing.places,
+            places=places,
         )
         self.gates: WorkflowGates | None = None
         self.surroundings: Surroundings | None = None

@@ -15,9 +15,9 @@ from quarterdeck.core.base.clock import SYSTEM_CLOCK, Random
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.engine.answering import Answerers
+from quarterdeck.core.engine.crew.placing import Placing
 from quarterdeck.core.engine.crew.service import CrewService
 from quarterdeck.core.engine.journal import Journal
-from quarterdeck.core.engine.workflows.placing import Placing
 from quarterdeck.core.engine.workflows.service import WorkflowOptions, WorkflowService
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionItem
@@ -179,12 +179,18 @@ async def crewed(
         desk=desk,
         surroundings=surroundings,
         options=WorkflowOptions(max_parallel_tasks=parallel),
-        placing=placing,
+        places=placing.places,
     )
     service.executors_ready = lambda: service.orchestrator.register_executor("agent", work)
     layer = CoordinationLayer(store=kept.kept)
     crew = CrewService(
-        service, cast("Any", sessions), layer, kept=kept.kept, journal=journal, clock=SYSTEM_CLOCK
+        service,
+        cast("Any", sessions),
+        layer,
+        placing=placing,
+        kept=kept.kept,
+        journal=journal,
+        clock=SYSTEM_CLOCK,
     )
     answerers = Answerers()
     crew.answer_through(answerers)

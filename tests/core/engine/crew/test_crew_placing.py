@@ -10,7 +10,7 @@ from tests.cli.fake_views import session_view
 from tests.core.engine.crew.crew_rig import NOBODY, Hands, agent, crewed
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
-from quarterdeck.core.engine.workflows.placing import repository
+from quarterdeck.core.engine.crew.placing import repository
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.events import SessionUpdated
 from quarterdeck.core.workflows.executors.children import ChildKind
