@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .catalogue_crew import CREW
 from .catalogue_safety import BUDGET, SAFETY
 from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
@@ -384,6 +385,7 @@ ENTRIES: dict[str, Command | Group] = {
         WORKFLOW,
         SAFETY,
         BUDGET,
+        CREW,
         CONFIG,
         PREFERENCES,
         Command(

@@ -11,13 +11,16 @@ from typing import Any
 from ..core.base.clock import SYSTEM_CLOCK
 from ..core.base.places import place_key
 from ..core.base.stores import find_store
+from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
+from ..core.engine.crew.placing import Placing
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
 from ..core.engine.ports import Store
 from ..core.engine.safety.service import SafetyService
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
 from ..core.protocol.events import SystemWarning
+from ..core.sessions.agents.discovery import locate_program
 from ..core.sessions.agents.loader import AgentCatalog
 from ..core.sessions.desk import AttentionDesk
 from ..core.sessions.ledger import Ledger
@@ -67,6 +70,7 @@ class Assembly:
             durability=settings.state.durability,
             home=self._home,
         )
+        self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None
         self.engine: Engine = new_engine(
@@ -75,6 +79,7 @@ class Assembly:
             sessions=self._sessions,
             workflows=self._workflows,
             safety=self._safety,
+            layer=self._layer,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -143,6 +148,16 @@ class Assembly:
             surroundings=surroundings,
             options=workflow_options(settings),
             clock=self._clock,
+            placing=self._placing(),
+        )
+
+    def _placing(self) -> Placing:
+        path = self._environment.get("PATH", os.defpath)
+        return Placing(
+            self.settings.crew,
+            self._catalog.definitions,
+            lambda agent: locate_program(agent, path) is not None,
+            self._clock,
         )
 
     async def start(self) -> None:

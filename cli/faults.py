@@ -32,6 +32,8 @@ CODES = {
     "unknown_isolation": "The settings name an isolation that is not there.",
     "workflow_unknown": "No workflow has this id.",
     "ambiguous_workflow": "Several workflows begin with this id.",
+    "proposal_unknown": "No proposal has this id.",
+    "saga_unknown": "No saga has this id.",
     "schedule_unknown": "No schedule has this name.",
     "workflow_over": "The workflow has ended, so that it can't go on by itself.",
     "engine_differs": "An engine runs for the state directory, with another store or executor.",

@@ -74,11 +74,12 @@ class Command(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands under one word."""
+    """Commands under one word; ``alone`` is the one that is meant where none is named."""
 
     name: str
     help: str
     commands: tuple[Command, ...]
+    alone: str = ""
 
     def find(self, name: str) -> Command | None:
         """The command of that name."""

@@ -95,8 +95,11 @@ def _find(catalogue: Catalogue, words: Sequence[str]) -> tuple[tuple[str, ...], 
     entry = catalogue.entries.get(words[0])
     if isinstance(entry, Command):
         return (entry.name,), entry
-    if entry is None or len(words) == 1:
+    if entry is None:
         return None
+    if len(words) == 1 or words[1].startswith("-"):
+        alone = entry.find(entry.alone)
+        return None if alone is None else ((entry.name,), alone)
     command = entry.find(words[1])
     return None if command is None else ((entry.name, command.name), command)
 

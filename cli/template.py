@@ -26,6 +26,8 @@ _AGENTS = """
 # [agents.helper]
 # command = ["my-agent", "--interactive"]
 # title = "Helper"
+# capabilities = ["tests"]
+# capacity = 2
 """
 
 

@@ -82,10 +82,30 @@ def build(catalogue: Catalogue) -> typer.Typer:
 
 
 def _group(group: Group) -> typer.Typer:
-    app = typer.Typer(name=group.name, help=group.help, rich_markup_mode=None)
+    alone = group.find(group.alone)
+    app = typer.Typer(
+        name=group.name,
+        help=group.help,
+        rich_markup_mode=None,
+        invoke_without_command=alone is not None,
+    )
+    if alone is not None:
+        app.callback()(_alone(group, alone))
     for command in group.commands:
         _add(app, (group.name, command.name), command)
     return app
+
+
+def _alone(group: Group, command: Command) -> Callable[..., Any]:
+    """What runs where none of the group's commands is named; its options stand before those, too."""
+    options = (*command.options, *COMMON)
+
+    def run(ctx: typer.Context, **values: Any) -> Call | None:
+        plain = inherit(_plain(options, values), ctx.obj or {})
+        ctx.obj = plain
+        return None if ctx.invoked_subcommand else Call((group.name,), command, plain)
+
+    return _signed(run, (), options)
 
 
 def _add(app: typer.Typer, words: tuple[str, ...], command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,22 +37,29 @@ OVER = frozenset({"completed", "failed", "cancelled"})
 def check(invocation: Invocation, *, file: str) -> int | None:
     """``workflow check``; exit code 1 if there is a fault."""
     # Start-up time: the format loads YAML, templates and schemas.
-    from ...core.workflows.files.loading import check as check_file  # noqa: PLC0415
+    from ...core.workflows.files.loading import read_file  # noqa: PLC0415
 
     agents = load_catalog(load(invocation.place).settings).definitions
-    faults = check_file(file, agents=agents)
+    capabilities = {able for one in agents.values() for able in one.capabilities}
+    found = read_file(file, agents=agents, capabilities=capabilities)
+    faults = found.faults
     told = {
         "file": file,
         "ok": not faults,
         "faults": [{**asdict(one), "text": str(one)} for one in faults],
+        "notes": [{**asdict(one), "text": str(one)} for one in found.notes],
     }
-    invocation.printer.show(told, lambda: _say(invocation, file, faults))
+    invocation.printer.show(told, lambda: _say(invocation, file, faults, found.notes))
     return FAILED if faults else None
 
 
-def _say(invocation: Invocation, file: str, faults: list[Fault]) -> None:
+def _say(
+    invocation: Invocation, file: str, faults: Sequence[Fault], notes: Sequence[Fault]
+) -> None:
     for one in faults:
         invocation.printer.line(str(one))
+    for one in notes:
+        invocation.printer.line(f"note: {one}")
     if not faults:
         invocation.printer.line(f"No fault in {file}.")
 

@@ -42,7 +42,8 @@ class Proposal:
 
     ``required_approval`` (0 to 1) is the share of approving weight among those that approve or
     reject. ``voters`` are those who may vote, with their weights (``None``: anyone, each 1);
-    ``quorum`` is how many must have voted.
+    ``quorum`` is how many must have voted. ``reasons`` are what voters gave with
+    their votes.
     """
 
     topic: str
@@ -53,6 +54,7 @@ class Proposal:
     quorum: int = 1
     deadline: datetime | None = None
     votes: dict[str, Vote] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     result: ConsensusResult | None = None
     proposal_id: str = field(default_factory=new_id)
 
@@ -133,7 +135,7 @@ class Votes:
         self._seats[proposal.proposal_id] = seat
         return proposal
 
-    async def vote(self, proposal_id: str, voter: str, vote: str) -> Proposal:
+    async def vote(self, proposal_id: str, voter: str, vote: str, *, reason: str = "") -> Proposal:
         """Cast a vote; it is kept when this returns. The same one again changes nothing.
 
         :raises ProposalUnknown: if there is none with that id.
@@ -149,10 +151,13 @@ class Votes:
                 return proposal
             self._may_vote(seat, voter)
             proposal.votes[voter] = Vote(vote)
+            if reason:
+                proposal.reasons[voter] = reason
             try:
                 await self._keep(seat)
             except BaseException:
                 proposal.votes.pop(voter, None)
+                proposal.reasons.pop(voter, None)
                 raise
             seat.changed.set()
             return proposal
@@ -283,6 +288,7 @@ class Votes:
                 seat.proposal = theirs
                 raise f.VoteRefused(f"The vote on {theirs.topic!r} ended as {theirs.result}.")
             proposal.votes.update(theirs.votes)
+            proposal.reasons.update(theirs.reasons)
 
 
 def _check(proposal: Proposal) -> None:

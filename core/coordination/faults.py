@@ -11,6 +11,12 @@ class LockTimeout(ResourceFault):
     code = "lock_timeout"
 
 
+class LockFree(BusinessFault):
+    """Nobody holds the lock that was to be taken away."""
+
+    code = "lock_free"
+
+
 class LockLost(BusinessFault):
     """A lock is not held any more: its time ran out, or it was released."""
 

@@ -188,9 +188,11 @@ class CoordinationLayer:
         proposal = Proposal(topic, proposed_by, data, required_approval, weights, quorum, deadline)
         return await self.votes.propose(proposal, deadline_seconds)
 
-    async def vote_on_proposal(self, proposal_id: str, voter_id: str, vote: str) -> Proposal:
+    async def vote_on_proposal(
+        self, proposal_id: str, voter_id: str, vote: str, *, reason: str = ""
+    ) -> Proposal:
         """See ``Votes.vote``."""
-        return await self.votes.vote(proposal_id, voter_id, vote)
+        return await self.votes.vote(proposal_id, voter_id, vote, reason=reason)
 
     async def resolve_consensus(self, proposal_id: str) -> ConsensusResult:
         """See ``Votes.resolve``."""

@@ -13,6 +13,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -35,6 +36,7 @@ class Grant:
     token: int
     ttl: float
     deadline: float
+    since: datetime
     lost: bool = False
     _timer: asyncio.TimerHandle | None = None
 
@@ -75,12 +77,25 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class LockStatistics:
-    """A lock: who holds it here, the token, and who waits here, in order."""
+    """A lock: who holds it here, since when and for how long, the token, and who waits here, in order."""
 
     resource: str
     holder: str | None
     token: int
     waiters: tuple[str, ...]
+    since: datetime | None = None
+    ttl: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLock:
+    """A lock that is held, as it is kept: by which engine, for whom, and how long at a time."""
+
+    resource: str
+    engine_id: str
+    holder: str
+    token: int
+    ttl: float
 
 
 class Locks:
@@ -177,6 +192,27 @@ class Locks:
                 )
         return freed
 
+    async def all(self) -> list[KeptLock]:
+        """Every lock that is held, by any engine."""
+        found = await self._store.all_kept(KIND, open_only=True)
+        return [_kept_lock(record) for record in found]
+
+    async def take_away(self, resource: str) -> KeptLock:
+        """Take a lock from its holder, whichever engine's it is; the next one has it.
+
+        :raises LockFree: if nobody holds it.
+        """
+        while (record := await self._store.get_kept(KIND, resource)) is not None and record.open:
+            lock = _kept_lock(record)
+            place = self._places.get(resource)
+            if place is not None and place.held is not None and place.held.token == lock.token:
+                self._lose(resource, place, place.held)
+                return lock
+            if await self._store.put_kept(_free(resource, record.version + 1, lock.token)):
+                self._heard(KIND, resource)
+                return lock
+        raise f.LockFree(f"Nobody holds a lock on {resource!r}.", resource=resource)
+
     async def close(self) -> None:
         """Give up every lock; whoever waits is refused."""
         if self._closed:
@@ -214,6 +250,8 @@ class Locks:
                 place.held.holder if place.held else None,
                 place.token,
                 tuple(one.holder for one in place.waiters if not one.future.done()),
+                place.held.since if place.held else None,
+                place.held.ttl if place.held else 0.0,
             )
             for resource, place in self._places.items()
         )
@@ -259,7 +297,9 @@ class Locks:
             place.waiters.popleft()
         if waiter.future.done():  # it gave up meanwhile; the next one's turn
             return
-        grant = Grant(resource, waiter.holder, token, waiter.ttl, before + waiter.ttl)
+        grant = Grant(
+            resource, waiter.holder, token, waiter.ttl, before + waiter.ttl, self._clock.now()
+        )
         place.held = grant
         self._watch(resource, place, grant)
         waiter.future.set_result(grant)
@@ -395,6 +435,11 @@ def _first(waiters: deque[_Waiter]) -> _Waiter | None:
     while waiters and waiters[0].future.done():
         waiters.popleft()
     return waiters[0] if waiters else None
+
+
+def _kept_lock(record: Kept) -> KeptLock:
+    body = json.loads(record.body)
+    return KeptLock(record.key, body["engine"], body["holder"], body["token"], body["ttl"])
 
 
 def _free(resource: str, version: int, token: int) -> Kept:

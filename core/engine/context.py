@@ -15,6 +15,7 @@ from ..protocol.views import HealthView, StateView
 from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
+from .crew.service import CrewService
 from .journal import Journal
 from .ports import SessionService, Store
 from .safety.service import SafetyService
@@ -57,6 +58,7 @@ class Context:
     stop: Callable[[bool], None]
     answerers: Answerers
     safety: SafetyService
+    crew: CrewService
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Self
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
+from ..coordination.layer import CoordinationLayer
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
@@ -76,7 +77,8 @@ class Engine:
     """Serves the clients of one state directory.
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
-    in that journal (without the latter it has some that only wait), and what ``safety`` holds them against. ``socket`` is where other processes reach it (by default a place of the user's for
+    in that journal (without the latter it has some that only wait), and what ``safety`` holds them against. ``layer`` holds
+    locks, sagas and votes (over the store, if none is given). ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -89,6 +91,7 @@ class Engine:
         sessions: SessionService,
         workflows: WorkflowService | None = None,
         safety: SafetyService | None = None,
+        layer: CoordinationLayer | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -119,6 +122,7 @@ class Engine:
             workflows=workflows or WorkflowService(store, journal, clock=clock),
             safety=safety
             or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
+            layer=layer or CoordinationLayer(store=store.kept, clock=clock),
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),

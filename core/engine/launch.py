@@ -80,6 +80,7 @@ class Launch:
         await self._open_store()
         for hush in parts.listen():
             stack.callback(hush)
+        stack.push_async_callback(self._close_crew)
         stack.push_async_callback(self._close_sessions)
         stack.push_async_callback(self._close_safety)
         stack.push_async_callback(self._close_workflows)
@@ -134,6 +135,7 @@ class Launch:
         await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
         given.safety.guard(given.workflows)
+        await self._parts.crew.load()
         await given.workflows.load(epoch)
         await given.safety.tidy(given.workflows)
 
@@ -212,6 +214,11 @@ class Launch:
             close = functools.partial(self._given.sessions.close, stop_sessions=stop_sessions)
             await self._budget.spend("sessions", close, share=0.7, save=True)
             await self._budget.spend("journal", self._given.journal.settled, share=0.7, save=True)
+
+    async def _close_crew(self) -> None:
+        await self._parts.crew.close()
+        if self._budget is not None:
+            await self._budget.spend("locks", self._given.layer.close, share=0.5, save=True)
 
     async def _close_store(self) -> None:
         if self._budget is not None:

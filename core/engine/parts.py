@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.clock import Clock
+from ..coordination.layer import CoordinationLayer
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
@@ -17,6 +18,7 @@ from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
@@ -45,6 +47,7 @@ class Given:
     sessions: SessionService
     workflows: WorkflowService
     safety: SafetyService
+    layer: CoordinationLayer
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -96,6 +99,8 @@ class Parts:
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         safety.answers(self.answerers)
+        self.crew = self._crew()
+        self.crew.safety = safety.views
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -108,6 +113,19 @@ class Parts:
         self.health = self._health()
         self.upkeep = self._upkeep()
         self._fill_background()
+
+    def _crew(self) -> CrewService:
+        given = self._given
+        crew = CrewService(
+            given.workflows,
+            given.sessions,
+            given.layer,
+            kept=given.store.kept,
+            journal=given.journal,
+            clock=given.clock,
+        )
+        crew.answer_through(self.answerers)
+        return crew
 
     def _pipeline(self) -> Pipeline:
         given, answers = self._given, self._answers
@@ -125,6 +143,7 @@ class Parts:
             stop=answers.stop,
             answerers=self.answerers,
             safety=self.safety,
+            crew=self.crew,
         )
         return Pipeline(
             context,
@@ -212,6 +231,7 @@ class Parts:
             journal.listen(self.safety.watch.heard),
             journal.listen(self.hub.deliver),
             journal.listen(self._on_kept),
+            journal.listen(self.crew.hear),
         ]
 
     def _loop_guard(self) -> LoopGuard:

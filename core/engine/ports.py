@@ -31,7 +31,7 @@ class Store(SessionStore, WorkflowStore, Protocol):
 
     @property
     def kept(self) -> KeptStore:
-        """Small records of other rooms."""
+        """Small records of rooms' own: locks, sagas, votes, budgets."""
         ...
 
     async def open(self) -> None:

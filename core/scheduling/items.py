@@ -72,11 +72,15 @@ class Group:
 
 
 class Agent:
-    """An agent; ``ready`` while it could take one more task."""
+    """An agent; ``ready`` while it could take one more task.
+
+    ``others`` is work beside the tasks that takes its slots as well, and may exceed them. ``closed``
+    says why it takes nothing at present, if so.
+    """
 
     __slots__ = (
-        "alive", "capacity", "completed", "failed", "groups", "id", "lost", "needs", "order", "ready",
-        "running", "seen", "size",
+        "alive", "capacity", "closed", "completed", "failed", "groups", "id", "lost", "needs", "order",
+        "others", "ready", "running", "seen", "size",
     )  # fmt: skip
 
     def __init__(self, capacity: AgentCapacity, order: int, groups: Iterable[Group]) -> None:
@@ -87,6 +91,8 @@ class Agent:
         self.groups = tuple(groups)
         self.running: dict[str, Item] = {}
         self.needs: set[Need] = set()
+        self.others = 0
+        self.closed = ""
         self.alive = True
         self.seen = 0.0
         self.completed = self.failed = self.lost = 0
@@ -98,7 +104,8 @@ class Agent:
         was = self.ready
         self.ready = (
             self.alive
-            and len(self.running) < self.size
+            and not self.closed
+            and len(self.running) + self.others < self.size
             and all(group.free for group in self.groups)
         )
         return self.ready and not was
@@ -106,10 +113,11 @@ class Agent:
     @property
     def load(self) -> float:
         """Running over capacity."""
-        return len(self.running) / self.size
+        return (len(self.running) + self.others) / self.size
 
 
-NeedKey = tuple[str, frozenset[str], str | None, tuple[str, ...]]
+NeedKey = tuple[str, frozenset[str], str | None, tuple[str, ...], frozenset[str]]
+"""Type, capabilities, binding, groups, and those among whom the agent is chosen (empty: all)."""
 
 
 class Line:
@@ -160,13 +168,13 @@ class Need:
     """
 
     __slots__ = (
-        "agents", "binding", "capabilities", "entered", "groups", "key", "lines", "live", "parked",
-        "task_type",
+        "agents", "among", "binding", "capabilities", "entered", "groups", "key", "lines", "live",
+        "parked", "task_type",
     )  # fmt: skip
 
     def __init__(self, key: NeedKey, groups: Iterable[Group]) -> None:
         self.key = key
-        self.task_type, self.capabilities, self.binding, _ = key
+        self.task_type, self.capabilities, self.binding, _, self.among = key
         self.groups = tuple(groups)
         self.agents: list[Agent] = []
         self.lines: dict[int, Line] = {}
@@ -178,10 +186,13 @@ class Need:
         """Whether ``agent``, with all its slots free, could take these tasks."""
         if self.binding is not None and agent.id != self.binding:
             return False
+        if self.among and agent.id not in self.among:
+            return False
         has = agent.capacity.capabilities
         if self.capabilities:
             return self.capabilities <= has
-        return self.binding is not None or not has or self.task_type in has
+        chosen = self.binding is not None or bool(self.among)
+        return chosen or not has or self.task_type in has
 
     def push(self, item: Item) -> None:
         """Queue an item at its key; one that is queued already moves there."""

@@ -62,7 +62,7 @@ class Task:
 
     It goes to agents that have every one of ``required_capabilities``; where none are given, to those
     that have its ``task_type`` as one, or name no capabilities at all. ``agent_id`` binds it to one
-    agent, ``affinity`` only prefers one. It takes a slot of each of ``groups`` too. ``retry_count``
+    agent, ``among`` to some, ``affinity`` only prefers one. It takes a slot of each of ``groups`` too. ``retry_count``
     is the total number of attempts, as in the document; ``None``: as the scheduler is set.
     """
 
@@ -73,6 +73,7 @@ class Task:
     dependencies: tuple[str, ...] | list[str] = ()
     required_capabilities: AbstractSet[str] = frozenset()
     agent_id: str | None = None
+    among: AbstractSet[str] = frozenset()
     affinity: str | None = None
     groups: tuple[str, ...] | list[str] = ()
     deadline: datetime | None = None

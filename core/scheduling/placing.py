@@ -70,6 +70,22 @@ class Placing:
         if agent.look():
             self._offer(agent.needs)
 
+    def set_others(self, agent: Agent, count: int) -> None:
+        """How many slots of an agent, and of its groups, other work takes, free or not."""
+        more = count - agent.others
+        agent.others = count
+        for group in agent.groups:
+            was_free = group.free
+            group.running += more
+            if group.free is not was_free:
+                self._group_changed(group)
+        self.look_at(agent)
+
+    def close(self, agent: Agent, why: str) -> None:
+        """Let an agent take nothing more while ``why`` is not empty."""
+        agent.closed = why
+        self.look_at(agent)
+
     # ---- slots -----------------------------------------------------------------------------
 
     def occupy(self, item: Item, agent: Agent) -> None:
@@ -102,7 +118,7 @@ class Placing:
     def need_of(self, task: Task) -> Need:
         """The need of a task, made if it is new."""
         required, groups = frozenset(task.required_capabilities), tuple(dict.fromkeys(task.groups))
-        key = (task.task_type, required, task.agent_id, groups)
+        key = (task.task_type, required, task.agent_id, groups, frozenset(task.among))
         found = self._needs.get(key)
         return found or self._make_need(key)
 
@@ -121,28 +137,41 @@ class Placing:
 
     def next(self) -> tuple[Item, Agent] | None:
         """The first item that can be placed, which is then in no queue, and its agent."""
-        while self._heads:
-            key, _, need = heappop(self._heads)
-            if need.entered != key:
-                continue
-            need.entered = None
-            item = need.head()
-            if item is None:
-                continue
-            if item.key != key:
-                self._enter(need)
-                continue
-            free = _free(need)
-            if not free:
-                need.parked = True
-                continue
-            need.drop(item)
-            agent = self._preferred(item) if item.task.affinity else None
-            self._enter(need)
-            return item, agent or self._choose(free)
-        return None
+        found = self._first()
+        if found is None:
+            return None
+        item, need, free = found
+        heappop(self._heads)
+        need.entered = None
+        need.drop(item)
+        agent = self._preferred(item) if item.task.affinity else None
+        self._enter(need)
+        return item, agent or self._choose(free)
+
+    def first(self) -> Item | None:
+        """The first item that can be placed; it stays where it is."""
+        found = self._first()
+        return None if found is None else found[0]
 
     # ---- parts -----------------------------------------------------------------------------
+
+    def _first(self) -> tuple[Item, Need, list[Agent]] | None:
+        """The first item that can be placed, whose need is then the first of the heads."""
+        while self._heads:
+            key, _, need = self._heads[0]
+            if need.entered == key:
+                item = need.head()
+                if item is not None and item.key == key:
+                    free = _free(need)
+                    if free:
+                        return item, need, free
+                    need.parked = True
+                need.entered = None
+                heappop(self._heads)
+                self._enter(need)
+            else:
+                heappop(self._heads)
+        return None
 
     def _preferred(self, item: Item) -> Agent | None:
         agent = self.agents.get(item.task.affinity or "")

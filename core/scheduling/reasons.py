@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from .items import Agent, Item, Need
+from .items import Agent, Group, Item, Need
 from .machine import Machine
 from .model import ENDED, TaskState
+from .placing import Placing
+
+SHOWN = 3
 
 
 def reason(machine: Machine, item: Item, now: float) -> str:
@@ -16,19 +19,19 @@ def reason(machine: Machine, item: Item, now: float) -> str:
         return f"waits for {_some(sorted(item.needed), 'task')}"
     if task.state is TaskState.RETRYING and item.clock_timer is not None:
         return f"attempt {task.attempt + 1} in {max(0.0, item.clock_timer.at - now):.1f} s"
-    if item.need is not None and (why := _need(machine, item.need)):
+    if item.need is not None and (why := need_reason(machine.placing, item.need)):
         return why
     if machine.running >= machine.config.max_concurrent_tasks:
         return f"{machine.running} tasks run, as many as may"
     return "others are before it"
 
 
-def _need(machine: Machine, need: Need) -> str:
-    """Why nobody could take it at present; ``""`` if somebody could."""
-    if not machine.placing.agents:
+def need_reason(placing: Placing, need: Need) -> str:
+    """Why nobody could take what has this need at present; ``""`` if somebody could."""
+    if not placing.agents:
         return "no agent is registered"
     if not need.agents:
-        return _nobody(machine, need)
+        return _nobody(placing, need)
     alive = [agent for agent in need.agents if agent.alive]
     if not alive:
         return f"{_some([agent.id for agent in need.agents], 'agent')} silent"
@@ -39,23 +42,51 @@ def _taken(need: Need, alive: list[Agent]) -> str:
     """Which slots that it needs are all taken; ``""`` if some are free."""
     for group in need.groups:
         if not group.free:
-            return f"group {group.name} has {group.running} of {group.limit} slots taken"
-    free = [agent for agent in alive if len(agent.running) < agent.size]
-    if not free:
-        return f"{_some([agent.id for agent in alive], 'agent')} busy, every slot taken"
-    if not any(agent.ready for agent in free):
-        full = sorted({group.name for agent in free for group in agent.groups if not group.free})
-        return f"{_some(full, 'group')} full"
-    return ""
+            return f"{group.name} is full ({_share(group)})"
+    if any(agent.ready for agent in alive):
+        return ""
+    if len(alive) == 1:
+        return _why(alive[0])
+    shown = [f"{agent.id} {_load(agent)}" for agent in alive[:SHOWN]]
+    more = f" and {len(alive) - SHOWN} more" if len(alive) > SHOWN else ""
+    return f"all are taken: {', '.join(shown)}{more}"
 
 
-def _nobody(machine: Machine, need: Need) -> str:
-    if need.binding is not None and need.binding not in machine.placing.agents:
+def _why(agent: Agent) -> str:
+    """Why an agent takes nothing."""
+    if agent.closed:
+        return f"{agent.id} {agent.closed}"
+    if len(agent.running) + agent.others >= agent.size:
+        return f"{agent.id} has {_load(agent)} running" + (
+            f", {agent.others} of them by hand" if agent.others else ""
+        )
+    full = next(group for group in agent.groups if not group.free)
+    return f"{full.name} is full ({_share(full)})"
+
+
+def _load(agent: Agent) -> str:
+    if agent.closed:
+        return agent.closed
+    full = next((group for group in agent.groups if not group.free), None)
+    if full is not None and len(agent.running) + agent.others < agent.size:
+        return f"({full.name} is full, {_share(full)})"
+    return f"{len(agent.running) + agent.others} of {agent.size}"
+
+
+def _share(group: Group) -> str:
+    return f"{group.running} of {group.limit}"
+
+
+def _nobody(placing: Placing, need: Need) -> str:
+    if need.binding is not None and need.binding not in placing.agents:
         return f"the agent {need.binding} is not registered"
+    if need.among and not need.among & placing.agents.keys():
+        return "no agent that could do it is there"
     wanted = need.capabilities or {need.task_type}
     has: set[str] = set()
-    for agent in machine.placing.agents.values():
-        has |= agent.capacity.capabilities
+    for agent in placing.agents.values():
+        if not need.among or agent.id in need.among:
+            has |= agent.capacity.capabilities
     missing = sorted(wanted - has)
     if need.binding is not None:
         return f"the agent {need.binding} lacks {_some(sorted(wanted), 'capability')}"
@@ -65,8 +96,8 @@ def _nobody(machine: Machine, need: Need) -> str:
 
 
 def _some(names: list[str], kind: str) -> str:
-    shown = ", ".join(names[:3])
+    shown = ", ".join(names[:SHOWN])
     plural = {"capability": "capabilities"}.get(kind, f"{kind}s")
-    if len(names) > 3:
-        return f"{plural} {shown} and {len(names) - 3} more"
+    if len(names) > SHOWN:
+        return f"{plural} {shown} and {len(names) - SHOWN} more"
     return f"{kind if len(names) == 1 else plural} {shown}"

@@ -33,9 +33,9 @@ class RoundRobin:
 def least_loaded(free: Sequence[Agent]) -> Agent:
     """The one with the least load over its capacity; the better score, then the older, first."""
     best = free[0]
-    least = len(best.running) / best.size
+    least = best.load
     for agent in free:
-        load = len(agent.running) / agent.size
+        load = agent.load
         if load < least or (load == least and _score(agent) > _score(best)):
             best, least = agent, load
     return best

@@ -12,6 +12,7 @@ from .loading import (
     load_settings,
 )
 from .model import (
+    CrewSettings,
     EngineSettings,
     PrometheusSettings,
     SessionSettings,
@@ -26,6 +27,7 @@ from .model import (
 __all__ = [
     "FILE_NAME",
     "PROFILES",
+    "CrewSettings",
     "EngineSettings",
     "Fault",
     "Kind",

@@ -97,6 +97,23 @@ class WorkflowSettings(Section):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
 
 
+class CrewSettings(Section):
+    """``[crew]``: how tasks are placed on agents.
+
+    ``strategy`` is how one of several agents with room is chosen. ``groups`` are limits that agents share
+    (those that name the group in their ``groups``): how much of it runs at once. ``per_repository`` is
+    how many tasks run at once in one repository (0: as many as find agents). A task that waited ``ageing_seconds`` rises by
+    one priority, up to high.
+    """
+
+    strategy: Literal[
+        "least_loaded", "round_robin", "priority_weighted", "capability_match", "random"
+    ] = "least_loaded"
+    groups: dict[str, Count] = Field(default_factory=dict)
+    per_repository: Annotated[int, Field(ge=0, le=10_000)] = 0
+    ageing_seconds: Seconds = 60
+
+
 class UiSettings(Section):
     """``[ui]``: the dashboard. ``keys`` maps an action's name to the key or keys that do it."""
 
@@ -114,6 +131,7 @@ class Settings(Section):
     terminal: TerminalSettings = TerminalSettings()
     sessions: SessionSettings = SessionSettings()
     workflows: WorkflowSettings = WorkflowSettings()
+    crew: CrewSettings = CrewSettings()
     ui: UiSettings = UiSettings()
     safety: SafetySettings = SafetySettings()
     budgets: BudgetList = ()

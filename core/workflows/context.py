@@ -30,8 +30,9 @@ class TaskExecutionContext:
     ``previous_results`` has one entry for each direct dependency that completed:
     ``{"task_id", "agent_id", "result": {"data": value}}``. ``variables`` and the results are copies.
     ``idempotency_key`` is the same for every engine that runs this attempt, another for every
-    other. ``child`` is where an adopted attempt is to be found; ``inputs`` are the workflow's. Whoever
-    knows what the attempt has spent in all calls ``report``.
+    other. ``child`` is where an adopted attempt is to be found; ``inputs`` are the workflow's.
+    ``agent`` is where a placed task has its place; empty where nobody places. Whoever knows what the attempt has
+    spent in all calls ``report``.
     """
 
     task_def: TaskDefinition
@@ -43,6 +44,7 @@ class TaskExecutionContext:
     inputs: dict[str, Any] = field(default_factory=dict)
     child: str | None = None
     keep: Keep = _kept_nowhere
+    agent: str = ""
     report: Report = _of_no_interest
 
     @property

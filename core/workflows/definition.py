@@ -11,6 +11,11 @@ from typing import Any
 from ..base.priority import Priority
 from ..base.retry import RetryPolicy
 
+ANY = "any"
+"""In place of an agent's name: whoever has room."""
+PLACE = "place"
+"""Where in a task's metadata lies what its agent is chosen by, if it is chosen."""
+
 
 class OnFailure(StrEnum):
     """What becomes of the rest when a task that may not fail has failed.
@@ -33,7 +38,8 @@ class TaskDefinition:
     must be JSON. Of those that are ready the more urgent ``priority`` is started first, then the
     earlier ``deadline``, then the one that was ready first. Tasks of one ``group`` share its bound.
     One with ``slotless`` set waits for others (a person, an event, other tasks) and takes no slot.
-    A ``final`` task runs when all others have ended, whatever came of them.
+    A ``final`` task runs when all others have ended, whatever came of them. One that is ``placed``
+    runs on an agent, and waits for a place there.
     """
 
     task_id: str
@@ -49,6 +55,7 @@ class TaskDefinition:
     group: str | None = None
     slotless: bool = False
     final: bool = False
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from .guarding import Guard
 from .instance import Instance
 from .journal import Journal
 from .leases import LEASE_SECONDS, Leases
-from .machine import Machine, Outcome, Run
+from .machine import Machine, Outcome, Places, Run
 from .made import Made, MadeHere
 from .observing import Nobody, Observer
 from .records import Lease, SignalRecord, TaskRecord, WorkflowRecord
@@ -50,6 +50,7 @@ class Driving:
         lease_seconds: float = LEASE_SECONDS,
         stop_grace: float = STOP_GRACE,
         observer: Observer | None = None,
+        places: Places | None = None,
     ) -> None:
         self.engine_id = engine_id or new_id()
         self._states = state_manager
@@ -57,7 +58,7 @@ class Driving:
         self._policy = default_retry_policy
         self._clock = clock
         self._grace = stop_grace
-        self._machine = Machine(max_parallel_tasks, random=random or Random())
+        self._machine = Machine(max_parallel_tasks, random=random or Random(), places=places)
         self._threads = Threads(max_parallel_tasks)
         self._runs = DurableRuns(
             self._threads,
@@ -114,6 +115,18 @@ class Driving:
         instance = self._instances.get(workflow_id)
         if instance is not None:
             instance.set_log(instance.plan.index[task_id], place)
+
+    def look_at_places(self) -> None:
+        """Agents have changed: begin what has a place now."""
+        if self._driver is not None and not self.closing:
+            self._changed()
+
+    def why_waiting(self, workflow_id: str, task_id: str) -> str:
+        """Why a task that is ready has not begun; empty for any other, and where another engine drives."""
+        instance = self._instances.get(workflow_id)
+        if instance is None or task_id not in instance.plan.index:
+            return ""
+        return self._machine.reason(instance.run, instance.plan.index[task_id])
 
     def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """Let ``closer`` be called when this closes, once nothing is under way any more."""

@@ -234,6 +234,7 @@ class DurableRuns:
             {} if record.inputs == "{}" else json.loads(record.inputs),
             instance.children.get(task),
             partial(self._keep, instance, task),
+            instance.run.placed.get(task, ""),
         )
 
     async def _keep(self, instance: Instance, task: int, place: str) -> None:

@@ -67,6 +67,7 @@ def task_values(task: TaskDefinition) -> dict[str, Any]:
         "group": task.group,
         "slotless": task.slotless,
         "final": task.final,
+        "placed": task.placed,
     }
 
 

@@ -34,6 +34,9 @@ from .turns import (
 CONTEXT = "workflow_context"
 """Where in an instance's metadata the context lies that its attempts are given."""
 
+AGENT = "agent"
+"""Where in a task's scheduling the agent lies that it was placed on."""
+
 Previous = dict[str, Any]
 Due = Callable[[datetime], float]
 
@@ -219,6 +222,7 @@ class Instance:
             run.losses
             or run.forgiven
             or run.next_at
+            or run.placed
             or self.logs
             or self.groups
             or run.plan.parents
@@ -231,6 +235,7 @@ class Instance:
             task in run.losses
             or task in run.forgiven
             or task in run.next_at
+            or task in run.placed
             or task in self.logs
             or task in self.groups
             or task in plan.parents
@@ -274,9 +279,10 @@ class Instance:
         forgiven = run.forgiven.get(task)
         parent = run.plan.parents.get(task) if run.plan.parents else None
         groups = self.groups.get(task)
-        if forgiven is None and parent is None and groups is None:
+        agent = run.placed.get(task)
+        if forgiven is None and parent is None and groups is None and agent is None:
             return None
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {} if agent is None else {AGENT: agent}
         if forgiven:
             found["forgiven"] = forgiven
         if groups:
@@ -327,6 +333,7 @@ class Instance:
             row.losses,
             row.error_type,
             None if row.next_attempt_at is None else due(row.next_attempt_at),
+            kept.get(AGENT, ""),
         )
 
 

@@ -57,6 +57,11 @@ class TaskRules(Protocol):
         """Whether it runs when the others have ended."""
         ...
 
+    @property
+    def placed(self) -> bool:
+        """Whether it runs on an agent, and takes a slot there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlainRules:
@@ -70,6 +75,7 @@ class PlainRules:
     group: str | None = None
     slotless: bool = False
     final: bool = False
+    placed: bool = False
 
 
 PLAIN = PlainRules()
@@ -158,6 +164,7 @@ def is_special(rules: TaskRules) -> bool:
     """Whether a task needs more than the plainest way to its start."""
     return bool(
         rules.slotless
+        or rules.placed
         or rules.group is not None
         or rules.timeout is not None
         or rules.deadline is not None

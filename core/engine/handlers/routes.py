@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, safety, sessions, system, ui, workflows
+from . import attention, crew, safety, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
     **workflows.ROUTES,
     **safety.ROUTES,
+    **crew.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

@@ -29,10 +29,12 @@ from ...safety.model import OperationContext, ValidationResult, Violation
 from ...safety.monitor import OperationRefused, SafetyMonitor
 from ...sessions.desk import AttentionDesk
 from ...settings import Settings
+from ...settings.safety import AGENT
 from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.ports import Sessions
 from ..answering import Answerers
+from ..crew.ports import SafetyViews
 from ..faults import RateLimited
 from ..journal import Journal
 from ..workflows.service import WorkflowService
@@ -179,7 +181,17 @@ class SafetyService:
     def guard(self, workflows: WorkflowService) -> None:
         """Have the attempts of workflows ask here first, and say what they wait for."""
         self.gate.attach(workflows.orchestrator)
-        self.waiting_changed = workflows.explain(self.reason)
+        self.waiting_changed = workflows.tell_again
+        placing = workflows.placing
+        if placing is None:
+            return
+
+        def heard(view: BreakerView) -> None:
+            closed = f"is left alone: {self.board.why(view)}" if view.state == "open" else ""
+            if placing.places.close(view.name.removeprefix(AGENT), closed):
+                workflows.orchestrator.look_at_places()
+
+        self.board.heard.append(heard)
 
     def guarded(self, sessions: Sessions) -> GuardedSessions:
         """Sessions for the attempts of workflows."""
@@ -368,12 +380,17 @@ class SafetyService:
         return self.accounts.views()
 
     def violations(self) -> tuple[ViolationView, ...]:
-        """The latest violations since the engine began, oldest first."""
-        return tuple(self._violations)
+        """The latest violations since the engine began, newest first."""
+        return tuple(reversed(self._violations))
 
     def constraints(self) -> Mapping[str, str]:
         """What each constraint says, by its name."""
         return rule_texts(self.monitor.constraints)
+
+    @property
+    def views(self) -> SafetyViews:
+        """What the crew's view takes from here."""
+        return SafetyLook(self)
 
     def view(self) -> SafetyView:
         """All of it."""
@@ -416,6 +433,37 @@ class SafetyService:
 
     def _stop(self, place: Place, error: BudgetExceeded) -> None:
         self.admissions.stop(place, error)
+
+
+class SafetyLook:
+    """How everything stands, under the names that the crew's view has for it."""
+
+    def __init__(self, safety: SafetyService) -> None:
+        self._safety = safety
+
+    def breakers(self) -> tuple[BreakerView, ...]:
+        """Every breaker that is configured, or has something to remember."""
+        return self._safety.breakers()
+
+    def limits(self) -> tuple[LimitView, ...]:
+        """Every limit, and its buckets in use."""
+        return self._safety.limits()
+
+    def budgets(self) -> tuple[BudgetView, ...]:
+        """Every account that was used."""
+        return self._safety.budgets()
+
+    def halt(self) -> HaltView | None:
+        """The halt, while it stands."""
+        return self._safety.halt_view()
+
+    def violations(self) -> tuple[ViolationView, ...]:
+        """The newest violations, newest first."""
+        return self._safety.violations()
+
+    def constraints(self) -> dict[str, str]:
+        """Every constraint's name, and what it says."""
+        return dict(self._safety.constraints())
 
 
 def _is_ours(error: ErrorInfo) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +13,9 @@ from ...workflows.records import WorkflowRecord
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ...workflows.turns import move_of, task_in
 from .views import TaskViewer, workflow_view
+
+Why = Callable[[str, str], str]
+"""Why a task that is ready waits, by workflow and task."""
 
 ENDED_KEPT = 50
 _STATUS = '"status":"'
@@ -87,14 +91,6 @@ class Standing:
         self.stirred = True
         return before is TaskStatus.RUNNING and status is not before
 
-    def renew(self, task_id: str) -> bool:
-        """Count a task that is ready as changed; whether it is."""
-        found = self._ready.get(task_id)
-        if found is not None:
-            self._changed[task_id] = found
-            self.stirred = True
-        return found is not None
-
     def move(self, line: str, version: int) -> WorkflowStatus:
         """The workflow as a line on disk says it; its status before."""
         before = self.record
@@ -116,10 +112,17 @@ class Standing:
         found = workflow_view(record, self._counts, waiting=self.waiting, now=now)
         return found if found.status in ENDED else found.changed(engine_id=engine_id)
 
-    def changed_tasks(self) -> list[TaskView]:
+    def tell_again(self, task_id: str) -> None:
+        """Why a task that is ready waits has changed."""
+        if task_id in self._ready:
+            self._changed.setdefault(task_id, self._ready[task_id])
+            self.stirred = True
+
+    def changed_tasks(self, why: Why) -> list[TaskView]:
         """The tasks that changed since this was asked last, as they stand now."""
         changed, self._changed = self._changed, {}
+        found = self.record.id
         return [
-            self._viewer.view(task_in(self.record.id, line), version, self.statuses)
-            for line, version in changed.values()
+            self._viewer.view(task_in(found, line), version, self.statuses, why=why(found, task_id))
+            for task_id, (line, version) in changed.items()
         ]

@@ -13,21 +13,16 @@ from ...protocol.workflow_events import (
     WorkflowChanged,
     WorkflowProgress,
 )
-from ...protocol.workflow_views import TaskView, WorkflowView
+from ...protocol.workflow_views import WorkflowView
 from ...workflows.instance import Instance
 from ...workflows.records import AddTurn, WorkflowChange
-from ...workflows.statuses import TaskStatus, WorkflowStatus
+from ...workflows.statuses import WorkflowStatus
 from ...workflows.turns import task_named
 from ..journal import Journal
-from .book import Book, Standing
+from .book import Book, Standing, Why
 
 PAUSE = 0.03
 """Seconds for which changes of tasks are gathered; of each task the newest counts."""
-
-
-def _nothing_keeps_it(_workflow_id: str, _task_id: str) -> str:
-    """Nobody knows of anything."""
-    return ""
 
 
 Moved = Callable[[WorkflowView, WorkflowStatus], None]
@@ -38,7 +33,7 @@ class Gazette:
     """Observes an orchestrator, keeps the book, and tells the journal.
 
     ``moved`` hears of a workflow's new status and its former one, ``left`` of tasks that do not
-    run any more, by workflow and task.
+    run any more, by workflow and task; ``why`` is asked why a task that is ready waits.
     """
 
     def __init__(
@@ -50,6 +45,7 @@ class Gazette:
         *,
         moved: Moved,
         left: Left,
+        why: Why,
     ) -> None:
         self._journal = journal
         self._book = book
@@ -57,22 +53,11 @@ class Gazette:
         self._engine_id = engine_id
         self._moved = moved
         self._left = left
+        self.why = why
         self._standings: dict[str, Standing] = {}
         self._sizes: dict[tuple[str, str, int], int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._causes: dict[str, Cause] = {}
-        self.why: Callable[[str, str], str] = _nothing_keeps_it
-
-    def shown(self, workflow_id: str, task: TaskView) -> TaskView:
-        """The task, with what keeps it from beginning."""
-        why = self.why(workflow_id, task.id) if task.status is TaskStatus.READY else ""
-        return task.changed(reason=why) if why else task
-
-    def renew(self, workflow_id: str, task_id: str) -> None:
-        """Something else keeps a task from beginning now."""
-        standing = self._standings.get(workflow_id)
-        if standing is not None and standing.renew(task_id):
-            self._soon()
 
     def standing(self, workflow_id: str) -> Standing | None:
         """One that this engine drives."""
@@ -97,6 +82,13 @@ class Gazette:
             del standing.waiting[task_id]
         standing.stirred = True
         self._soon()
+
+    def tell_again(self, workflow_id: str, task_id: str) -> None:
+        """Why a task that is ready waits has changed."""
+        standing = self._standings.get(workflow_id)
+        if standing is not None:
+            standing.tell_again(task_id)
+            self._soon()
 
     # ---- as an observer ----------------------------------------------------------------------
 
@@ -174,9 +166,8 @@ class Gazette:
             )
 
     def _tell_tasks(self, workflow_id: str, standing: Standing) -> None:
-        for view in standing.changed_tasks():
-            task = self.shown(workflow_id, view)
-            self._journal.announce(TaskChanged(workflow_id=workflow_id, task=task))
+        for view in standing.changed_tasks(self.why):
+            self._journal.announce(TaskChanged(workflow_id=workflow_id, task=view))
 
     def close(self) -> None:
         """Set no timer any more."""

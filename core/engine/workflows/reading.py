@@ -29,6 +29,7 @@ from ...workflows.records import TaskRecord, WorkflowRecord
 from ...workflows.state_faults import TaskUnknown, WorkflowUnknown
 from ...workflows.state_manager import StateManager
 from ...workflows.states import TaskState
+from ...workflows.statuses import TaskStatus
 from .gazette import Gazette
 from .views import (
     TaskViewer,
@@ -110,8 +111,7 @@ class Reading:
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
         tasks = tuple(
-            self._gazette.shown(record.id, viewer.view(row, record.version, statuses))
-            for row in rows
+            viewer.view(row, record.version, statuses, why=self._why(row)) for row in rows
         )
         counts: dict[Any, int] = {}
         for status in statuses.values():
@@ -126,6 +126,13 @@ class Reading:
             limit=definition.limit,
             tasks=tasks,
             critical=tuple(_critical(tasks, now)),
+        )
+
+    def _why(self, row: TaskRecord) -> str:
+        return (
+            self._gazette.why(row.workflow_id, row.task_id)
+            if row.status is TaskStatus.READY
+            else ""
         )
 
     async def _former(
@@ -164,7 +171,7 @@ class Reading:
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
-            task=self._gazette.shown(workflow_id, viewer.view(row, record.version, statuses)),
+            task=viewer.view(row, record.version, statuses, why=self._why(row)),
             given={} if given is None else _given(given.metadata),
             result=None if row.result is None else json.loads(row.result),
             has_result=row.result is not None,

@@ -33,6 +33,7 @@ from ...workflows.records import ScheduleRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
+from ..crew.placing import Placing
 from ..journal import Journal
 from .book import ENDED_KEPT, Book
 from .clockwork import CATCH_UPS, Clockwork, ScheduleInvalid, next_time
@@ -79,7 +80,7 @@ class WorkflowService:
 
     ``engine_id`` names this engine's place in leases: one of the same id takes over at once what
     the former one held. ``executors_ready`` is called before anything runs: programs register theirs.
-    Without ``desk`` and ``surroundings`` there are no executors but
+    ``placing`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
     ``wait_for``, and those that are registered.
     """
 
@@ -94,7 +95,9 @@ class WorkflowService:
         options: WorkflowOptions | None = None,
         clock: Clock = SYSTEM_CLOCK,
         random: Random | None = None,
+        placing: Placing | None = None,
     ) -> None:
+        self.placing = placing
         self.engine_id = engine_id or new_id()
         self.options = options or WorkflowOptions()
         self._store = store
@@ -103,7 +106,13 @@ class WorkflowService:
         self._desk = desk
         self._book = Book()
         self._gazette = Gazette(
-            journal, self._book, clock, self.engine_id, moved=self._moved, left=self._left
+            journal,
+            self._book,
+            clock,
+            self.engine_id,
+            moved=self._moved,
+            left=self._left,
+            why=lambda *task: self.orchestrator.why_waiting(*task),  # noqa: PLW0108  # made below
         )
         self.states = StateManager(store=store, clock=clock)
         self.orchestrator = WorkflowOrchestrator(
@@ -114,6 +123,7 @@ class WorkflowService:
             random=random,
             lease_seconds=self.options.lease_seconds,
             observer=self._gazette,
+            places=None if placing is None else placing.places,
         )
         self.gates: WorkflowGates | None = None
         self.surroundings: Surroundings | None = None
@@ -151,11 +161,6 @@ class WorkflowService:
             _log.info("workflows taken up", workflows=len(taken))
         self._look_later()
 
-    def explain(self, why: Callable[[str, str], str]) -> Callable[[str, str], None]:
-        """Ask ``why`` what keeps tasks from beginning; the result is to be called when that changes."""
-        self._gazette.why = why
-        return self._gazette.renew
-
     async def close(self) -> None:
         """Let go: what can be adopted goes on, the rest is begun again by the next engine."""
         self._closed = True
@@ -177,6 +182,15 @@ class WorkflowService:
         """What has not ended, and the newest of what has; newest first."""
         self._gazette.flush()
         return self._book.views()
+
+    @property
+    def desk(self) -> AttentionDesk | None:
+        """Where people are asked; ``None`` if nobody is."""
+        return self._desk
+
+    def tell_again(self, workflow_id: str, task_id: str) -> None:
+        """Why a task that is ready waits has changed: tell it anew."""
+        self._gazette.tell_again(workflow_id, task_id)
 
     def look(self) -> None:
         """Start what is due by the clock, which may have jumped."""

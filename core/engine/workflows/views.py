@@ -21,6 +21,7 @@ from ...protocol.workflow_views import (
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
 from ...workflows.encoding import task_of
 from ...workflows.executors.children import Child, ChildKind
+from ...workflows.instance import AGENT
 from ...workflows.machine.reasons import ErrorType
 from ...workflows.records import (
     ArtifactRecord,
@@ -101,9 +102,14 @@ class TaskViewer:
         return found
 
     def view(
-        self, record: TaskRecord, version: int, settled: Mapping[str, TaskStatus] | None = None
+        self,
+        record: TaskRecord,
+        version: int,
+        settled: Mapping[str, TaskStatus] | None = None,
+        *,
+        why: str = "",
     ) -> TaskView:
-        """The task as it stands; ``settled`` are the statuses of what it may need."""
+        """The task as it stands; ``settled`` are the statuses of what it may need, ``why`` it waits."""
         given = self.definition(record)
         policy = given.retry_policy if given is not None else None
         needs = tuple(given.dependencies) if given is not None else ()
@@ -111,7 +117,7 @@ class TaskViewer:
         return TaskView(
             id=record.task_id,
             kind=record.agent_type,
-            agent=record.agent_id if record.agent_id != record.agent_type else "",
+            agent=_agent(record),
             status=record.status,
             needs=needs,
             parent=_parent(record),
@@ -125,12 +131,21 @@ class TaskViewer:
             next_attempt_at=record.next_attempt_at,
             error=record.error,
             error_type=record.error_type,
-            reason=_reason(record, needs, settled or {}),
+            reason=_reason(record, needs, settled or {}, why),
             session_id=place.get(ChildKind.SESSION),
             child_workflow=place.get(ChildKind.WORKFLOW),
             allow_failure=given.allow_failure if given is not None else False,
             version=version,
         )
+
+
+def _agent(record: TaskRecord) -> str:
+    """The agent that it is meant for, or has its place on."""
+    if record.scheduling is not None and f'"{AGENT}"' in record.scheduling:
+        placed = json.loads(record.scheduling).get(AGENT)
+        if placed:
+            return str(placed)
+    return record.agent_id if record.agent_id != record.agent_type else ""
 
 
 def _parent(record: TaskRecord) -> str | None:
@@ -148,12 +163,14 @@ def _place(record: TaskRecord) -> dict[str, str]:
     return {} if child is None else {child.kind: child.place}
 
 
-def _reason(record: TaskRecord, needs: Sequence[str], settled: Mapping[str, TaskStatus]) -> str:
+def _reason(
+    record: TaskRecord, needs: Sequence[str], settled: Mapping[str, TaskStatus], why: str
+) -> str:
     status = record.status
     if status is TaskStatus.SKIPPED:
         return _SKIPPED.get(record.error_type or "", "")
     if status is TaskStatus.READY:
-        return "waits for a place to run"
+        return why or "waits for a place to run"
     if status is TaskStatus.RUNNING:
         return _WAITS_FOR.get(record.agent_type, "")
     if status is TaskStatus.PENDING:

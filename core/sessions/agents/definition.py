@@ -12,6 +12,9 @@ from ...protocol.status import DialogKind
 from .patterns import Expression, Expressions, as_tuple, compile_pattern
 from .rules import Pick, ScreenRule, TitleRule
 
+DEFAULT_CAPACITY = 10
+"""Pieces of work that an agent takes at once where nothing is said."""
+
 Transport = Literal["pty", "acp", "process"]
 
 
@@ -219,7 +222,9 @@ class AgentDefinition(Part):
     when it owns its terminal. ``reports``: it always tells its status by OSC 7501. ``limits`` tell
     from an error's message that a limit is the cause. ``oneshot``: how it gives one answer as a
     process, for tasks of workflows. ``extend``: the rules given last came on top
-    of those for the same agent before them, rather than in their place.
+    of those for the same agent before them, rather than in their place. ``capacity`` is how many pieces of
+    work it takes at once, ``score`` its weight where one of several is drawn, ``groups`` are limits
+    that it shares with others (``[crew.groups]``).
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -230,6 +235,9 @@ class AgentDefinition(Part):
     cwd: str | None = None
     transport: Transport = "pty"
     capabilities: Strings = ()
+    capacity: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_CAPACITY
+    score: Annotated[float, Field(ge=0, le=1_000_000, strict=False)] = 100.0
+    groups: Strings = ()
     detect: Strings = ()
     shell: bool = False
     reports: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 from ...sessions.agents.definition import AgentDefinition, OneShot
 from ..backends.ports import Stream
 from ..context import TaskExecutionContext
-from ..definition import TaskDefinition
+from ..definition import ANY, PLACE, TaskDefinition
 from ..files.templates import is_template
 from .answers import answer_of, usage_of
 from .attempt import Attempt, attempt_with
@@ -50,8 +50,25 @@ class AgentExecutor(LeafExecutor):
                 task_id=task.task_id,
             )
         name = str(task.metadata.get("agent", task.agent_id))
-        if not is_template(name):
+        if name == ANY:
+            self._check_anybody(task)
+        elif not is_template(name):
             self._definition(name, _mode(task), task.task_id)
+
+    def _check_anybody(self, task: TaskDefinition) -> None:
+        """Nothing, if there are agents that may be chosen of; that they are there now is not asked.
+
+        :raises AgentUnusable: if one is not known, or none can do it in this way.
+        """
+        place: Mapping[str, Any] = task.metadata.get(PLACE, {})
+        affinity = [place["affinity"]] if "affinity" in place else []
+        for name in dict.fromkeys([*place.get("any_of", ()), *affinity]):
+            self._definition(name, _mode(task), task.task_id)
+        agents = self.desk.surroundings.agents
+        if not any(not unfit(one, _mode(task)) for one in agents.values()):
+            raise AgentUnusable(
+                f"Task {task.task_id!r}: no agent can do it as {_mode(task)}.", task_id=task.task_id
+            )
 
     async def adopt(self, context: TaskExecutionContext) -> Any:
         """See to its end what a former engine began, in a session or as a process."""
@@ -67,7 +84,7 @@ class AgentExecutor(LeafExecutor):
     async def carry_out(self, attempt: Attempt, child: Child | None) -> Any:
         """What the agent gives."""
         mode = _mode(attempt.task)
-        name = str(attempt.rendered("agent")["agent"])
+        name = attempt.context.agent or str(attempt.rendered("agent")["agent"])
         definition = self._definition(name, mode, attempt.task.task_id)
         prompt = str(attempt.rendered("prompt")["prompt"])
         began = self.desk.now()
@@ -110,7 +127,7 @@ class AgentExecutor(LeafExecutor):
             near = difflib.get_close_matches(name, agents, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise AgentUnusable(f"Task {task_id!r}: there is no agent {name}.{hint}", agent=name)
-        why = _unfit(definition, mode)
+        why = unfit(definition, mode)
         if why:
             raise AgentUnusable(f"Task {task_id!r}: {definition.shown} {why}.", agent=name)
         return definition
@@ -120,7 +137,7 @@ def _mode(task: TaskDefinition) -> str:
     return str(task.metadata.get("mode", SESSION))
 
 
-def _unfit(definition: AgentDefinition, mode: str) -> str:
+def unfit(definition: AgentDefinition, mode: str) -> str:
     """Why the agent can't do tasks in this way; empty if it can."""
     if mode == SESSION:
         told = definition.readable or definition.shell

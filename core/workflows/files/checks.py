@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .. import graph
+from ..definition import ANY
+from .faults import Fault
 from .inputs import convert_default
-from .model import KINDS, NAME, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
+from .model import KINDS, NAME, AgentEntry, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
 from .reading import Document, KeyPath
 from .shapes import nearest
 from .templates import is_template
@@ -88,8 +90,8 @@ def check_whole(checked: Checked, agents: Collection[str] | None = None) -> None
         _beside(checked, path, task)
         _needs(checked, path, name, task, final=final)
         _details(checked, path, task)
-        if agents is not None:
-            _agent(checked, path, task, agents)
+        if task.agent is not None:
+            _agent(checked.document, (*path, "agent"), task.agent, agents)
     _cycles(checked)
     _unique(checked)
 
@@ -207,11 +209,41 @@ def _outputs(document: Document, path: KeyPath, task: TaskEntry) -> None:
             document.fault((*path, "outputs", "schema"), told)
 
 
-def _agent(checked: Checked, path: KeyPath, task: TaskEntry, agents: Collection[str]) -> None:
-    name = task.agent
-    if name is not None and not is_template(name) and name not in agents:
-        message = f"There is no agent {name}."
-        checked.document.fault((*path, "agent"), message, nearest(name, agents))
+def _agent(
+    document: Document, path: KeyPath, entry: AgentEntry, agents: Collection[str] | None
+) -> None:
+    one = entry.name != ANY
+    if one and entry.chosen:
+        message = f"{entry.name} is one agent; there is nothing to choose."
+        document.fault(path, message, "Leave its name out, or any_of, capabilities and affinity.")
+    if entry.any_of and entry.affinity is not None and entry.affinity not in entry.any_of:
+        message = f"{entry.affinity} is none of any_of."
+        document.fault((*path, "affinity"), message, nearest(entry.affinity, entry.any_of))
+    if agents is None:
+        return
+    named: list[tuple[KeyPath, str]] = [
+        ((*path, "any_of", at), name) for at, name in enumerate(entry.any_of)
+    ]
+    if one:
+        named.append((path, entry.name))
+    if entry.affinity is not None:
+        named.append(((*path, "affinity"), entry.affinity))
+    for at, name in named:
+        if not is_template(name) and name not in agents:
+            document.fault(at, f"There is no agent {name}.", nearest(name, agents))
+
+
+def capability_notes(checked: Checked, known: Collection[str]) -> list[Fault]:
+    """What no agent can do at present: no fault, since agents may come; such a task waits."""
+    notes = Document(checked.document.file, None, checked.document.places)
+    for path, _, task, _ in checked.places():
+        for at, one in enumerate([] if task.agent is None else task.agent.capabilities):
+            if one not in known:
+                message = (
+                    f"No agent has the capability {one}: the task would wait for one that has."
+                )
+                notes.fault((*path, "agent", "capabilities", at), message, nearest(one, known))
+    return notes.faults
 
 
 def _cycles(checked: Checked) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ...base.retry import RetryPolicy
-from ..definition import OnFailure, TaskDefinition, WorkflowDefinition
+from ..definition import PLACE, OnFailure, TaskDefinition, WorkflowDefinition
 from ..encoding import task_values
-from .model import OutputsEntry, RetryEntry, TaskEntry, WorkflowFile, kinds_of
+from .model import AgentEntry, OutputsEntry, RetryEntry, TaskEntry, WorkflowFile, kinds_of
 from .nesting import find_nested
 from .templates import Scope, render
 from .uses import speaks_of_item, task_references
@@ -96,6 +96,7 @@ class Compiler:
             group=task.group,
             slotless=kind in _SLOTLESS,
             final=final,
+            placed=kind == "agent",
         )
 
     def _fan_out(self, plain: TaskDefinition, task: TaskEntry) -> TaskDefinition:
@@ -118,6 +119,7 @@ class Compiler:
             priority=plain.priority,
             group=plain.task_id if foreach.at_once else plain.group,
             slotless=plain.slotless,
+            placed=plain.placed,
         )
         own["foreach"] = {"items": foreach.items, "max": foreach.max, "at_once": foreach.at_once}
         own["each"] = task_values(child)
@@ -155,9 +157,10 @@ class Compiler:
 
     def _own(self, kind: str, task: TaskEntry) -> dict[str, Any]:
         """What an executor of ``kind`` needs."""
-        if kind == "agent":
+        if task.agent is not None:
             mode = task.mode or "session"
-            return {"agent": task.agent, "prompt": task.prompt, "mode": mode, "keep": task.keep}
+            told = {"prompt": task.prompt, "mode": mode, "keep": task.keep}
+            return {"agent": task.agent.name, **_place(task.agent), **told}
         if kind == "run":
             return {"command": task.run, "shell": task.shell}
         if kind == "python":
@@ -177,6 +180,15 @@ class Compiler:
                 if key in own:
                     own[key] = render(own[key], self._scope, f"tasks.{name}.{key}")
         return own
+
+
+def _place(entry: AgentEntry) -> dict[str, Any]:
+    if not entry.chosen:
+        return {}
+    place: dict[str, Any] = {"any_of": entry.any_of, "capabilities": entry.capabilities}
+    if entry.affinity is not None:
+        place["affinity"] = entry.affinity
+    return {PLACE: place}
 
 
 def _outputs(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..definition import WorkflowDefinition
-from .checks import Checked, check_whole, values_at
+from .checks import Checked, capability_notes, check_whole, values_at
 from .compiling import Compiler
 from .faults import Fault, WorkflowFileInvalid, WorkflowFileUnreadable
 from .inputs import convert_default, convert_inputs, pairs
@@ -25,11 +25,15 @@ DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """A file as it was found: its model as far as that can be told, and all its faults by place."""
+    """A file as it was found: its model as far as that can be told, and all its faults by place.
+
+    ``notes`` keep it from nothing.
+    """
 
     path: Path
     model: WorkflowFile | None
     faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...] = ()
 
 
 def check(path: str | Path, *, agents: Collection[str] | None = None) -> list[Fault]:
@@ -42,12 +46,17 @@ def check(path: str | Path, *, agents: Collection[str] | None = None) -> list[Fa
     return list(read_file(path, agents=agents).faults)
 
 
-def read_file(path: str | Path, *, agents: Collection[str] | None = None) -> LoadedFile:
-    """The file at ``path``, judged.
+def read_file(
+    path: str | Path,
+    *,
+    agents: Collection[str] | None = None,
+    capabilities: Collection[str] | None = None,
+) -> LoadedFile:
+    """The file at ``path``, judged; ``capabilities`` are what any agent has.
 
     :raises WorkflowFileUnreadable: if it can't be read.
     """
-    return _Reader(agents).read(Path(path), ())
+    return _Reader(agents, capabilities).read(Path(path), ())
 
 
 def load_workflow(
@@ -80,24 +89,30 @@ def load_workflow(
 class _Reader:
     """Reads a file with those it names; each of them once."""
 
-    def __init__(self, agents: Collection[str] | None) -> None:
+    def __init__(
+        self, agents: Collection[str] | None, capabilities: Collection[str] | None
+    ) -> None:
         self._agents = agents
+        self._capabilities = capabilities
         self._known: dict[Path, LoadedFile] = {}
 
     def read(self, path: Path, above: tuple[Path, ...]) -> LoadedFile:
         document = read_document(path)
         file = path.absolute()
         model, removed = read_model(document)
+        notes: list[Fault] = []
         if model is not None:
             checked = Checked(document, model, removed)
             check_whole(checked, self._agents)
             check_templates(checked)
+            if self._capabilities is not None:
+                notes = capability_notes(checked, self._capabilities)
             inner = self._nested(checked, file, (*above, file.resolve()))
             document.faults.sort()
             document.faults += inner
         else:
             document.faults.sort()
-        return LoadedFile(file, model, tuple(document.faults))
+        return LoadedFile(file, model, tuple(document.faults), tuple(notes))
 
     def _nested(self, checked: Checked, file: Path, above: tuple[Path, ...]) -> list[Fault]:
         """Judge the files that tasks name; their faults."""

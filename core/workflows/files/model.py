@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from ...base.priority import Priority
 from ...protocol.rules import quoted
+from ..definition import ANY
 from .values import (
     Cron,
     Duration,
@@ -85,13 +86,14 @@ def _choices(value: Any) -> Any:
     )
 
 
-Needs = Annotated[
+Names = Annotated[
     list[str],
     BeforeValidator(_names),
     WithJsonSchema({
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     }),
 ]  # fmt: skip
+Needs = Names
 Choices = Annotated[
     dict[str, str],
     BeforeValidator(_choices),
@@ -197,6 +199,24 @@ class OutputsEntry(Entry):
     )
 
 
+class AgentEntry(Entry):
+    """The agent that works on a prompt: one by its name, or what it must be able to do."""
+
+    short = "name"
+
+    name: str = Field(ANY, min_length=1, description="The agent; any for whoever has room.")
+    any_of: Names = Field([], description="The agents among which one is chosen.")
+    capabilities: Names = Field([], description="What it must be able to do, all of it.")
+    affinity: str | None = Field(
+        None, min_length=1, description="The agent that is preferred while it has room."
+    )
+
+    @property
+    def chosen(self) -> bool:
+        """Whether there is anything to choose by."""
+        return bool(self.any_of or self.capabilities or self.affinity)
+
+
 class ScheduleEntry(Entry):
     """When the workflow starts by itself."""
 
@@ -215,7 +235,10 @@ class TaskEntry(Entry):
     description: str = Field("", description="What it does, for people.")
     needs: Needs = Field([], description="The tasks that must have ended before it begins.")
 
-    agent: str | None = Field(None, min_length=1, description="The agent that works on the prompt.")
+    agent: AgentEntry | None = Field(
+        None,
+        description="The agent that works on the prompt, or any; it waits until that has room.",
+    )
     prompt: str | None = Field(None, min_length=1, description="What the agent is told.")
     mode: Literal["session", "one-shot"] | None = Field(
         None,

@@ -37,6 +37,6 @@ def file_graph(path: str | Path) -> Graph:
 def _note(task: TaskEntry) -> str:
     """What it does, in a word or two."""
     kind = kinds_of(task)[0]
-    agent = task.agent
+    agent = None if task.agent is None else task.agent.name
     told = agent if agent is not None and not is_template(agent) else kind
     return f"{told}, for each" if task.foreach is not None else told

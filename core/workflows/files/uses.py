@@ -50,7 +50,7 @@ def uses_of(task: TaskEntry, path: KeyPath) -> Iterator[Use]:
 
 
 def _fields(task: TaskEntry) -> Iterator[tuple[str, Any, bool]]:
-    yield "agent", task.agent, True
+    yield "agent", None if task.agent is None else task.agent.name, True
     yield "prompt", task.prompt, False
     yield "run", task.run, False
     yield "with", task.with_, False

@@ -5,6 +5,7 @@ Events go in as calls, each with the time; decisions come out of ``take`` and ``
 
 from .decisions import Drained, Start, Stop
 from .machine import Machine
+from .places import Placed, Places, Want
 from .reasons import Outcome, StopReason
 from .run import Run, TaskState
 from .snapshots import restore, snapshot
@@ -13,11 +14,14 @@ __all__ = [
     "Drained",
     "Machine",
     "Outcome",
+    "Placed",
+    "Places",
     "Run",
     "Start",
     "Stop",
     "StopReason",
     "TaskState",
+    "Want",
     "restore",
     "snapshot",
 ]

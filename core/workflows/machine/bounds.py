@@ -82,6 +82,16 @@ class Bounds:
         if group is not None:
             yield from self._wake(group, now)
 
+    def reason(self, task: int) -> str:
+        """Which bound keeps ``task`` waiting; empty if none does."""
+        name = self._plan.rules[task].group
+        group = self._group(task)
+        if group is not None and group.used >= group.limit:
+            return f"the group {name} has {group.used} of {group.limit:g} running"
+        if self._whole.used >= self._whole.limit:
+            return f"the workflow has {self._whole.used} of {self._whole.limit:g} running"
+        return ""
+
     def _wake(self, bound: Bound, now: float) -> Iterator[Entry]:
         entry = bound.wake(now)
         if entry is not None:

@@ -10,6 +10,7 @@ from ...base.clock import Random
 from ..statuses import TaskStatus, WorkflowStatus
 from .decisions import Drained, Start, Stop
 from .gating import Gate
+from .places import Places, urgency
 from .ready import NORMAL, Entry, ReadyQueue
 from .reasons import StopReason
 from .run import Run
@@ -29,6 +30,7 @@ class Dispatching:
     ``limit`` bounds the attempts of the engine under way at once (``None``: no bound); those of
     slotless tasks don't count. ``ageing`` is the seconds after which a waiting task rises one level
     (``None``: never). A task whose attempts were lost more than ``recovery_limit`` times fails.
+    Tasks that are ``placed`` take a slot of an agent, too, where there are ``places``.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Dispatching:
         ageing: float | None = AGEING_SECONDS,
         recovery_limit: int = RECOVERY_LIMIT,
         random: Random | None = None,
+        places: Places | None = None,
     ) -> None:
         self.limit: float = inf if limit is None else limit
         self.recovery_limit = recovery_limit
@@ -46,6 +49,7 @@ class Dispatching:
         self.timers = Timers()
         self.gate: Gate | None = None
         self._barred: dict[tuple[Run, int], Entry] = {}
+        self.places = places
         self._random = random
         self._ageing = ageing
         self._sequence = 0
@@ -90,7 +94,8 @@ class Dispatching:
 
     def waiting(self) -> float:
         """How many attempts ``take`` may have to begin; never less than it has."""
-        if not (queued := len(self._queue)):
+        queued = len(self._queue) + (0 if self.places is None else len(self.places))
+        if not queued:
             return len(self._waiters)
         return len(self._waiters) + min(queued, self.limit - self.running)
 
@@ -151,8 +156,15 @@ class Dispatching:
         rules = run.plan.rules[task]
         entry = (self._sequence, now, int(rules.priority), run.deadlines.get(task, inf), run, task)
         run.entries[task] = entry
+        self._line_up(entry)
+
+    def _line_up(self, entry: Entry) -> None:
+        """Enter what is ready where it is to wait."""
+        rules = entry[4].plan.rules[entry[5]]
         if rules.slotless:
             self._waiters.append(entry)
+        elif rules.placed and self.places is not None:
+            self.places.enter(entry)
         else:
             self._queue.push(entry)
 
@@ -168,6 +180,8 @@ class Dispatching:
             if self.gate is None or self.gate.admits(run, task):
                 return entry
             self._barred[run, task] = run.entries[task] = entry
+            if self.places is not None and run.plan.rules[task].placed:
+                self.places.release(run, task)
             if run.bounds is not None:
                 self._enter(run.bounds.leave(task, now))
         return None
@@ -178,6 +192,8 @@ class Dispatching:
             self.gate.withdrawn(run, task)
 
     def _next_ready(self, now: float) -> Entry | None:
+        if self.places is not None and len(self.places):
+            return self._next_of_both(self.places, now)
         while (entry := self._queue.pop(now)) is not None:
             run = entry[4]
             if run.status is _PAUSED:
@@ -190,6 +206,49 @@ class Dispatching:
                 return entry
             self._enter(instead)
         return None
+
+    def _next_of_both(self, places: Places, now: float) -> Entry | None:
+        """The most urgent of those that wait for a slot alone and those that wait for an agent too."""
+        while True:
+            first = places.first(now)
+            entry = self._queue.pop(now)
+            if first is not None and (entry is None or first[0] < urgency(entry)):
+                if entry is not None:
+                    entry[4].entries[entry[5]] = entry
+                    self._queue.push(entry)
+                entry = first[1]
+            elif entry is None:
+                return None
+            else:
+                first = None
+            run, task = entry[4], entry[5]
+            if run.status is _PAUSED:
+                self._hold(entry)
+            elif run.bounds is None or (instead := run.bounds.admit(entry, now)) is None:
+                if first is not None:
+                    run.placed[task] = places.take(run, task)
+                    run.entries[task] = None
+                return entry
+            else:
+                self._enter(instead)
+            places.withdraw(run, task)
+
+    def reason(self, run: Run, task: int) -> str:  # noqa: PLR0911  # one for each cause
+        """Why a task that is ready has not begun; empty for any other."""
+        if run.tasks[task] is not _READY or run.plan.rules[task].slotless:
+            return ""
+        if run.status is _PAUSED:
+            return "the workflow is paused"
+        if self.gate is not None and (run, task) in self._barred:
+            return self.gate.reason(run, task)
+        need = None if self.places is None else self.places.need_of(run, task)
+        if self.places is not None and need is not None and (why := self.places.reason(need)):
+            return why
+        if run.bounds is not None and (why := run.bounds.reason(task)):
+            return why
+        if self.running >= self.limit:
+            return f"{self.running} tasks run, as many as may"
+        return "others are before it"
 
     def _next_waiter(self) -> Entry | None:
         while self._waiters:
@@ -214,15 +273,12 @@ class Dispatching:
         held, run.held = run.held, []
         for entry in held:
             if run.entries[entry[5]] is entry:
-                if run.plan.rules[entry[5]].slotless:
-                    self._waiters.append(entry)
-                else:
-                    self._queue.push(entry)
+                self._line_up(entry)
 
     def _enter(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             entry[4].entries[entry[5]] = entry
-            self._queue.push(entry)
+            self._line_up(entry)
 
     def _withdraw(self, run: Run, task: int, now: float) -> None:
         """Take a ready task out of whatever queue it is in."""
@@ -230,6 +286,8 @@ class Dispatching:
             run.entries[task] = None
             if self._barred:
                 self._unbar(run, task)
+            if self.places is not None:
+                self.places.withdraw(run, task)
             if run.bounds is not None:
                 self._enter(run.bounds.retry(task, now))
 
@@ -241,6 +299,8 @@ class Dispatching:
                 self.timers.forget_one()
             if rules.slotless:
                 return
+            if rules.placed and self.places is not None:
+                self.places.release(run, task)
         if self.gate is not None:
             self.gate.left(run, task)
         self.running -= 1
@@ -254,6 +314,8 @@ class Dispatching:
             return
         self.running += 1
         run.running += 1
+        if self.places is not None and task in run.placed:
+            self.places.occupy(run, task, run.placed[task])
         if run.bounds is not None:
             run.bounds.occupy(task)
 

@@ -85,6 +85,8 @@ class Machine(Control):
             for task, status in enumerate(run.tasks):
                 run.entries[task] = None
                 self._unbar(run, task)
+                if self.places is not None:
+                    self.places.withdraw(run, task)
                 if status is _RUNNING and task not in run.expanded:
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST
@@ -96,6 +98,8 @@ class Machine(Control):
         """An attempt has ended well; ``False``, and nothing, if it is not the one that runs."""
         if run.attempts[task] != attempt or run.tasks[task] is not _RUNNING or task in run.expanded:
             return False
+        if run.placed and self.places is not None:
+            self.places.count(run, task, good=True)
         if run.stopping and run.stopping.pop(task, None) is StopReason.TIMEOUT:
             self._release(run, task, now)
             self._retry_or_fail(run, task, ErrorType.TIMEOUT, now, retry=True)
@@ -128,6 +132,8 @@ class Machine(Control):
         if not self.is_current(run, task, attempt):
             return False
         reason = run.stopping.pop(task, None)
+        if outcome is Outcome.FAILED and self.places is not None:
+            self.places.count(run, task, good=False)
         self._release(run, task, now)
         if reason is not None:
             self._ended_by_stop(run, task, reason, now)
@@ -185,6 +191,8 @@ class Machine(Control):
             run.error_types[task] = state.error_type
         if state.next_at is not None:
             run.next_at[task] = state.next_at
+        if state.agent:
+            run.placed[task] = state.agent
 
     def _take_up(self, run: Run, now: float) -> None:
         """Queue what was ready, wait for what was waiting, count what was running."""

@@ -25,7 +25,7 @@ class TaskState:
 
     ``forgiven`` of its attempts do not count for the retry policy: those lost or interrupted, and
     those before the task was set back. ``next_at`` is when a retrying one is due, in the machine's
-    time.
+    time. ``agent`` is the one that a placed task runs on, or ran on last.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -34,6 +34,7 @@ class TaskState:
     losses: int = 0
     error_type: str | None = None
     next_at: float | None = None
+    agent: str = ""
 
 
 class Run:
@@ -45,8 +46,8 @@ class Run:
     __slots__ = (
         "attempts", "bounds", "cancelled", "changed", "critical", "deadlines", "draining",
         "ended", "entries", "error_types", "expanded", "finals_begun", "forgiven", "held", "id",
-        "label", "losses", "moved", "next_at", "open", "plan", "running", "sequence", "started",
-        "status", "stopping", "tasks", "waiting",
+        "label", "losses", "moved", "next_at", "open", "placed", "plan", "running", "sequence",
+        "started", "status", "stopping", "tasks", "waiting",
     )  # fmt: skip
 
     def __init__(self, id: str, plan: Plan, label: Any, interval: float | None) -> None:  # noqa: A002  # as in every record
@@ -66,6 +67,7 @@ class Run:
         self.error_types: dict[int, str] = {}
         self.next_at: dict[int, float] = {}
         self.deadlines: dict[int, float] = {}
+        self.placed: dict[int, str] = {}  # the agents of placed tasks, the last ones too
         self.stopping: dict[int, StopReason] = {}
         self.expanded: dict[int, int] = {}  # tasks of a fan-out, with their children still open
         self.critical: list[int] = []
@@ -118,6 +120,7 @@ class Run:
             self.losses.get(task, 0),
             self.error_types.get(task),
             self.next_at.get(task),
+            self.placed.get(task, ""),
         )
 
     def bind(self, interval: float | None) -> None:

@@ -48,11 +48,12 @@ def _written(state: TaskState, now: float) -> list[Any]:
     due = None if state.next_at is None else state.next_at - now
     return [
         str(state.status), state.attempt, state.forgiven, state.losses, state.error_type, due,
+        state.agent,
     ]  # fmt: skip
 
 
 def _read(given: list[Any], now: float) -> TaskState:
-    status, attempt, forgiven, losses, error_type, due = given
+    status, attempt, forgiven, losses, error_type, due, agent = given
     return TaskState(
         TaskStatus(status),
         attempt,
@@ -60,4 +61,5 @@ def _read(given: list[Any], now: float) -> TaskState:
         losses,
         error_type,
         None if due is None else due + now,
+        agent,
     )

@@ -98,9 +98,9 @@ def test_the_first_placeable_task_goes_not_the_head_of_the_line() -> None:
         (Task("t", required_capabilities={"cpu", "disk"}), "no agent with all of cpu, disk"),
         (Task("t", agent_id="z"), "the agent z is not registered"),
         (Task("t", agent_id="a", required_capabilities={"disk"}), "the agent a lacks capability disk"),
-        (Task("cpu"), "agent a busy, every slot taken"),
-        (Task("cpu", groups=["repo"]), "group repo has 0 of 0 slots taken"),
-        (Task("disk"), "group cloud full"),
+        (Task("cpu"), "a has 1 of 1 running"),
+        (Task("cpu", groups=["repo"]), "repo is full (0 of 0)"),
+        (Task("disk"), "cloud is full (1 of 1)"),
     ],
 )  # fmt: skip
 def test_every_waiting_task_carries_its_reason(task: Task, why: str) -> None:
