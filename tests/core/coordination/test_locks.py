@@ -11,7 +11,7 @@ import pytest
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.kept import Kept, MemoryKept
 from quarterdeck.core.coordination import CoordinationLayer, Grant, LockLost, LockTimeout
-from quarterdeck.core.coordination.faults import CoordinationClosed, LockCrowded
+from quarterdeck.core.coordination.faults import CoordinationClosed, LockCrowded, LockFree
 from quarterdeck.core.coordination.locks import Locks
 
 Make = Callable[..., Locks]
@@ -287,3 +287,25 @@ async def test_by_hand(make: Make) -> None:
     await layer.release_lock(grant)
     await layer.close()
     assert layer.statistics().locks == ()
+
+
+async def test_a_lock_that_is_taken_away_goes_to_the_first_that_waits() -> None:
+    layer = CoordinationLayer()
+    held = await layer.lock("r", "first", 600)
+    waits = [asyncio.create_task(layer.lock("r", name, 600)) for name in ("second", "third")]
+    await asyncio.sleep(0)
+    taken = await layer.locks.take_away("r")
+    assert (taken.holder, taken.token, taken.ttl) == ("first", held.token, 600)
+    second = await waits[0]
+    with pytest.raises(LockLost):
+        held.check()
+    await layer.release_lock(held)  # too late, and no fault
+    assert second.check() > held.token
+    (kept,) = await layer.locks.all()
+    assert (kept.holder, kept.engine_id) == ("second", layer.locks.engine_id)
+    assert not waits[1].done()
+    await layer.release_lock(second)
+    await layer.release_lock(await waits[1])
+    await layer.close()
+    with pytest.raises(LockFree):
+        await layer.locks.take_away("r")

@@ -201,3 +201,15 @@ async def test_proposals_that_are_refused(
 ) -> None:
     with pytest.raises(ProposalInvalid, match=why):
         await layer.propose_consensus("t", "me", **terms)
+
+
+async def test_a_reason_is_kept_with_its_vote() -> None:
+    store = MemoryKept()
+    layer = CoordinationLayer(store=store)
+    made = await layer.propose_consensus("Ship?", "lead", voters=["a", "b"])
+    await layer.vote_on_proposal(made.proposal_id, "a", "reject", reason="red tests")
+    await layer.vote_on_proposal(made.proposal_id, "b", "approve")
+    await layer.close()
+    (kept,) = await CoordinationLayer(store=store).votes.all()
+    assert kept.reasons == {"a": "red tests"}
+    assert set(kept.votes) == {"a", "b"}

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from tests.core.engine.workflows.flow_rig import NoBackend
 
-from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.clock import SYSTEM_CLOCK, Random
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.engine.answering import Answerers
@@ -164,7 +164,7 @@ async def crewed(
     desk = AttentionDesk(Ledger(journal), SYSTEM_CLOCK)
     desk.load(await kept.open_items(), [])
     definitions = {one.name: one for one in agents}
-    placing = Placing(CrewSettings(**settings), definitions, there, SYSTEM_CLOCK)
+    placing = Placing(CrewSettings(**settings), definitions, there, SYSTEM_CLOCK, Random(7))
     backend, work, sessions = NoBackend(), hands or Hands(), SomeSessions()
 
     def surroundings(gates: Gates, on_output: Any, _epoch: int) -> Surroundings:

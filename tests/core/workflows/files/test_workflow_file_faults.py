@@ -18,6 +18,7 @@ from quarterdeck.core.workflows.files import (
     load_workflow,
 )
 from quarterdeck.core.workflows.files.faults import SHOWN
+from quarterdeck.core.workflows.files.loading import read_file
 from quarterdeck.core.workflows.files.schema import workflow_schema
 from quarterdeck.core.workflows.files.shapes import known_keys
 from quarterdeck.core.workflows.files.values import SPAN_HELP
@@ -194,6 +195,40 @@ def test_agents_are_judged_where_they_are_known(faults: Faults) -> None:
         faults(task('agent: "{{ inputs.x }}"\nprompt: hi') + "inputs: {x: string}\n", agents=[])
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ("any", None),
+        ("{}", None),
+        ("{capabilities: [tests, gpu], affinity: codex}", None),
+        ("{any_of: claude}", None),
+        ("{name: claude}", None),
+        ("{name: claude, any_of: [codex]}", "4:5: tasks.a.agent: claude is one agent; there is nothing to choose. Leave its name out, or any_of, capabilities and affinity."),
+        ("{any_of: [claude, coedx]}", "4:30: tasks.a.agent.any_of[1]: There is no agent coedx. Did you mean codex?"),
+        ("{affinity: claud}", "4:13: tasks.a.agent.affinity: There is no agent claud. Did you mean claude?"),
+        ("{any_of: [claude], affinity: codex}", "4:31: tasks.a.agent.affinity: codex is none of any_of."),
+        ("{any-of: [claude]}", "4:13: tasks.a.agent.any-of: There is no such key. Did you mean any_of?"),
+        ("{capabilities: 3}", "4:13: tasks.a.agent.capabilities: This is a list, not 3."),
+        ("3", "4:5: tasks.a.agent: This is text, not 3."),
+    ],
+)  # fmt: skip
+def test_an_agent_that_is_chosen(faults: Faults, agent: str, told: str | None) -> None:
+    found = faults(task(f"agent: {agent}\nprompt: hi"), agents=["claude", "codex"])
+    assert found == ([] if told is None else [told])
+
+
+def test_a_capability_that_nobody_has_is_noted_and_no_fault(write: Write) -> None:
+    file = write(task("agent: {capabilities: [code, tset]}\nprompt: hi"))
+    found = read_file(file, capabilities=["code", "test"])
+    assert found.faults == ()
+    (note,) = found.notes
+    assert str(note).rpartition("/")[2] == (
+        f"{file.name}:4:34: tasks.a.agent.capabilities[1]: No agent has the capability tset: "
+        "the task would wait for one that has. Did you mean test?"
+    )
+    assert read_file(file).notes == ()
 
 
 # ---- templates -----------------------------------------------------------------------------

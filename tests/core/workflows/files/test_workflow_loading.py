@@ -424,3 +424,29 @@ async def test_children_see_what_their_parent_needed_and_others_see_their_result
     )
     found = await execute(engine, states, definition)
     assert found["all"] == "<a0+<b1"
+
+
+def test_an_agent_s_task_is_placed_by_what_is_said_of_it(load: Load) -> None:
+    found = load("""
+        name: x
+        inputs: {who: {default: any}}
+        tasks:
+          one: {agent: claude, prompt: hi}
+          any: {agent: "{{ inputs.who }}", prompt: hi}
+          able:
+            agent: {capabilities: gpu, any_of: [a, b], affinity: b}
+            prompt: hi
+            foreach: [1, 2]
+          run: {run: [x]}
+    """)
+    one, any_, able, run = found.tasks
+    assert (one.placed, one.agent_id, "place" in one.metadata) == (True, "claude", False)
+    assert (any_.placed, any_.agent_id) == (True, "any")
+    each = able.metadata["each"]
+    assert (able.placed, each["placed"], run.placed) == (False, True, False)
+    assert each["metadata"]["agent"] == "any"
+    assert each["metadata"]["place"] == {
+        "any_of": ["a", "b"],
+        "capabilities": ["gpu"],
+        "affinity": "b",
+    }
