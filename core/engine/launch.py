@@ -136,8 +136,9 @@ class Launch:
         await given.sessions.load(epoch)
         await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
+        placing = given.placing
+        given.safety.guard(given.workflows, None if placing is None else placing.places)
         await self._parts.crew.load()
-        given.safety.guard(given.workflows)
         await given.workflows.load(epoch)
         await given.pipelines.load()
         await given.safety.tidy(given.workflows)

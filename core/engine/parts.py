@@ -111,8 +111,9 @@ class Parts:
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         given.pipelines.answer_through(self.answerers)
-        self.crew = self._crew()
         safety.answers(self.answerers)
+        self.crew = self._crew()
+        self.crew.safety = safety
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -137,7 +138,6 @@ class Parts:
             journal=given.journal,
             clock=given.clock,
         )
-        crew.safety = given.safety
         crew.answer_through(self.answerers)
         return crew
 

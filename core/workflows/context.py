@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..safety.budgets import Usage
-from .agent_session import AgentSession, SessionOpener, SessionsMissing
+from .agent_session import AgentSession, SessionsMissing
 from .definition import TaskDefinition
 from .faults import ExecutionError
 from .handoff import HandoffContext
@@ -24,6 +24,21 @@ async def _kept_nowhere(_: str) -> None:
 
 def _of_no_interest(_: Usage) -> None:
     """Nobody counts what attempts spend."""
+
+
+class SessionOpener(Protocol):
+    """Opens sessions for attempts."""
+
+    def __call__(
+        self,
+        context: TaskExecutionContext,
+        *,
+        agent: str,
+        cwd: Path | None,
+        env: Mapping[str, str],
+        keep: bool,
+    ) -> AbstractAsyncContextManager[AgentSession]:
+        """A session from entering to leaving."""
 
 
 @dataclass(slots=True)

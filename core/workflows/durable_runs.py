@@ -14,8 +14,14 @@ from ..base.calling import Threads, is_async
 from ..base.logs import warn
 from ..safety.budgets import BudgetExceeded
 from ..safety.monitor import OperationRefused
-from .agent_session import SessionOpener
-from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
+from .context import (
+    AttemptLost,
+    ConditionFalse,
+    FanOut,
+    PermanentFailure,
+    SessionOpener,
+    TaskExecutionContext,
+)
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .guarding import Guard, Pass

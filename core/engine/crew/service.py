@@ -9,8 +9,8 @@ from ...base.clock import Clock
 from ...base.kept import KeptStore
 from ...coordination.layer import CoordinationLayer
 from ...coordination.locks import KeptLock
-from ...protocol.crew_events import BreakerChanged, CrewChanged
-from ...protocol.crew_views import BreakerView, CrewView, ProposalView, SagaView, VoteChoice
+from ...protocol.crew_events import CrewChanged
+from ...protocol.crew_views import CrewView, ProposalView, SagaView, VoteChoice
 from ...protocol.events import Cause, Event
 from ...scheduling.items import Need
 from ...workflows.machine import Placed
@@ -64,7 +64,6 @@ class CrewService:
         self._placing = placing
         self._told: dict[Need, str] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._reopening: dict[str, asyncio.TimerHandle] = {}
         self._looked_at = float("-inf")
         self._dirty = False
         self._closed = False
@@ -87,8 +86,6 @@ class CrewService:
     async def close(self) -> None:
         """Watch nothing any more."""
         self._closed = True
-        for reopening in self._reopening.values():
-            reopening.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -101,7 +98,11 @@ class CrewService:
         """How the crew stands."""
         self._count_sessions()
         return await crew_view(
-            self._placing, self.layer, self.safety, self._workflows.why_waiting, self._barred()
+            self._placing,
+            self.layer,
+            self.safety,
+            self._workflows.orchestrator.why_waiting,
+            self._barred(),
         )
 
     def _barred(self) -> list[Placed]:
@@ -155,33 +156,10 @@ class CrewService:
 
     def hear(self, event: Event) -> None:
         """A session may have come, gone, started or ended; or what work is held against has changed."""
-        if isinstance(event.payload, BreakerChanged):
-            self._close_or_open(event.payload.breaker)
         if event.type in _ABOUT_SESSIONS:
             self._look_soon()
         elif event.type in _ABOUT_SAFETY:
             self.changed()
-
-    def _close_or_open(self, breaker: BreakerView) -> None:
-        """An agent whose breaker is open gets nothing until it is tried again."""
-        kind, _, agent = breaker.about.partition("/")
-        if kind != "agent" or self._placing is None or self._closed:
-            return
-        pending = self._reopening.pop(agent, None)
-        if pending is not None:
-            pending.cancel()
-        if breaker.state == "open" and breaker.retry_at is not None:
-            wait = (breaker.retry_at - self._clock.now()).total_seconds()
-            self._placing.places.close(agent, "it failed too often lately")
-            loop = asyncio.get_running_loop()
-            self._reopening[agent] = loop.call_later(max(wait, 0.0), self._reopen, agent)
-        else:
-            self._reopen(agent)
-
-    def _reopen(self, agent: str) -> None:
-        self._reopening.pop(agent, None)
-        if self._placing is not None and self._placing.places.close(agent, ""):
-            self._workflows.orchestrator.look_at_places()
 
     def changed(self) -> None:
         """Something of the crew's view has changed."""

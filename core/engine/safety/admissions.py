@@ -116,6 +116,10 @@ class Admissions:
         finally:
             self.withdraw(key)
 
+    def reason(self, key: Hashable) -> str:
+        """Why it waits; empty if it does not."""
+        return self._line.text(key)
+
     def withdraw(self, key: Hashable, *, asked_on: bool = False) -> None:
         """It does not want to begin any more; ``asked_on``: the next engine lets it ask again."""
         self._stopped.pop(key, None)

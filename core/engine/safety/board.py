@@ -136,6 +136,14 @@ class BreakerBoard:
         agent = name.removeprefix(AGENT)
         return f"{EVERY_AGENT}@{agent}" if name in self._found() else None
 
+    def why(self, view: BreakerView) -> str:
+        """Why an open breaker is open, and until when."""
+        until = (
+            "" if view.retry_at is None else view.retry_at.astimezone().strftime(" until %H:%M:%S")
+        )
+        last = (view.last_error or "").partition("\n")[0].rstrip(":")
+        return f"it failed {view.failures} times in a row{until}" + (f" ({last})" if last else "")
+
     def rule(self, name: str) -> str:
         """The name that violations have of a breaker."""
         return self._monitors_name(name) or name

@@ -62,6 +62,10 @@ class WorkflowGate:
         self._hold(run, task, ticket)
         return True
 
+    def reason(self, run: Run, task: int) -> str:
+        """Why a task that was told to wait does."""
+        return self._admissions.reason(_key(run, task))
+
     def left(self, run: Run, task: int) -> None:
         """The attempt is over: what is still held for it is given back."""
         ticket = self._tickets.pop((run, task), None)
@@ -135,9 +139,10 @@ def _key(run: Run, task: int) -> Hashable:
 def _dispatch(instance: Instance, task: int) -> Dispatch:
     given = instance.tasks[task]
     metadata = given.metadata
-    name = str(metadata.get("agent", given.agent_id)) if given.agent_type == AGENT_TASK else ""
+    placed = instance.run.placed.get(task)
+    name = placed or str(metadata.get("agent", given.agent_id))
     inputs = _inputs(instance)
-    agent = instance.run.placed.get(task) or _agent(name, inputs)
+    agent = _agent(name, inputs) if given.agent_type == AGENT_TASK else ""
     workflow = str(named(given).get("name", "")) or instance.record.name
     return Dispatch(
         ATTEMPT,

@@ -29,9 +29,11 @@ from ...safety.model import OperationContext, ValidationResult, Violation
 from ...safety.monitor import OperationRefused, SafetyMonitor
 from ...sessions.desk import AttentionDesk
 from ...settings import Settings
+from ...settings.safety import AGENT
 from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.ports import Sessions
+from ...workflows.machine import Places
 from ..answering import Answerers
 from ..faults import RateLimited
 from ..journal import Journal
@@ -176,10 +178,19 @@ class SafetyService:
         self.watch.close()
         await self._errands.close()
 
-    def guard(self, workflows: WorkflowService) -> None:
+    def guard(self, workflows: WorkflowService, places: Places | None = None) -> None:
         """Have the attempts of workflows ask here first, and say what they wait for."""
         self.gate.attach(workflows.orchestrator)
-        self.waiting_changed = workflows.explain(self.reason)
+        self.waiting_changed = workflows.tell_again
+        if places is None:
+            return
+
+        def heard(view: BreakerView) -> None:
+            closed = f"is left alone: {self.board.why(view)}" if view.state == "open" else ""
+            if places.close(view.name.removeprefix(AGENT), closed):
+                workflows.orchestrator.look_at_places()
+
+        self.board.heard.append(heard)
 
     def guarded(self, sessions: Sessions) -> GuardedSessions:
         """Sessions for the attempts of workflows."""
@@ -368,8 +379,8 @@ class SafetyService:
         return self.accounts.views()
 
     def violations(self) -> tuple[ViolationView, ...]:
-        """The latest violations since the engine began, oldest first."""
-        return tuple(self._violations)
+        """The latest violations since the engine began, newest first."""
+        return tuple(reversed(self._violations))
 
     def constraints(self) -> Mapping[str, str]:
         """What each constraint says, by its name."""

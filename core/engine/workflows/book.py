@@ -91,14 +91,6 @@ class Standing:
         self.stirred = True
         return before is TaskStatus.RUNNING and status is not before
 
-    def renew(self, task_id: str) -> bool:
-        """Count a task that is ready as changed; whether it is."""
-        found = self._ready.get(task_id)
-        if found is not None:
-            self._changed[task_id] = found
-            self.stirred = True
-        return found is not None
-
     def move(self, line: str, version: int) -> WorkflowStatus:
         """The workflow as a line on disk says it; its status before."""
         before = self.record

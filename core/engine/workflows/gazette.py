@@ -13,21 +13,16 @@ from ...protocol.workflow_events import (
     WorkflowChanged,
     WorkflowProgress,
 )
-from ...protocol.workflow_views import TaskView, WorkflowView
+from ...protocol.workflow_views import WorkflowView
 from ...workflows.instance import Instance
 from ...workflows.records import AddTurn, WorkflowChange
-from ...workflows.statuses import TaskStatus, WorkflowStatus
+from ...workflows.statuses import WorkflowStatus
 from ...workflows.turns import task_named
 from ..journal import Journal
 from .book import Book, Standing, Why
 
 PAUSE = 0.03
 """Seconds for which changes of tasks are gathered; of each task the newest counts."""
-
-
-def _nothing_keeps_it(_workflow_id: str, _task_id: str) -> str:
-    """Nobody knows of anything."""
-    return ""
 
 
 Moved = Callable[[WorkflowView, WorkflowStatus], None]
@@ -71,18 +66,6 @@ class Gazette:
         self._sizes: dict[tuple[str, str, int], int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._causes: dict[str, Cause] = {}
-        self.kept_by: Why = _nothing_keeps_it
-
-    def shown(self, workflow_id: str, task: TaskView) -> TaskView:
-        """The task, with what keeps it from beginning."""
-        why = self.kept_by(workflow_id, task.id) if task.status is TaskStatus.READY else ""
-        return task.changed(reason=why) if why else task
-
-    def renew(self, workflow_id: str, task_id: str) -> None:
-        """Something else keeps a task from beginning now."""
-        standing = self._standings.get(workflow_id)
-        if standing is not None and standing.renew(task_id):
-            self._soon()
 
     def standing(self, workflow_id: str) -> Standing | None:
         """One that this engine drives."""
@@ -194,8 +177,7 @@ class Gazette:
 
     def _tell_tasks(self, workflow_id: str, standing: Standing) -> None:
         for view in standing.changed_tasks(self.why):
-            task = self.shown(workflow_id, view)
-            self._journal.announce(TaskChanged(workflow_id=workflow_id, task=task))
+            self._journal.announce(TaskChanged(workflow_id=workflow_id, task=view))
 
     def close(self) -> None:
         """Set no timer any more."""

@@ -117,10 +117,7 @@ class Reading:
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
         tasks = tuple(
-            self._gazette.shown(
-                record.id, viewer.view(row, record.version, statuses, why=self._why(row))
-            )
-            for row in rows
+            viewer.view(row, record.version, statuses, why=self._why(row)) for row in rows
         )
         counts: dict[Any, int] = {}
         for status in statuses.values():
@@ -183,9 +180,7 @@ class Reading:
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
-            task=self._gazette.shown(
-                workflow_id, viewer.view(row, record.version, statuses, why=self._why(row))
-            ),
+            task=viewer.view(row, record.version, statuses, why=self._why(row)),
             given=(attempts[-1].given if attempts else {})
             or ({} if given is None else _given(given.metadata)),
             result=None if row.result is None else json.loads(row.result),

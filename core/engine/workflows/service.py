@@ -151,16 +151,6 @@ class WorkflowService:
             _log.info("workflows taken up", workflows=len(taken))
         self._look_later()
 
-    def why_waiting(self, workflow_id: str, task_id: str) -> str:
-        """What keeps a task that is ready from beginning; empty for any other."""
-        kept = self._gazette.kept_by(workflow_id, task_id)
-        return kept or self.orchestrator.why_waiting(workflow_id, task_id)
-
-    def explain(self, why: Callable[[str, str], str]) -> Callable[[str, str], None]:
-        """Ask ``why`` what keeps tasks from beginning; the result is to be called when that changes."""
-        self._gazette.kept_by = why
-        return self._gazette.renew
-
     async def close(self) -> None:
         """Let go: what can be adopted goes on, the rest is begun again by the next engine."""
         self._closed = True

@@ -238,12 +238,14 @@ class Dispatching:
                 self._enter(instead)
             places.withdraw(run, task)
 
-    def reason(self, run: Run, task: int) -> str:
+    def reason(self, run: Run, task: int) -> str:  # noqa: PLR0911  # one for each cause
         """Why a task that is ready has not begun; empty for any other."""
         if run.tasks[task] is not _READY or run.plan.rules[task].slotless:
             return ""
         if run.status is _PAUSED:
             return "the workflow is paused"
+        if self.gate is not None and (run, task) in self._barred:
+            return self.gate.reason(run, task)
         need = None if self.places is None else self.places.need_of(run, task)
         if self.places is not None and need is not None and (why := self.places.reason(need)):
             return why

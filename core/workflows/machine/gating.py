@@ -17,6 +17,10 @@ class Gate(Protocol):
         """Whether the next attempt of the task may begin now."""
         ...
 
+    def reason(self, run: Run, task: int) -> str:
+        """Why a task that was told to wait does; empty if it was not."""
+        ...
+
     def left(self, run: Run, task: int) -> None:
         """An attempt that was admitted is over, or never begins."""
         ...
