@@ -249,7 +249,6 @@ async def test_a_lock_is_taken_only_with_a_second_key(watch: Crew) -> None:
         ("agent/claude", "crew.resume_saga", "Go to a saga first"),
         ("agent/claude", "crew.approve", "Go to a proposal first"),
         ("agent/claude", "crew.go", "This line leads nowhere"),
-        ("workflow/01JW0000000000000000000001/build", "crew.go", "The workflow is gone."),
     ],
 )
 async def test_a_key_that_can_do_nothing_says_why(
