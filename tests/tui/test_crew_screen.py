@@ -66,7 +66,7 @@ TOUR: tuple[tuple[str, tuple[str, ...], Seen], ...] = (
     ("crew.safety", ("escape",), shows("not halted", "pushes with force are refused")),
     ("crew.halt", (), shows("Halt everything?")),
     ("crew.reset_halt", (*"why", "enter"), sends(k.ResetHalt)),
-    ("crew.agents", (), shows("[6 Agents]", "■ full", "aider is not on PATH")),
+    ("crew.agents", (), shows("[6 Agents]", "■ full", "¤ missing")),
     ("crew.go", ("7",), lambda hand, _: isinstance(hand.screen, FlowsScreen)),
     ("screen.crew", (), shows("[4 Crew]")),
 )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.protocol.attention import AttentionItem
-from ..bridge import Bridge
-from ..model.about import about
+from ..core.protocol.attention import AttentionItem
+from .bridge import Bridge
+from .model.about import about
 
 
 def show_item(bridge: Bridge, item: AttentionItem) -> None:
