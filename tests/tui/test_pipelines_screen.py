@@ -235,6 +235,25 @@ async def test_a_run_in_a_workflow_leads_there(lanes: Crew) -> None:
         assert hand.screen.desk.flow_id == flow.id
 
 
+async def test_a_workflow_that_the_list_does_not_have_is_shown_when_one_goes_there(
+    lanes: Crew,
+) -> None:
+    lanes.fleet.add("listed", [task("a")])
+    async with aboard(lanes, (200, 60)) as hand:
+        hidden = lanes.fleet.add(
+            "critique", [task("ask", status=R.RUNNING, started_at=lanes.now())]
+        )
+        lanes.refuse("workflow.show", "workflow_unknown", "There is no such workflow.")
+        hand.app.show_flow(hidden.id)
+        await hand.until(lambda: any("There is no such workflow." in one for one in hand.toasts()))
+        lanes.refusals.clear()
+        hand.app.show_flow(hidden.id, "ask")
+        await hand.until(lambda: hand.shows("critique · ~/shop/critique.yaml", "ask"))
+        assert isinstance(hand.screen, FlowsScreen)
+        await hand.press("enter", "8", "escape", "j")
+        await hand.until(lambda: hand.shows("listed · ~/shop/listed.yaml"))
+
+
 async def test_a_detail_is_asked_for_anew_when_something_of_its_chain_changes(lanes: Crew) -> None:
     async with aboard(lanes, (200, 60)) as hand:
         shown = await at(hand, S.RUNNING)

@@ -103,5 +103,7 @@ def test_what_a_line_is_about_is_taken_apart() -> None:
     assert about("budget/daily/a/b") == ("budget", "daily", "a/b")
     assert about("halt/") == ("halt", "", "")
     assert about_words("budget/daily/2026") == "budget daily 2026"
+    assert about_words("budget/flow/01JW0000000000000000000042") == "budget flow 000042"
+    assert about_words("budget/flow/01JW0000000000000000000042", "release") == "budget flow release"
     assert about_words("payload/01JP0000000000000000000042") == "payload 000042"
     assert about_words("halt/") == "safety"

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.status import Choice
 from ..bridge import Bridge
-from ..handlers.going import show_item
+from ..going import show_item
 from ..keys.names import name_of
 from ..model.ages import age_of, age_text
 from ..model.answering import WORDS, choice_for

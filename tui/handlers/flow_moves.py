@@ -10,12 +10,12 @@ from ...core.protocol.workflow_views import TaskView
 from ..bridge import Bridge
 from ..flow.feed import FlowFeed
 from ..flow.showing import Showing
+from ..going import show_item
 from ..model.flow.desk import Desk, Mode
 from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.lines import Lines
 from .base import Handler, Handlers
-from .going import show_item
 
 EVERYTHING = 1_000_000
 UP_DOWN = {-1: "up", 1: "down"}

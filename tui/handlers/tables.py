@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..bridge import Bridge
+from ..going import show_item
 from ..widgets.table import Table
 from .base import Handler, Handlers
-from .going import show_item
 
 EVERYTHING = 1_000_000
 

@@ -13,6 +13,7 @@ WORDS = {
     "breaker": "breaker",
     "lock": "lock",
 }
+ID = 26
 SHORT_ID = 6
 """The last letters of an id tell it apart from its neighbours; the first ones are the time."""
 
@@ -37,10 +38,10 @@ def short_id(name: str) -> str:
     return name[-SHORT_ID:]
 
 
-def about_words(text: str) -> str:
-    """What ``text`` names, as words to read."""
+def about_words(text: str, called: str = "") -> str:
+    """What ``text`` names, as words to read; ``called`` is the name of the id that it is of, if it has one."""
     kind, name, part = about(text)
     word = WORDS.get(kind, kind)
     if kind == "budget":
-        return f"{word} {name} {part}".strip()
+        return f"{word} {name} {called or (short_id(part) if len(part) == ID else part)}".strip()
     return f"{word} {short_id(name)}".strip() if kind in {"payload", "proposal", "saga"} else word

@@ -12,9 +12,9 @@ from ...core.protocol.attention import AttentionItem
 from ...core.protocol.crew_views import CrewView
 from ..bridge import Bridge
 from ..crew.feed import CrewFeed
+from ..going import nowhere, show_about
 from ..handlers.base import Handler, Handlers
 from ..handlers.crew_control import CrewControl
-from ..handlers.going import nowhere, show_about
 from ..keys.actions import Context
 from ..model.about import about
 from ..model.cells import row_text
@@ -146,12 +146,18 @@ class CrewScreen(TablesScreen):
             case Section.WORK:
                 rows = work_rows(crew, now)
             case Section.LIMITS:
-                rows = limit_rows(crew, now)
+                rows = limit_rows(crew, now, self._names())
             case Section.LOCKS:
                 rows = lock_rows(crew, now)
             case Section.SAFETY:
                 rows = rules_rows(crew, now)
         return [row for row in rows if self._fits(row)]
+
+    def _names(self) -> dict[str, str]:
+        """What sessions and workflows are called."""
+        view = self.bridge.view
+        sessions = {one.id: one.name for one in view.sessions.values()}
+        return sessions | {one.id: one.name for one in view.workflows.values()}
 
     def _fits(self, row: AnyRow) -> bool:
         """Whether a row has what is looked for; headings stay."""

@@ -13,9 +13,9 @@ from ...core.protocol.commands import ToggleMinimal
 from ...core.protocol.status import Lifecycle
 from ...core.protocol.views import SessionView
 from ..bridge import Bridge
+from ..going import show_item
 from ..handlers.answers import Answers
 from ..handlers.base import Handler, Handlers
-from ..handlers.going import show_item
 from ..handlers.moves import Moves
 from ..handlers.sessions import Sessions
 from ..handlers.viewing import Viewing

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.commands import ToggleMinimal
+from ...core.protocol.workflow_commands import ShowWorkflow
+from ...core.protocol.workflow_views import WholeWorkflowView
 from ..bridge import Bridge
 from ..flow.feed import FlowFeed
 from ..flow.showing import Showing
@@ -223,7 +226,22 @@ class FlowsScreen(MainScreen):
         self.bridge.moved()
 
     def go_to(self, workflow_id: str, task_id: str | None) -> None:
-        """Look at a workflow and its task; from another screen."""
+        """Look at a workflow and its task; from another screen.
+
+        One that the list does not have, such as what runs a pipeline's handler, is asked for.
+        """
+        if workflow_id in self.bridge.view.workflows:
+            self._look_at(workflow_id, task_id)
+        else:
+            self.bridge.send(
+                ShowWorkflow(workflow_id=workflow_id), then=partial(self._take_guest, task_id)
+            )
+
+    def _take_guest(self, task_id: str | None, result: dict[str, Any]) -> None:
+        guest = self.desk.guest = WholeWorkflowView.model_validate(result["whole"]).workflow
+        self._look_at(guest.id, task_id)
+
+    def _look_at(self, workflow_id: str, task_id: str | None) -> None:
         self.moves.look_at(workflow_id, task_id)
         self.bridge.moved()
 

@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from ...core.protocol.attention import AttentionItem
 from ..bridge import Bridge
+from ..going import nowhere, show_about
 from ..handlers.base import Handler, Handlers
-from ..handlers.going import nowhere, show_about
 from ..handlers.lane_control import NO_PIPELINE, LaneControl
 from ..keys.actions import Context
 from ..lanes.feed import LanesFeed

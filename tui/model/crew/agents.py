@@ -13,6 +13,7 @@ from ..table import AnyRow, Col, Line, TableRow, head, heading, one
 from ..words import clean
 from .words import AGENT_SIGNS, UNKNOWN, Slots, words
 
+MISSING = "missing"
 AGENTS = (
     Col("agent"),
     Col("state", 12),
@@ -38,9 +39,9 @@ PLACED = (Col("", 3), Col("runs"), Col("on", 30, wide=40), Col("since", 7, right
 
 
 def agent_rows(crew: CrewView) -> list[AnyRow]:
-    """Agents as work is placed on them, then what several of them share."""
+    """Agents as work is placed on them, the missing ones last; then what several of them share."""
     rows: list[AnyRow] = [heading(AGENTS)]
-    for agent in crew.agents:
+    for agent in sorted(crew.agents, key=lambda one: one.state == MISSING):
         rows += _agent(agent)
     if not crew.agents:
         rows.append(Line(one("no agent takes work", "muted")))
@@ -67,7 +68,7 @@ def _agent(agent: AgentLoadView) -> list[AnyRow]:
     row = TableRow(
         AGENTS,
         (
-            one(clean(agent.name, 80), "" if agent.state == "missing" else "head"),
+            one(clean(agent.name, 80), "" if agent.state == MISSING else "head"),
             one(f"{sign} {words(agent.state)}", tone),
             Slots(agent.running, agent.capacity),
             one(f"{agent.running}/{agent.capacity}", "working" if agent.running else "muted"),
@@ -80,7 +81,7 @@ def _agent(agent: AgentLoadView) -> list[AnyRow]:
         ),
         f"agent/{agent.name}",
     )
-    if not agent.reason:
+    if not agent.reason or agent.state == MISSING:  # its state says it all
         return [row]
     return [row, Line((Cell("  "), Cell(clean(agent.reason, 300), tone)))]
 

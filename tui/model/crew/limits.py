@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from ....core.protocol.crew_views import BreakerView, BudgetView, CrewView, LimitView
@@ -35,11 +36,11 @@ LIMITS = (
 )
 
 
-def limit_rows(crew: CrewView, now: datetime) -> list[AnyRow]:
-    """What may be spent, what is shut off, how often what may be done."""
+def limit_rows(crew: CrewView, now: datetime, names: Mapping[str, str]) -> list[AnyRow]:
+    """What may be spent, what is shut off, how often what may be done; ``names`` are by id."""
     rows: list[AnyRow] = [heading(BUDGETS)]
     for budget in crew.budgets:
-        rows += _budget(budget)
+        rows += _budget(budget, names)
     if not crew.budgets:
         rows.append(Line(one("no budget is set, or none was drawn on", "muted")))
     rows += [Line(()), heading(BREAKERS)]
@@ -58,7 +59,7 @@ def budget_key(budget: BudgetView) -> str:
     return f"budget/{budget.name}/{budget.key}"
 
 
-def _budget(budget: BudgetView) -> list[AnyRow]:
+def _budget(budget: BudgetView, names: Mapping[str, str]) -> list[AnyRow]:
     used = budget.spent + budget.reserved
     sure = max(0.0, budget.spent - budget.estimated)
     told = f"{amount(budget.spent, budget.unit)} of {amount(budget.limit, budget.unit)}"
@@ -67,7 +68,7 @@ def _budget(budget: BudgetView) -> list[AnyRow]:
         BUDGETS,
         (
             one(clean(budget.name, 80), "head"),
-            one(clean(f"{budget.scope} {budget.key}", 80), "muted"),
+            one(clean(f"{budget.scope} {names.get(budget.key, budget.key)}", 80), "muted"),
             Gauge(used, budget.limit, sure),
             one(f"{told}{unit}"),
             one(amount(budget.left, budget.unit), "error" if budget.left <= 0 else ""),

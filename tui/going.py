@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.protocol.attention import AttentionItem
-from ..bridge import Bridge
-from ..model.about import about
+from ..core.protocol.attention import AttentionItem
+from .bridge import Bridge
+from .model.about import about
 
 
 def show_item(bridge: Bridge, item: AttentionItem) -> None:
@@ -35,6 +35,4 @@ def nowhere(bridge: Bridge, text: str) -> str | None:
     kind, name, _ = about(text)
     if kind == "session" and name not in bridge.view.sessions:
         return "The session is gone."
-    if kind == "workflow" and name not in bridge.view.workflows:
-        return "The workflow is gone."
     return None
