@@ -178,18 +178,26 @@ def _is_held(tether: Path) -> bool:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End a command with its hooks; it has its own process group.
 
-    Of one that has ended nothing is killed: its number may be another's by now.
+    Where it has ended and nobody holds its pipes nothing is killed: its number may be another's by now.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
+        if process.returncode is not None and await _is_over(process, FIRST_LOOK):
             break
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await process.wait()
-    # What a hook left running may hold the pipes for ever; nobody reads them any more.
+        await _is_over(process, GRACE)
+    # What left the group may hold the pipes for ever; nobody reads them any more.
     process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+
+
+async def _is_over(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Whether the command has ended, and all that it started has closed its output."""
+    try:
+        async with asyncio.timeout(seconds):
+            await process.communicate()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _text(data: bytes) -> str:
