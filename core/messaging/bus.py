@@ -252,12 +252,12 @@ class MessageBus:
         """
         subs, pump = self._recent.latest.get(message.topic), self._pump
         if subs is None:
-            subs = self._recent.find(message.topic)
+            subs = self._recent.recall(message.topic)
         if (
-            not subs
-            or pump is None
-            or self._careful
+            pump is None
             or pump.idle
+            or not subs
+            or self._careful
             or message.ttl_seconds is not None
             or message.priority is not _NORMAL
             or message.correlation_id is not None

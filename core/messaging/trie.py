@@ -125,7 +125,7 @@ class PatternTrie(Generic[T]):
             return self._match_any(levels)
         # Where "#" comes last only, a node is reached in one way at most, and mostly there is but one.
         found: list[T] = []
-        others: list[tuple[Node[T], int]] = []
+        others: list[tuple[Node[T], int]] | None = None
         node, at, end = self._root, 0, len(levels)
         while True:
             if node.any is not None:
@@ -140,7 +140,7 @@ class PatternTrie(Generic[T]):
                     if following is None:
                         following = one
                     elif one.grows or at == end:
-                        others.append((one, at))
+                        others = [*(others or ()), (one, at)]
             if following is not None:
                 node = following
             elif others:
@@ -220,15 +220,18 @@ class Recent(Generic[T]):
         self._former: dict[str, T] = {}
 
     def find(self, topic: str) -> T:
-        """The answer; who is in a hurry looks into ``latest`` first."""
+        """The answer."""
         found = self.latest.get(topic)
+        return self.recall(topic) if found is None else found
+
+    def recall(self, topic: str) -> T:
+        """The answer, for who has looked into ``latest`` without finding it."""
+        found = self._former.get(topic)
         if found is None:
-            found = self._former.get(topic)
-            if found is None:
-                found = self._ask(topic)
-            if len(self.latest) >= self._size:
-                self._former, self.latest = self.latest, {}
-            self.latest[topic] = found
+            found = self._ask(topic)
+        if len(self.latest) >= self._size:
+            self._former, self.latest = self.latest, {}
+        self.latest[topic] = found
         return found
 
     def clear(self) -> None:
