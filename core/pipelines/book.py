@@ -6,7 +6,7 @@ Nothing here waits or does I/O but for the log, which takes lines.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -153,7 +153,7 @@ class Book:
                 if (entry := self.entries.get(payload_id)) is not None:
                     self._take_about(entry, told)
 
-    def _take_about(self, entry: Entry, told: list[Any]) -> None:
+    def _take_about(self, entry: Entry, told: Sequence[Any]) -> None:
         match told:
             case ["a", _, given, due]:
                 attempt = Attempt.from_json(given)

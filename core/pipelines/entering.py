@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ..base.clock import Clock
 from ..base.errors import QuarterdeckError
-from ..propulsion.engine import PropulsionEngine
+from ..propulsion.gated import GatedEngine
 from ..propulsion.payload import PropulsionPayload
 from ..protocol.pipeline_views import PayloadStatus
 from . import faults as f
@@ -23,9 +23,7 @@ CAUSES = 20
 class Entering:
     """The pipelines that are loaded, the book of their payloads, and the propulsion engine."""
 
-    def __init__(
-        self, engine: PropulsionEngine, book: Book, clock: Clock, max_pending: int
-    ) -> None:
+    def __init__(self, engine: GatedEngine, book: Book, clock: Clock, max_pending: int) -> None:
         self.book = book
         self.loaded: dict[str, PipelineDefinition] = {}
         self._engine = engine

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base.clock import Clock
 from ..base.errors import QuarterdeckError
-from ..propulsion.engine import PropulsionEngine
+from ..propulsion.gated import GatedEngine
 from ..propulsion.hooks import HookManager, HookType
 from ..propulsion.payload import PropulsionPayload
 from ..propulsion.running import EXPIRED
@@ -29,7 +29,7 @@ class Handling(Entering):
 
     def __init__(
         self,
-        engine: PropulsionEngine,
+        engine: GatedEngine,
         hooks: HookManager,
         runner: HandlerRunner,
         *,

@@ -11,7 +11,7 @@ from typing import Any
 from ..base.batches import BatchLog, BatchStore
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.priority import Priority
-from ..propulsion.engine import PropulsionEngine
+from ..propulsion.gated import GatedEngine
 from ..propulsion.hooks import HookManager
 from ..propulsion.payload import PropulsionPayload
 from ..protocol.pipeline_views import PayloadStatus
@@ -53,12 +53,12 @@ class Pipelines(Handling):
         self._store = Together(store)
         self.gates = HandlerGates(capacity, clock, self._open_later)
         hooks = HookManager()
-        engine = PropulsionEngine(
+        engine = GatedEngine(
+            self.gates,
             hooks,
             AT_WORK,
             store=self._store,
             log=QUEUE_LOG,
-            gates=self.gates,
             max_pending=max_pending,
             max_results=1,
             clock=clock,

@@ -18,7 +18,6 @@ from ..base.retry import RetryPolicy
 from ..base.urgency import AGEING_SECONDS
 from . import faults as f
 from .dispatcher import Dispatcher
-from .gates import GatedMachine, Gates
 from .handlers import Filter, Handler, Registered
 from .hooks import HookManager, HookType
 from .journal import LOG, DeadPayload, Journal
@@ -60,7 +59,7 @@ class PropulsionEngine:
     it, and ends when nothing is left; another loop may use it later. With a ``store`` payloads are
     kept until their handlers have ended: what a former engine left is taken up first.
     ``submit_policy`` says how often payloads that were submitted are tried, and how long between;
-    their ``max_attempts`` bounds it. ``gates`` hold back event types without taking a slot.
+    their ``max_attempts`` bounds it.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class PropulsionEngine:
         max_results: int = MAX_RESULTS,
         max_dead: int = MAX_DEAD,
         ageing_seconds: float | None = AGEING_SECONDS,
-        gates: Gates | None = None,
+        machine: Machine | None = None,
         clock: Clock = SYSTEM_CLOCK,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -90,11 +89,7 @@ class PropulsionEngine:
         self._policies: dict[int, RetryPolicy] = {}
         self._max_pending = max_pending
         self._monotonic = monotonic
-        self._machine = (
-            Machine(max_concurrent, ageing=ageing_seconds)
-            if gates is None
-            else GatedMachine(max_concurrent, gates, ageing=ageing_seconds)
-        )
+        self._machine = machine or Machine(max_concurrent, ageing=ageing_seconds)
         self._running = Running(
             self._machine, self._hooks, clock, monotonic,
             chooser=chooser, max_results=max_results, max_dead=max_dead,
@@ -210,50 +205,6 @@ class PropulsionEngine:
         else:
             self._machine.push(run, payload.priority, dispatcher.now)
         return payload.id
-
-    def enlist(
-        self, event_type: str, payload: PropulsionPayload, policy: RetryPolicy
-    ) -> asyncio.Future[None] | None:
-        """Queue ``payload`` at once, for code that must not be interrupted; with a store, when it is kept.
-
-        What a store holds must have been taken up before. Lines that are written in the same turn of
-        the loop are kept with it, or not at all.
-
-        :raises PropulsionFull: if as many payloads wait as the engine holds.
-        """
-        self._check_open()
-        dispatcher = self._here()
-        self._check_room()
-        run = Run(event_type, prepared(payload, event_type), policy, buried=True)
-        written = self._admit(run)
-        self._machine.enter(run, self._monotonic())
-        dispatcher.changed()
-        return written
-
-    def cancel(self, payload_id: str) -> int:
-        """End a payload on every event type, wherever it is; on how many it was under way."""
-        found = [run for run in self._running.open if run.payload.id == payload_id]
-        for run in found:
-            parked = self._parked.get(run.event_type, [])
-            if run in parked:
-                parked.remove(run)
-                self._running.parked -= 1
-                self._machine.adopt(run)
-            self._running.cancel(run)
-        return len(found)
-
-    def hurry(self, payload_id: str) -> int:
-        """Let a payload that waits for its next attempt be tried now; on how many event types."""
-        found = [run for run in self._running.open if run.payload.id == payload_id]
-        hurried = sum(self._machine.hurry(run, self._monotonic()) for run in found)
-        self.opened()
-        return hurried
-
-    def opened(self) -> None:
-        """To be called when gates have opened by themselves: what they held back may begin."""
-        if isinstance(self._machine, GatedMachine):
-            self._machine.reopen(self._monotonic())
-        self._here().changed()
 
     async def chain(
         self,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.base.retry import RetryPolicy
-from quarterdeck.core.propulsion import PropulsionEngine, PropulsionPayload
+from quarterdeck.core.propulsion import PropulsionPayload
 from quarterdeck.core.propulsion.faults import PropulsionFull
+from quarterdeck.core.propulsion.gated import GatedEngine
 from quarterdeck.core.propulsion.gates import GatedMachine
 from quarterdeck.core.propulsion.machine import Run, State
 from quarterdeck.state.memory import MemoryStore
@@ -216,7 +217,7 @@ def test_nothing_is_lost_and_no_bound_is_passed(steps: list[tuple[str, str, Prio
 
 async def test_an_engine_waits_before_a_gate_without_a_slot() -> None:
     bounds = Bounds(slow=1)
-    engine = PropulsionEngine(max_concurrent=2, gates=bounds)
+    engine = GatedEngine(bounds, max_concurrent=2)
     go, most = asyncio.Event(), 0
     done: list[str] = []
 
@@ -253,7 +254,7 @@ async def test_an_engine_waits_before_a_gate_without_a_slot() -> None:
 async def test_payloads_are_cancelled_and_hurried_by_id() -> None:
     store = MemoryStore(clock=SYSTEM_CLOCK)
     await store.open()
-    engine = PropulsionEngine(store=store)
+    engine = GatedEngine(Bounds(), store=store)
     await engine.recover()
     failing, tried = True, asyncio.Event()
 
@@ -282,13 +283,13 @@ async def test_payloads_are_cancelled_and_hurried_by_id() -> None:
     assert engine.cancel(runs.id) == engine.hurry(waits.id) == 0
     await engine.close()
 
-    engine = PropulsionEngine(store=store)
+    engine = GatedEngine(Bounds(), store=store)
     await engine.recover()
     parked = PropulsionPayload("z")
     engine.register_handler("gone", never)
     engine.enlist("gone", parked, ONCE)
     await engine.close(drain=False)
-    engine = PropulsionEngine(store=store)
+    engine = GatedEngine(Bounds(), store=store)
     assert await engine.recover() == 1
     assert engine.cancel(parked.id) == 1, "it waits for a handler to be registered"
     await engine.drain()
@@ -298,7 +299,7 @@ async def test_payloads_are_cancelled_and_hurried_by_id() -> None:
 
 
 async def test_an_engine_that_is_full_takes_nothing_at_once_either() -> None:
-    engine = PropulsionEngine(max_pending=1, gates=Bounds(a=0))
+    engine = GatedEngine(Bounds(a=0), max_pending=1)
     engine.enlist("a", PropulsionPayload(1), ONCE)
     with pytest.raises(PropulsionFull):
         engine.enlist("a", PropulsionPayload(2), ONCE)
