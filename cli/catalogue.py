@@ -382,8 +382,11 @@ ENTRIES: dict[str, Command | Group] = {
                 Option("--msg", "a word about it", metavar="TEXT"),
                 Option("--progress", "0 to 100", WHOLE, metavar="N"),
                 Option("--kind", "what blocks: permission, question or auth", metavar="KIND"),
+                Option("--cost", "what it has cost since it began", NUMBER, metavar="N", least=0),
+                Option("--tokens", "what it has used since it began", WHOLE, metavar="N", least=0),
             ),
             (
+                "quarterdeck status done --cost 0.42 --tokens 18200",
                 "quarterdeck status working --msg 'building' --progress 40",
                 "quarterdeck status blocked --kind permission --msg 'deploy?'",
             ),
