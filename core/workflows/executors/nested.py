@@ -158,5 +158,6 @@ class ForeachExecutor:
     @staticmethod
     async def _expand(attempt: Attempt) -> FanOut:
         found = fan_out(attempt.task, attempt.scope)
-        attempt.given.add({"items": [one.metadata["loop"]["item"] for one in found.children]})
+        loops = [(one.metadata["loop"], one.metadata.get("item", "item")) for one in found.children]
+        attempt.given.add({"items": [loop[name] for loop, name in loops]})
         return found
