@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .faults import ExecutionError
-
-if TYPE_CHECKING:
-    from .context import TaskExecutionContext
 
 
 class SessionsMissing(ExecutionError):
@@ -50,20 +44,4 @@ class AgentSession(Protocol):
 
         :raises ExecutionError: if the session ends before, or the agent says that it failed.
         """
-        ...
-
-
-class SessionOpener(Protocol):
-    """Opens sessions for attempts."""
-
-    def __call__(
-        self,
-        context: TaskExecutionContext,
-        *,
-        agent: str,
-        cwd: Path | None,
-        env: Mapping[str, str],
-        keep: bool,
-    ) -> AbstractAsyncContextManager[AgentSession]:
-        """A session from entering to leaving."""
         ...

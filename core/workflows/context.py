@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from .agent_session import AgentSession, SessionOpener, SessionsMissing
+from .agent_session import AgentSession, SessionsMissing
 from .definition import TaskDefinition
 from .faults import ExecutionError
 from .handoff import HandoffContext
@@ -18,6 +18,22 @@ Keep = Callable[[str], Awaitable[None]]
 
 async def _kept_nowhere(_: str) -> None:
     """For contexts that are made by hand."""
+
+
+class SessionOpener(Protocol):
+    """Opens sessions for attempts; each is there from entering to leaving."""
+
+    def __call__(
+        self,
+        context: TaskExecutionContext,
+        *,
+        agent: str,
+        cwd: Path | None,
+        env: Mapping[str, str],
+        keep: bool,
+    ) -> AbstractAsyncContextManager[AgentSession]:
+        """A session, not yet begun."""
+        ...
 
 
 @dataclass(slots=True)

@@ -12,9 +12,8 @@ from ..base.calling import Threads
 from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
-from .agent_session import SessionOpener
 from .changing import CREATED
-from .context import AttemptLost, TaskExecutionContext
+from .context import AttemptLost, SessionOpener, TaskExecutionContext
 from .definition import TaskDefinition
 from .driver import STOP_GRACE
 from .durable_driver import DurableDriver

@@ -12,8 +12,14 @@ from typing import Any
 
 from ..base.calling import Threads, is_async
 from ..base.logs import warn
-from .agent_session import SessionOpener
-from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
+from .context import (
+    AttemptLost,
+    ConditionFalse,
+    FanOut,
+    PermanentFailure,
+    SessionOpener,
+    TaskExecutionContext,
+)
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .instance import Instance
