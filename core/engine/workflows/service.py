@@ -31,7 +31,7 @@ from ...workflows.leases import LEASE_SECONDS
 from ...workflows.machine import Places
 from ...workflows.orchestrator import WorkflowOrchestrator
 from ...workflows.ports import WorkflowStore
-from ...workflows.records import ScheduleRecord
+from ...workflows.records import AddSignal, ScheduleRecord, SignalRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
@@ -46,6 +46,9 @@ from .views import FILE, schedule_view
 
 UNFINISHED = frozenset(set(WorkflowStatus) - ENDED)
 MOST_UNFINISHED = 10_000
+
+FAILURE_TOLD = "failure told"
+"""The name of the signal that notes that a failure has its item; its key is when that was."""
 
 SurroundingsOf = Callable[[Gates, OnOutput, int], Surroundings]
 """Makes what the executors of an engine with this epoch work with."""
@@ -146,6 +149,7 @@ class WorkflowService:
         await self._fill_book()
         taken = await self.orchestrator.recover(former=[self.engine_id])
         self._tidy_items()
+        await self._tell_failures()
         await self.clockwork.load()
         if taken:
             _log.info("workflows taken up", workflows=len(taken))
@@ -230,9 +234,31 @@ class WorkflowService:
             return
         if view.status is WorkflowStatus.FAILED:
             if view.parent is None:
-                self._errand(self._desk.ask(failure_draft(view)))
+                self._errand(self._tell_failure(self._desk, view))
         elif before is WorkflowStatus.FAILED:
             self._desk.close_about(view.id, AttentionKind.FAILURE)
+
+    async def _tell_failure(self, desk: AttentionDesk, view: WorkflowView) -> None:
+        """Raise the item of a failure, and note that it was: a crash in between raises it again."""
+        if await desk.ask(failure_draft(view)):
+            note = SignalRecord(
+                view.id, FAILURE_TOLD, str(view.ended_at), self._clock.now(), "null"
+            )
+            with suppress(QuarterdeckError):  # it is removed meanwhile
+                await self._store.commit([AddSignal(note)])
+
+    async def _tell_failures(self) -> None:
+        """Raise the items that a crash has kept from being raised."""
+        if self._desk is None:
+            return
+        told = {one.workflow_id for one in self._desk.items() if one.kind is AttentionKind.FAILURE}
+        for view in self._book.views():
+            if view.status is WorkflowStatus.FAILED and not view.parent and view.id not in told:
+                signals = await self._store.signals(view.id)
+                if (FAILURE_TOLD, str(view.ended_at)) not in {
+                    (one.name, one.key) for one in signals
+                }:
+                    await self._tell_failure(self._desk, view)
 
     def _tidy_items(self) -> None:
         """Close the items of workflows that went on, or away, where nobody saw it."""
