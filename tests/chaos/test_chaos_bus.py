@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from tests.chaos.vessel import ROUNDS
@@ -36,7 +37,7 @@ async def test_bad_subscribers_of_a_bus_harm_themselves_alone(seed: int) -> None
     got: dict[str, list[int]] = {}
     hangs = asyncio.Event()
 
-    def noting(name: str, before: Callable[[], Awaitable[None]]) -> Callable[[Message], object]:
+    def noting(name: str, before: Callable[[], Awaitable[object]]) -> Callable[[Message], object]:
         mine = got[name] = []
 
         async def handle(message: Message) -> None:
@@ -56,7 +57,7 @@ async def test_bad_subscribers_of_a_bus_harm_themselves_alone(seed: int) -> None
         for number in range(FLOOD):
             await bus.publish(Message(topic="flood.x", payload=message.payload * FLOOD + number))
 
-    kinds = {
+    kinds: dict[str, tuple[Callable[[], Awaitable[object]], dict[str, Any]]] = {
         "quick": (nothing, {}),
         "slow": (lambda: some_turns(dice, 4), {"max_queue_size": 50}),
         "dropping": (lambda: some_turns(dice, 4), {"max_queue_size": 20, "policy": "drop_oldest"}),
