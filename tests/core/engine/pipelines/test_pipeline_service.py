@@ -481,3 +481,45 @@ events:
         await rig.quiet()
         assert rig.crew.began == [("h", "hush-hush")]
         assert "hush-hush" not in rig.service.whole("p").model_dump_json()
+
+
+async def test_what_worked_on_a_payload_goes_with_it(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.service.running.book._bounds[False] = 1
+        await rig.load(one())
+        first = await rig.propel("e", 1)
+        await rig.quiet()
+        run = (await rig.service.payload(first.id)).runs[0].workflow_id
+        assert run is not None
+        await rig.propel("e", 2)
+        await rig.quiet()
+        await rig.until(lambda: len(rig.all()) == 1)
+        await rig.until(lambda: not rig.service._errands)
+        assert await rig.store.workflow(run) is None
+        assert len(await rig.store.workflows(parent=f"payload/{rig.all()[0].id}/h")) == 1
+
+
+def blurt(token: str) -> None:
+    raise ValueError(f"refused {token}")
+
+
+async def test_secrets_stay_out_of_what_went_wrong(tmp_path: Path) -> None:
+    text = """
+name: p
+inputs:
+  token: {secret: true}
+events:
+  e:
+    handlers:
+      h:
+        python: "tests.core.engine.pipelines.test_pipeline_service:blurt"
+        trusted: true
+        with: {token: "{{ inputs.token }}"}
+"""
+    async with rigged(tmp_path) as rig:
+        await rig.load(text, inputs={"token": "hush-hush"})
+        payload = await rig.propel("e")
+        await rig.quiet()
+        detail = await rig.service.payload(payload.id)
+        assert "refused" in (detail.payload.error or "")
+        assert "hush-hush" not in detail.model_dump_json()
