@@ -112,7 +112,7 @@ class EventEntry(Entry):
     priority: Urgency = Field(
         Priority.NORMAL, description="Which goes first of the payloads that wait."
     )
-    deadline: Duration | None = Field(
+    deadline: PositiveDuration | None = Field(
         None, description="How long after its creation a payload may still begin."
     )
     schema_: dict[str, Any] | None = Field(
@@ -200,11 +200,3 @@ class PipelineFile(Entry):
     cwd: str | None = Field(
         None, min_length=1, description="The directory that all handlers work in."
     )
-
-    def every_handler(self) -> dict[str, HandlerEntry]:
-        """All handlers by name; of one that stands twice, the first."""
-        found: dict[str, HandlerEntry] = {}
-        for event in self.events.values():
-            for name, handler in event.handlers.items():
-                found.setdefault(name, handler)
-        return found

@@ -78,6 +78,9 @@ class GitTrigger:
     async def stop(self) -> None:
         """Nothing runs here."""
 
+    def look(self) -> None:
+        """No clock matters here."""
+
     def view(self) -> TriggerView:
         """How it stands."""
         return self._teller.view(f"{self._hook} of {self._repository}")

@@ -35,6 +35,7 @@ class FolderNotices:
 
         :raises OSError: if the system has no room for it.
         """
+        folder = os.path.realpath(folder)  # notices name places without links
         for _ in range(TRIES):
             place = _nearest(folder)
             if place == self._heard and not self._gone.is_set():

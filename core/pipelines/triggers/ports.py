@@ -27,6 +27,10 @@ class Trigger(Protocol):
         """Propel nothing more; it may be started again."""
         ...
 
+    def look(self) -> None:
+        """Look at the clock: it may have been set, or the machine have slept."""
+        ...
+
     def view(self) -> TriggerView:
         """How it stands."""
         ...

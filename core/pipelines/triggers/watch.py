@@ -43,6 +43,7 @@ class WatchTrigger:
         self._notifier = notifier
         self._clock = clock
         self._key = key_of(pipeline, definition)
+        self._kept: dict[str, Signature] | None = None
         self._state = Folder(self._on, self._settle)
         self._rounds: Rounds | None = None
 
@@ -50,7 +51,8 @@ class WatchTrigger:
         """Watch from now on; what has changed since it last did is told."""
         self._teller.begin(propel)
         kept = await self._memory.load(self._key)
-        self._state = Folder(self._on, self._settle, None if kept is None else _signatures(kept))
+        self._kept = _signatures(kept)
+        self._state = Folder(self._on, self._settle, self._kept)
         self._rounds = Rounds(self._round)
         self._rounds.start()
 
@@ -60,6 +62,9 @@ class WatchTrigger:
         if rounds is not None:
             await rounds.stop()
             await asyncio.to_thread(self._notifier.close)
+
+    def look(self) -> None:
+        """No clock matters here."""
 
     def view(self) -> TriggerView:
         """How it stands."""
@@ -75,16 +80,16 @@ class WatchTrigger:
     async def _look(self) -> float | None:
         found = await asyncio.to_thread(self._see, asyncio.get_running_loop())
         now = self._clock.monotonic()
-        new = self._state.known is None
-        before = dict(self._state.known or {})
         refused = False
         for change in self._state.look(found, now):
             if await self._teller.tell(self._told(change), self._id(change)):
                 self._state.done(change)
             else:
                 refused = True
-        if new or before != self._state.known:
-            await self._memory.save(self._key, {"files": self._state.known})
+        if self._state.known != self._kept:
+            known = dict(self._state.known or {})
+            await self._memory.save(self._key, {"files": known})
+            self._kept = known
         due = self._state.due()
         if refused:
             return AGAIN
@@ -124,10 +129,12 @@ class WatchTrigger:
         return id_of(f"{self._key}/{change.path}@{written}/{size}/{gone}", moment)
 
 
-def _signatures(kept: Mapping[str, Any]) -> dict[str, Signature]:
-    files = kept.get("files")
-    found: dict[str, Signature] = {}
-    for path, one in files.items() if isinstance(files, Mapping) else ():
-        written, size = one
-        found[str(path)] = (int(written), int(size))
-    return found
+def _signatures(kept: Mapping[str, Any] | None) -> dict[str, Signature] | None:
+    """What was told of each file; ``None`` if nothing is known, or it can't be understood."""
+    try:
+        files = kept["files"] if kept is not None else None
+        if files is None:
+            return None
+        return {str(path): (int(written), int(size)) for path, (written, size) in files.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from quarterdeck.core.base.clock import ManualClock
+from quarterdeck.core.pipelines.triggers import triggers_of
 from quarterdeck.core.pipelines.triggers.schedule import ScheduleTrigger
 
-from .rig import Lane, PlainMemory, with_trigger
+from .rig import Lane, PlainMemory, until, with_trigger
 
 START = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 
@@ -93,7 +94,6 @@ async def test_what_is_refused_keeps_its_id(hourly: Hourly) -> None:
     hourly.lane.refusing = False
     hourly.trigger.look()
     await hourly.lane.until(lambda: len(hourly.lane.payloads) == 1)
-    hourly.memory.kept.clear()
     assert hourly.dues == ["13:00"]
 
 
@@ -104,3 +104,20 @@ async def test_data_that_can_not_be_made_are_seen() -> None:
     assert "nothing" in str(hourly.trigger.view().error)
     assert hourly.lane.payloads == {}
     await hourly.trigger.stop()
+
+
+async def test_a_memory_that_fails_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly = Hourly()
+    (trigger,) = triggers_of(hourly.pipeline, hourly.memory, clock=hourly.clock)
+    await trigger.start(hourly.lane.propel)
+
+    async def full(_: str, __: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(hourly.memory, "save", full)
+    hourly.clock.advance(1800)
+    trigger.look()
+    await until(lambda: trigger.view().error is not None)
+    assert "No space left" in str(trigger.view().error)
+    assert hourly.dues == ["13:00"]
+    await trigger.stop()

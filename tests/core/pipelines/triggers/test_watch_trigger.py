@@ -13,6 +13,7 @@ from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import is_id
 from quarterdeck.core.pipelines.definition import PipelineDefinition
 from quarterdeck.core.pipelines.triggers import FileMemory, triggers_of
+from quarterdeck.core.pipelines.triggers.telling import key_of
 from quarterdeck.core.pipelines.triggers.watch import WatchTrigger
 
 from .rig import Lane, PlainMemory, until, with_trigger
@@ -149,6 +150,43 @@ async def test_what_is_refused_is_told_again(tmp_path: Path) -> None:
     await trigger.stop()
     await trigger.stop()
     assert notices.closed
+
+
+async def test_a_memory_that_is_full_is_written_later(tmp_path: Path) -> None:
+    class Full(PlainMemory):
+        full = True
+
+        async def save(self, key: str, value: object) -> None:
+            if self.full:
+                raise OSError(28, "No space left on device")
+            await super().save(key, value)
+
+    memory, notices, lane = Full(), HandNotices(), Lane()
+    pipeline = watching(tmp_path)
+    trigger = WatchTrigger(pipeline, pipeline.triggers[0], memory, notices, SYSTEM_CLOCK)
+    await trigger.start(lane.propel)
+    await until(lambda: trigger.view().error is not None)
+    memory.full = False
+    notices.wake()
+    await asyncio.wait_for(memory.saved.wait(), 60)
+    trigger.look()
+    await trigger.stop()
+    assert list(memory.kept.values()) == [{"files": {}}]
+
+
+async def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    pipeline = watching(tmp_path)
+    for nonsense in ({}, {"files": 3}, {"files": {"x": 3}}, {"files": {"x": ["a", "b"]}}):
+        memory, lane = PlainMemory(), Lane()
+        key = key_of(pipeline, pipeline.triggers[0])
+        memory.kept[key] = nonsense
+        trigger = WatchTrigger(pipeline, pipeline.triggers[0], memory, HandNotices(), SYSTEM_CLOCK)
+        await trigger.start(lane.propel)
+        await asyncio.wait_for(memory.saved.wait(), 60)
+        await trigger.stop()
+        assert list(memory.kept[key]["files"]) == ["x"]
+        assert lane.told == []
 
 
 async def test_what_can_not_be_watched_is_seen(tmp_path: Path) -> None:
