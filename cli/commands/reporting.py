@@ -11,13 +11,23 @@ from ..invocation import Invocation
 
 
 def status(
-    invocation: Invocation, *, state: str, msg: str | None, progress: int | None, kind: str | None
+    invocation: Invocation,
+    *,
+    state: str,
+    msg: str | None,
+    progress: int | None,
+    kind: str | None,
+    cost: float | None,
+    tokens: int | None,
 ) -> None:
     """``status``."""
-    report = format_report(state, kind=kind, progress=progress, msg=msg or "")
+    report = format_report(
+        state, kind=kind, progress=progress, msg=msg or "", cost=cost, tokens=tokens
+    )
     _tell_terminal(report)
     if invocation.printer.as_json:
-        told = {"state": state, "kind": kind, "progress": progress, "msg": msg}
+        told: dict[str, object] = {"state": state, "kind": kind, "progress": progress, "msg": msg}
+        told |= {"cost": cost, "tokens": tokens}
         invocation.printer.show({"reported": told}, lambda: None)
 
 

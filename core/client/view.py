@@ -6,6 +6,8 @@ from collections import deque
 from typing import Any
 
 from ..protocol.attention import AttentionItem, ItemState, urgency
+from ..protocol.crew_events import SafetyHalted, SafetyReset
+from ..protocol.crew_views import HaltView
 from ..protocol.events import (
     AttentionClosed,
     AttentionRaised,
@@ -19,6 +21,8 @@ from ..protocol.events import (
     StatusChanged,
     StatusProgress,
 )
+from ..protocol.pipeline_events import AboutPipeline, PipelineUnloaded
+from ..protocol.pipeline_views import PipelineView
 from ..protocol.preferences import with_defaults
 from ..protocol.views import (
     AgentView,
@@ -37,7 +41,8 @@ EVENTS_KEPT = 5000
 class View:
     """The state as of ``sequence``.
 
-    ``sessions`` keeps the order of creation; ``attention`` is by item id, ``workflows`` by their own. ``events`` holds the newest 5 000.
+    ``sessions`` keeps the order of creation; ``attention`` is by item id, ``workflows`` by their own,
+    ``pipelines`` by name; ``halt`` stands while everything is halted. ``events`` holds the newest 5 000.
     """
 
     def __init__(self) -> None:
@@ -47,6 +52,8 @@ class View:
         self._steps: dict[str, StatusProgress] = {}
         self.attention: dict[str, AttentionItem] = {}
         self.workflows: dict[str, WorkflowView] = {}
+        self.pipelines: dict[str, PipelineView] = {}
+        self.halt: HaltView | None = None
         self.preferences: dict[str, Any] = with_defaults({})
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
@@ -81,11 +88,14 @@ class View:
         self.attention = {item.item_id: item for item in state.attention}
         self.preferences = with_defaults(state.preferences)
         self.workflows = {workflow.id: workflow for workflow in state.workflows}
+        self.pipelines = {pipeline.name: pipeline for pipeline in state.pipelines}
+        self.halt = state.halt
         self.agents = state.agents
         self.health = state.health or self.health
         self.notices = state.notices
+        self.halt = state.halt
 
-    def _reduce(self, event: Event) -> None:  # noqa: C901  # one line for each kind of event
+    def _reduce(self, event: Event) -> None:  # noqa: C901, PLR0912  # one line for each kind of event
         match event.payload:
             case StatusProgress() as progress:
                 self._steps[progress.session_id] = progress
@@ -104,6 +114,14 @@ class View:
                 self._take_workflow(workflow)
             case WorkflowDeleted(workflow_id=workflow_id):
                 self.workflows.pop(workflow_id, None)
+            case AboutPipeline(pipeline=pipeline):
+                self.pipelines[pipeline.name] = pipeline
+            case PipelineUnloaded(name=name):
+                self.pipelines.pop(name, None)
+            case SafetyHalted(halt=halt):
+                self.halt = halt
+            case SafetyReset():
+                self.halt = None
             case HealthReport(health=health):
                 self.health = health
             case PreferenceChanged(name=name, value=value):

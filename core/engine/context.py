@@ -15,10 +15,12 @@ from ..protocol.views import HealthView, StateView
 from ..protocol.wire import Reply
 from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
-from .breakers import AgentBreakers
 from .crew.service import CrewService
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
+from .safety.service import SafetyService
+from .safety.starts import AgentBreakers
 from .workflows.service import WorkflowService
 
 Result = Mapping[str, Any]
@@ -46,6 +48,7 @@ class Context:
 
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     store: Store
     journal: Journal
     breakers: AgentBreakers
@@ -57,6 +60,7 @@ class Context:
     stop: Callable[[bool], None]
     answerers: Answerers
     crew: CrewService
+    safety: SafetyService
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from typing import Any
 
 from ..base.clock import Clock
 from ..coordination.layer import CoordinationLayer
+from ..messaging.bus import MessageBus
+from ..messaging.config import MessageBusConfig
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
+from .airing import Airing
 from .answering import GATE, Answerers
 from .background import Background, Periodic
-from .breakers import AgentBreakers
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
 from .crew.placing import Placing
@@ -25,17 +27,22 @@ from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
 from .hub import Hub
 from .journal import Journal
-from .limits import CommandLimits
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
 from .retrying import Sleep
+from .safety.service import SafetyService
+from .safety.starts import AgentBreakers
 from .upkeep import Upkeep
 from .workers import WorkerPool
 from .workflows.service import WorkflowService
+
+DRAIN_SECONDS = 2.0
+"""How long a stop waits for the bus's subscribers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,9 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     layer: CoordinationLayer
+    safety: SafetyService
     placing: Placing | None
     metrics: MetricsCollector
     clock: Clock
@@ -83,17 +92,28 @@ class Parts:
         self._answers = answers
         self.preferences: dict[str, Any] = {}
         self._stray = ""
+        self.bus = MessageBus(MessageBusConfig(drain_seconds=DRAIN_SECONDS), clock=given.clock)
+        self._airing = Airing(self.bus)
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
-        self.breakers = AgentBreakers(given.metrics, clock=given.clock, sleep=given.sleep)
-        self.limits = CommandLimits(
-            config.rate_limit_per_second, config.rate_limit_burst, given.metrics, clock=given.clock
+        safety = self.safety = given.safety
+        self.breakers = AgentBreakers(
+            given.metrics,
+            monitor=safety.monitor,
+            board=safety.board,
+            started=safety.watch.started,
+            sleep=given.sleep,
         )
+        safety.watch.starting = self.breakers.is_starting
+        self.limits = safety.command_limits
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
+        given.pipelines.answer_through(self.answerers)
+        safety.answers(self.answerers)
         self.crew = self._crew()
+        self.crew.safety = safety
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -126,6 +146,7 @@ class Parts:
         context = Context(
             sessions=given.sessions,
             workflows=given.workflows,
+            pipelines=given.pipelines,
             store=given.store,
             journal=given.journal,
             breakers=self.breakers,
@@ -137,6 +158,7 @@ class Parts:
             stop=answers.stop,
             answerers=self.answerers,
             crew=self.crew,
+            safety=self.safety,
         )
         return Pipeline(
             context,
@@ -221,7 +243,9 @@ class Parts:
             journal.guard(self._answers.fail),
             self._loop_guard().watch(),
             journal.preview(self._on_recorded),
+            journal.listen(self.safety.watch.heard),
             journal.listen(self.hub.deliver),
+            journal.listen(self._airing.tell),
             journal.listen(self._on_kept),
             journal.listen(self.crew.hear),
         ]

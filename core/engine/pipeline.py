@@ -9,17 +9,22 @@ from typing import Any
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..protocol import commands as c
+from ..protocol.attention import AttentionItem
 from ..protocol.events import Cause
+from ..protocol.pipeline_commands import LoadPipeline, OnPayload, OnPipeline
 from ..protocol.validation import check_values, parse_command, parse_payload
+from ..protocol.views import SessionView
 from ..protocol.wire import Reply
 from ..protocol.workflow_commands import OnWorkflow, RemoveSchedule, SaveSchedule
 from ..telemetry.logs import logger
 from ..telemetry.redaction import Redactor
+from .audit_commands import command_entry
 from .context import Call, Context, Job, Kept, Place, Route, Routes, sent_id
 from .faults import Internal, ShuttingDown
-from .limits import CommandLimits
 from .mailboxes import Mailboxes
+from .records import AddAudit
 from .replies import KeptReplies
+from .safety.limits import CommandLimits
 
 UNKNOWN = "unknown"
 """The label of commands of no known type: what clients make up is no label."""
@@ -137,7 +142,15 @@ class Pipeline:
                 if not await self._repeated(work):
                     raise
                 return
-        known = session_id if session_id and self._exists(session_id) else None
+        view = self._view(session_id)
+        known = None if view is None else view.id
+        self._context.safety.check_command(
+            work.wish,
+            reads=work.route.kept is Kept.NOT,
+            session=view,
+            client_id=work.job.client.client_id,
+            item=self._item_of(work.wish),
+        )
         self._limits.check(known, work.job.client.client_id, work.command.type)
         if work.route.place is Place.WORKER:
             await work.run()
@@ -150,17 +163,24 @@ class Pipeline:
         """The session that ``wish`` names, itself or by an open attention item."""
         if isinstance(wish, c.OnSession):
             return wish.session_id
-        if isinstance(wish, c.AnswerItem | c.SnoozeItem | c.ResolveItem):
-            found = (i for i in self._context.sessions.items() if i.item_id == wish.item_id)
-            return next((item.session_id for item in found), None)
-        return None
+        item = self._item_of(wish)
+        return None if item is None else item.session_id
 
-    def _exists(self, session_id: str) -> bool:
+    def _item_of(self, wish: c.Payload) -> AttentionItem | None:
+        """The open attention item that ``wish`` names."""
+        if not isinstance(wish, c.AnswerItem | c.SnoozeItem | c.ResolveItem):
+            return None
+        found = (i for i in self._context.sessions.items() if i.item_id == wish.item_id)
+        return next(found, None)
+
+    def _view(self, session_id: str | None) -> SessionView | None:
+        """The session, if there is one of this id."""
+        if not session_id:
+            return None
         try:
-            self._context.sessions.view(session_id)
+            return self._context.sessions.view(session_id)
         except QuarterdeckError:
-            return False
-        return True
+            return None
 
     async def carry_out(self, work: CommandWork) -> None:
         """Run a command's handler and answer it; raises nothing but a cancellation."""
@@ -172,11 +192,15 @@ class Pipeline:
             context.metrics.observe("dispatch_latency_seconds", waited)
             reply = await self._outcome(work)
             if kept is Kept.STORE:
-                await self._replies.keep(reply)
+                await self._replies.keep(reply, self._audited(work, reply))
         except Exception as error:  # noqa: BLE001  # every claimed command is answered
             self.refuse_work(work, self._fault(error, work.command.type))
         else:
             self._end(work, reply, remember=kept is not Kept.NOT)
+
+    def _audited(self, work: CommandWork, reply: Reply) -> AddAudit:
+        now = self._context.clock.now()
+        return command_entry(work.call, work.wish, reply, self._redactor, now)
 
     async def _repeated(self, work: CommandWork) -> bool:
         """Give the reply that an earlier engine kept, if it did; waits while the store is behind."""
@@ -215,6 +239,7 @@ class Pipeline:
         if reply.error is not None:
             metrics.record_error(kind, reply.error)
         _log.debug("command", step="answered", id=work.command.id, ok=reply.ok, seconds=seconds)
+        self._context.safety.ended(work.wish, reply.error)
         self._replies.finish(work.command.id, reply, remember=remember)
 
 
@@ -249,9 +274,15 @@ class CommandWork:
 
 
 def _box_of(wish: c.Payload) -> str | None:
-    """The mailbox of the workflow or schedule that a command is about."""
+    """The mailbox of the workflow, schedule, pipeline or payload that a command is about."""
     if isinstance(wish, OnWorkflow):
         return wish.workflow_id
+    if isinstance(wish, OnPipeline):
+        return f"pipeline:{wish.name}"
+    if isinstance(wish, LoadPipeline):
+        return "pipeline-load"
+    if isinstance(wish, OnPayload):
+        return f"payload:{wish.payload_id}"
     if isinstance(wish, SaveSchedule | RemoveSchedule):
         return f"schedule:{wish.name}"
     return None

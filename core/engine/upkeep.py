@@ -10,10 +10,10 @@ from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector
 from .health import HealthMonitor
 from .journal import Journal
-from .limits import CommandLimits
 from .ports import SessionService, Store
 from .records import Retention
 from .retrying import retried
+from .safety.limits import CommandLimits
 
 _log = logger("engine.upkeep")
 

@@ -19,6 +19,12 @@ class ShowCrew(Payload):
     type: ClassVar[str] = "crew.show"
 
 
+class ShowSafety(Payload):
+    """The halt, rules, violations, breakers, limits, budgets."""
+
+    type: ClassVar[str] = "safety.show"
+
+
 class ResetBreaker(Payload):
     """Close a circuit breaker now."""
 
@@ -72,6 +78,7 @@ class ResumeSaga(Payload):
 
 
 CREW_PAYLOADS: tuple[type[Payload], ...] = (
-    ShowCrew, ResetBreaker, GrantBudget, Halt, ResetHalt, CastVote, ReleaseLock, ResumeSaga,
+    ShowCrew, ShowSafety, ResetBreaker, GrantBudget, Halt, ResetHalt, CastVote, ReleaseLock,
+    ResumeSaga,
 )  # fmt: skip
 """The payloads of this module."""

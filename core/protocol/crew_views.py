@@ -175,6 +175,17 @@ class ViolationView(View):
     agent: str = ""
 
 
+class SafetyView(View):
+    """What work is held against, and how that stands; ``constraints`` say what, by their names."""
+
+    halt: HaltView | None = None
+    constraints: dict[str, str] = Field(default_factory=dict)
+    violations: tuple[ViolationView, ...] = ()
+    breakers: tuple[BreakerView, ...] = ()
+    limits: tuple[LimitView, ...] = ()
+    budgets: tuple[BudgetView, ...] = ()
+
+
 class VoteChoice(StrEnum):
     """What can be voted."""
 

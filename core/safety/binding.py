@@ -7,8 +7,9 @@ A name or pattern (levels between dots, ``*`` and ``#``) is held against the ope
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from ..base.clock import Clock
 from ..base.topics import topic_matches
@@ -22,6 +23,32 @@ def bound(pattern: str, agent_id: str, operation: str, more: tuple[str, ...] = (
         return True
     whole = f"{agent_id}.{operation}"
     return any(topic_matches(pattern, name) for name in (operation, agent_id, whole, *more))
+
+
+Names = tuple[str, str, tuple[str, ...]]
+REMEMBERED = 1000
+
+F = TypeVar("F")
+
+
+class Remembered(Generic[F]):
+    """What was found for an agent's operation, the ``REMEMBERED`` latest."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[Names, F] = OrderedDict()
+
+    def find(self, names: Names, look: Callable[[Names], F]) -> F:
+        """What is remembered, else what ``look`` finds."""
+        found = self._found.get(names)
+        if found is None:
+            found = self._found[names] = look(names)
+            if len(self._found) > REMEMBERED:
+                self._found.popitem(last=False)
+        return found
+
+    def clear(self) -> None:
+        """Look again."""
+        self._found.clear()
 
 
 class Guarded:
@@ -46,6 +73,13 @@ class Guarded:
         permit = self.breaker.admit()
         self._trials.append((now, permit))
         return permit
+
+    def permit(self) -> Permit:
+        """Let one call through, whoever is let through ends its permit.
+
+        :raises BreakerOpen: if it may not be made.
+        """
+        return self.breaker.admit()
 
     def give_up(self, permit: Permit) -> None:
         """The trial was not made after all."""
@@ -81,6 +115,7 @@ class Breakers:
         self._limit = limit
         self._terms: dict[str, _Terms] = {}
         self._made: OrderedDict[tuple[str, str], Guarded] = OrderedDict()
+        self._met: Remembered[tuple[_Terms, ...]] = Remembered()
 
     def add(
         self,
@@ -94,20 +129,35 @@ class Breakers:
     ) -> None:
         """Add one, or replace that of the same name."""
         self._terms[name] = _Terms(name, threshold, timeout, probes, successes, per_agent)
+        self._met.clear()
         for key in [key for key in self._made if key[0] == name]:
             del self._made[key]
         if not per_agent:
             self._of(self._terms[name], "")
 
-    def meeting(self, agent_id: str, operation: str) -> Iterator[Guarded]:
-        """Those that an agent's operation meets."""
-        for terms in self._terms.values():
-            if bound(terms.pattern, agent_id, operation):
-                yield self._of(terms, agent_id if terms.per_agent else "")
+    def meeting(
+        self, agent_id: str, operation: str, more: tuple[str, ...] = ()
+    ) -> Iterator[Guarded]:
+        """Those that an agent's operation meets; ``more`` are further names it goes by."""
+        if not self._terms:
+            return
+        for terms in self._met.find((agent_id, operation, more), self._those_of):
+            yield self._of(terms, agent_id if terms.per_agent else "")
+
+    def _those_of(self, names: Names) -> tuple[_Terms, ...]:
+        agent_id, operation, more = names
+        every = self._terms.values()
+        return tuple(one for one in every if bound(one.pattern, agent_id, operation, more))
 
     def reset(self, name: str) -> bool:
-        """Close the breaker of that name as a person's decision; whether there is one."""
+        """Close the breaker of that name as a person's decision; whether there is one.
+
+        ``NAME@AGENT`` is the one that an agent has of its own.
+        """
         terms = self._terms.get(name)
+        if terms is None:
+            pattern, _, agent = name.partition("@")
+            return self._made.pop((pattern, agent), None) is not None
         if terms is not None:
             self.add(
                 name,
@@ -151,41 +201,77 @@ class Breakers:
             del self._made[oldest]
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A token bucket for each value of ``by``: ``agent``, another name of the operation's subjects, or ``""``: one for all."""
+
+    key: str
+    rate: float
+    burst: float
+    by: str
+    buckets: BucketCache
+
+
 class Limits:
-    """Token buckets by the key of a limit; with ``per_agent`` one for each agent."""
+    """Token buckets by the key of a limit."""
 
     def __init__(self, clock: Clock, limit: int) -> None:
         self._clock = clock
         self._limit = limit
-        self._buckets: dict[str, tuple[BucketCache, bool]] = {}
+        self._limits: dict[str, Limit] = {}
+        self._met: Remembered[tuple[Limit, ...]] = Remembered()
 
-    def add(self, key: str, most: int, window: float, *, per_agent: bool) -> None:
+    def add(self, key: str, rate: float, burst: float, by: str = "") -> None:
         """Add one, or replace that of the same key.
 
-        :raises ValueError: if ``most`` is below 1, or the window not above 0.
+        :raises ValueError: if the rate is not above 0, or the burst below 1.
         """
-        if most < 1 or not window > 0:
-            raise ValueError(
-                f"A limit needs 1 request or more in more than 0 s, not {most}, {window}"
-            )
-        cache = BucketCache(most / window, most, limit=self._limit, clock=self._clock)
-        self._buckets[key] = (cache, per_agent)
+        if burst < 1 or not rate > 0:
+            raise ValueError(f"A limit needs a rate above 0 and a burst of 1, not {rate}, {burst}")
+        cache = BucketCache(rate, burst, limit=self._limit, clock=self._clock)
+        self._limits[key] = Limit(key, rate, burst, by, cache)
+        self._met.clear()
 
     def take(
-        self, agent_id: str, operation: str, more: tuple[str, ...]
+        self,
+        agent_id: str,
+        operation: str,
+        more: tuple[str, ...],
+        subjects: Mapping[str, str] | None = None,
     ) -> tuple[str, float] | None:
         """Count an operation; the key of the limit that forbids it, and for how many seconds."""
-        for key, (cache, per_agent) in self._buckets.items():
-            if bound(key, agent_id, operation, more):
-                wait = cache.take(agent_id if per_agent else "")
-                if wait:
-                    return key, wait
+        if not self._limits:
+            return None
+        for limit in self._met.find((agent_id, operation, more), self._those_of):
+            wait = limit.buckets.take(_subject(limit.by, agent_id, subjects))
+            if wait:
+                return limit.key, wait
         return None
+
+    def evict_idle(self) -> int:
+        """Drop the buckets that are full again; their number."""
+        return sum(limit.buckets.evict_idle() for limit in self._limits.values())
+
+    def all(self) -> tuple[Limit, ...]:
+        """Every limit, in the order in which they came."""
+        return tuple(self._limits.values())
 
     def status(self) -> dict[str, tuple[int, int]]:
         """For each key how many were granted and refused."""
-        figures = {key: cache.statistics() for key, (cache, _) in self._buckets.items()}
+        figures = {key: limit.buckets.statistics() for key, limit in self._limits.items()}
         return {key: (one.granted, one.refused) for key, one in figures.items()}
 
+    def _those_of(self, names: Names) -> tuple[Limit, ...]:
+        agent_id, operation, more = names
+        return tuple(
+            one for one in self._limits.values() if bound(one.key, agent_id, operation, more)
+        )
 
-__all__ = ["BreakerOpen", "Breakers", "Guarded", "Limits", "bound"]
+
+def _subject(by: str, agent_id: str, subjects: Mapping[str, str] | None) -> str:
+    if not by:
+        return ""
+    return agent_id if by == "agent" else (subjects or {}).get(by, "")
+
+
+__all__ = ["BreakerOpen", "Breakers", "Guarded", "Limit", "Limits", "bound"]

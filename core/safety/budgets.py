@@ -154,9 +154,13 @@ class Budgets:
         self._desk = desk
         self._budgets: dict[str, Budget] = {}
         self._accounts: dict[tuple[str, str], Account] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, dict[tuple[str, str], float]] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[float | None]] = {}
         self._writing: dict[tuple[str, str], asyncio.Lock] = {}
+
+    def budget(self, name: str) -> Budget | None:
+        """The budget of that name."""
+        return self._budgets.get(name)
 
     def define(self, budget: Budget) -> None:
         """Enforce a budget; one of the same name is replaced, what was spent stays.
@@ -202,32 +206,74 @@ class Budgets:
                 )
         return self._set_aside(scopes, amounts)
 
+    def breach(self, scopes: Mapping[BudgetScope, str], estimate: Usage) -> Breach | None:
+        """The first budget that an estimate does not fit in."""
+        return self._breach(self._amounts(scopes, estimate))
+
+    def set_aside(self, scopes: Mapping[BudgetScope, str], estimate: Usage) -> Reservation:
+        """Set an estimate aside for what goes on already, whether or not it fits."""
+        return self._set_aside(scopes, self._amounts(scopes, estimate))
+
     async def commit(self, reservation: Reservation, actual: Usage) -> list[Breach]:
         """What was set aside has been spent so; the accounts that it overdrew."""
         try:
-            return await self.report(reservation.scopes, actual)
+            return await self.draw(reservation, actual)
         finally:
             self.release(reservation)
 
+    async def draw(self, reservation: Reservation, usage: Usage) -> list[Breach]:
+        """So much of what was set aside has been spent; the accounts that it overdrew.
+
+        The rest stays set aside, and no amount counts twice meanwhile.
+        """
+        return await self._report(reservation.scopes, usage, reservation)
+
     def release(self, reservation: Reservation) -> bool:
         """Set nothing aside any more; ``False`` if it was over already."""
-        if reservation.reservation_id not in self._open:
+        found = self._open.pop(reservation.reservation_id, None)
+        if found is None:
             return False
-        self._open.discard(reservation.reservation_id)
-        for budget, key, amount in reservation.amounts:
-            account = self._account(budget, key)
-            account.reserved = max(0.0, account.reserved - amount)
+        for place, amount in found.items():
+            self._accounts[place].reserved = max(0.0, self._accounts[place].reserved - amount)
         return True
 
     async def report(self, scopes: Mapping[BudgetScope, str], usage: Usage) -> list[Breach]:
         """An agent has spent so much; the accounts that it overdrew. Kept when this returns."""
+        return await self._report(scopes, usage, None)
+
+    async def _report(
+        self, scopes: Mapping[BudgetScope, str], usage: Usage, drawn: Reservation | None
+    ) -> list[Breach]:
         overdrawn = []
         for budget, key, amount in self._amounts(scopes, usage):
+            if not amount:
+                continue
             guessed = amount if usage.estimated else 0.0
-            account = await self._change(budget, key, spent=amount, estimated=guessed)
+            account = await self._change(budget, key, spent=amount, estimated=guessed, drawn=drawn)
             if account.spent > budget.limit + account.granted + _ROUNDING:
                 overdrawn.append(self._breach_of(budget, key, 0.0))
         return overdrawn
+
+    def overdrawn(self, name: str, key: str) -> Breach | None:
+        """The breach of one account that was spent beyond its limit; ``None`` if it was not."""
+        budget, account = self._budgets.get(name), self._accounts.get((name, key))
+        if budget is None or account is None:
+            return None
+        beyond = account.spent > budget.limit + account.granted + _ROUNDING
+        return self._breach_of(budget, key, 0.0) if beyond else None
+
+    def used_up(self, name: str, key: str) -> Breach | None:
+        """The breach of one account of which nothing is left; ``None`` if something is."""
+        budget, account = self._budgets.get(name), self._accounts.get((name, key))
+        if budget is None or account is None:
+            return None
+        left = budget.limit + account.granted - account.spent
+        return self._breach_of(budget, key, 0.0) if left <= _ROUNDING else None
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every budget, in the order in which they came."""
+        return tuple(self._budgets.values())
 
     async def grant(self, name: str, key: str, more: float) -> None:
         """Allow ``more`` beyond the limit of one account.
@@ -303,7 +349,9 @@ class Budgets:
         for budget, key, amount in amounts:
             self._account(budget, key).reserved += amount
         made = Reservation(tuple(amounts), dict(scopes))
-        self._open.add(made.reservation_id)
+        self._open[made.reservation_id] = {
+            (budget.name, key): amount for budget, key, amount in amounts
+        }
         return made
 
     async def _granted(self, breach: Breach) -> bool:
@@ -324,6 +372,15 @@ class Budgets:
             await self.grant(breach.budget.name, breach.key, more)
         return more
 
+    def _draw(self, drawn: Reservation | None, place: tuple[str, str], spent: float) -> None:
+        """What was spent is not reserved any more."""
+        left = {} if drawn is None else self._open.get(drawn.reservation_id, {})
+        taken = min(left.get(place, 0.0), spent)
+        if taken:
+            left[place] -= taken
+            account = self._accounts[place]
+            account.reserved = max(0.0, account.reserved - taken)
+
     def _account(self, budget: Budget, key: str) -> Account:
         return self._accounts.setdefault((budget.name, key), Account())
 
@@ -341,6 +398,7 @@ class Budgets:
         spent: float = 0.0,
         estimated: float = 0.0,
         granted: float = 0.0,
+        drawn: Reservation | None = None,
     ) -> Account:
         """Add to an account and keep it; what other engines on the store added is added to, too."""
         place = (budget.name, key)
@@ -359,6 +417,7 @@ class Budgets:
                 if await self._store.put_kept(record):
                     account.spent, account.estimated, account.granted = new
                     account.version += 1
+                    self._draw(drawn, place, spent)
                     return account
                 kept = await self._store.get_kept(KIND, name)
                 if kept is not None:

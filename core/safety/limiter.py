@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 
@@ -116,6 +117,11 @@ class BucketCache:
         """Tokens a second of each bucket."""
         return self._model.rate
 
+    @property
+    def burst(self) -> float:
+        """Tokens of a full bucket."""
+        return self._model.burst
+
     def take(self, key: str, tokens: float = 1.0) -> float:
         """See ``TokenBucket.take``, for the bucket of ``key``."""
         wait = self._bucket(key).take(tokens)
@@ -129,6 +135,12 @@ class BucketCache:
         """How many tokens ``key`` has at present; asking makes no bucket."""
         bucket = self._buckets.get(key)
         return self._model.burst if bucket is None else bucket.statistics().tokens
+
+    def lowest(self, count: int) -> list[tuple[str, BucketStatistics]]:
+        """The keys with the fewest tokens left, and how their buckets stand; full ones are left out."""
+        found = ((key, bucket.statistics()) for key, bucket in self._buckets.items())
+        used = [one for one in found if one[1].tokens < one[1].burst]
+        return nsmallest(count, used, key=lambda one: one[1].tokens)
 
     def forget(self, key: str) -> None:
         """Drop the bucket of ``key``, whose owner is gone."""

@@ -70,7 +70,11 @@ class SafetyConstraint:
 
 @dataclass(frozen=True, slots=True)
 class OperationContext:
-    """An operation that is about to be done; ``rate_keys`` name further limits that count it."""
+    """An operation that is about to be done.
+
+    ``rate_keys`` name further limits that count it, and further breakers that it meets. ``subjects``
+    say for whom it is counted, where a limit is by ``session`` or ``client``.
+    """
 
     operation_type: str
     agent_id: str = ""
@@ -79,6 +83,7 @@ class OperationContext:
     rate_keys: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str = ""
+    subjects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,11 @@ class Violation:
     agent_id: str
     parameter: str | None = None
     retry_after: float = 0.0
+
+    @property
+    def passes(self) -> bool:
+        """Whether time mends it, or the end of a halt."""
+        return self.kind == "halt" or self.retry_after > 0
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"

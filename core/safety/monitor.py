@@ -13,7 +13,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import BusinessFault
 from ..base.kept import Kept, KeptStore, MemoryKept
 from .binding import BreakerOpen, Breakers, Guarded, Limits
-from .breaker import BreakerState, BreakerStatistics, Permit
+from .breaker import BreakerState, BreakerStatistics, CircuitBreaker, Permit
 from .checks import Circumstances, check
 from .model import (
     ConstraintType,
@@ -59,6 +59,25 @@ class SafetyStatistics:
     halt: Halt | None
     breakers: Mapping[str, BreakerStatistics]
     limits: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether an operation may be done; if so, the permits of the breakers that it met."""
+
+    result: ValidationResult
+    permits: tuple[tuple[Guarded, Permit], ...] = ()
+
+    @property
+    def waits(self) -> Violation | None:
+        """What keeps it from being done now, where that passes by itself or with a person's word."""
+        broken = self.result.violations
+        return broken[0] if broken and all(one.passes for one in broken) else None
+
+    def release(self) -> None:
+        """It was not done after all."""
+        for _, permit in self.permits:
+            permit.release()
 
 
 class SafetyMonitor:
@@ -144,18 +163,38 @@ class SafetyMonitor:
 
         :raises ValueError: if ``max_requests`` is below 1, or the window not above 0.
         """
-        self._limits.add(key, max_requests, window_seconds, per_agent=per_agent)
+        if max_requests < 1 or not window_seconds > 0:
+            raise ValueError(
+                "A limit needs 1 request or more in more than 0 s, "
+                f"not {max_requests}, {window_seconds}"
+            )
+        rate = max_requests / window_seconds
+        self._limits.add(key, rate, max_requests, "agent" if per_agent else "")
+
+    def add_limit(self, key: str, rate: float, burst: float, *, by: str = "") -> None:
+        """Allow ``rate`` operations a second and ``burst`` at once, for each value of ``by``.
+
+        ``by`` is ``agent``, one of the operations' ``subjects``, or empty: for all together.
+
+        :raises ValueError: if the rate is not above 0, or the burst below 1.
+        """
+        self._limits.add(key, rate, burst, by)
 
     # ---- checking --------------------------------------------------------------------------
 
     async def validate_operation(self, context: OperationContext) -> ValidationResult:
         """Whether an operation may be done; a halt that comes of it is kept before this returns."""
         result = self.check(context)
-        if result.violations and self.config.halt_on_critical and self._halt is None:
-            worst = next((one for one in result.violations if _halts(one)), None)
-            if worst is not None:
-                await self.halt(str(worst), rule=worst.rule)
+        worst = self.grave(result)
+        if worst is not None:
+            await self.halt(str(worst), rule=worst.rule)
         return result
+
+    def grave(self, result: ValidationResult) -> Violation | None:
+        """The violation that everything is to be halted for, if there is one."""
+        if not result.violations or not self.config.halt_on_critical or self._halt is not None:
+            return None
+        return next((one for one in result.violations if _halts(one)), None)
 
     async def require(self, context: OperationContext) -> None:
         """Pass, if the operation may be done.
@@ -170,8 +209,8 @@ class SafetyMonitor:
         """As ``validate_operation``, without halting; it counts against rates all the same."""
         self._checked += 1
         if self._halt is not None:
-            text = f"everything is halted since {self._halt.since}: {self._halt.reason}"
-            return self._told([_violation("halt", "halt", context, text, SafetyLevel.CRITICAL)])
+            found = [_violation("halt", "halt", context, self._halted(), SafetyLevel.CRITICAL)]
+            return self._told(found)
         found = list(self._broken(context, counting=False))
         if not self._forbid(found):
             found += self._broken(context, counting=True)
@@ -182,15 +221,44 @@ class SafetyMonitor:
             return _SAFE
         return self._told(found)
 
-    def record_success(self, agent_id: str, operation: str) -> None:
+    def admit(self, context: OperationContext, *, patient: bool = False) -> Admission:
+        """As ``check``, with a permit of every breaker: whoever got in ends it once.
+
+        ``patient``: what time or a person mends is no violation, the operation waits for it.
+        """
+        self._checked += 1
+        if self._halt is not None:
+            found = [_violation("halt", "halt", context, self._halted(), SafetyLevel.CRITICAL)]
+            return Admission(self._told(found, patient=patient))
+        found = list(self._broken(context, counting=False))
+        permits: list[tuple[Guarded, Permit]] = []
+        if not self._forbid(found):
+            gate = self._breaker(context, permits, Guarded.permit) or self._limit(context)
+            found += [gate] if gate else self._broken(context, counting=True)
+        if not found:
+            self._note_times(context)
+            return Admission(_SAFE, tuple(permits))
+        if not self._forbid(found):
+            return Admission(self._told(found), tuple(permits))
+        for _, permit in permits:
+            permit.release()
+        return Admission(self._told(found, patient=patient))
+
+    def record_success(self, agent_id: str, operation: str, keys: tuple[str, ...] = ()) -> None:
         """An operation went well: its breakers hear of it."""
-        for guarded in self._breakers.meeting(agent_id, operation):
+        for guarded in self._breakers.meeting(agent_id, operation, keys):
             guarded.tell(good=True)
 
-    def record_failure(self, agent_id: str, operation: str) -> None:
+    def record_failure(self, agent_id: str, operation: str, keys: tuple[str, ...] = ()) -> None:
         """An operation failed: its breakers hear of it."""
-        for guarded in self._breakers.meeting(agent_id, operation):
+        for guarded in self._breakers.meeting(agent_id, operation, keys):
             guarded.tell(good=False)
+
+    def breakers(
+        self, agent_id: str, operation: str, keys: tuple[str, ...] = ()
+    ) -> list[CircuitBreaker]:
+        """The breakers that an agent's operation meets."""
+        return [one.breaker for one in self._breakers.meeting(agent_id, operation, keys)]
 
     def use(self, resource: str, amount: float) -> None:
         """So much of a resource is in use from now on (less, if negative)."""
@@ -206,8 +274,17 @@ class SafetyMonitor:
 
     async def halt(self, reason: str, *, rule: str = "asked") -> None:
         """Forbid everything until reset; in force at once, kept when this returns."""
+        self.trip(reason, rule=rule)
+        await self.keep_halt()
+
+    def trip(self, reason: str, *, rule: str = "asked") -> Halt:
+        """Forbid everything from now on; ``keep_halt`` makes it last."""
         self._halt = Halt(rule, reason, self._clock.now().isoformat())
         _logger.error("Safety halt: %s", reason)
+        return self._halt
+
+    async def keep_halt(self) -> None:
+        """Return when the halt, or that there is none, is kept."""
         await self._keep()
 
     async def reset(self) -> bool:
@@ -235,6 +312,11 @@ class SafetyMonitor:
     def get_circuit_breaker_status(self) -> dict[str, BreakerStatistics]:
         """Each breaker by its name, or ``name@agent``."""
         return self._breakers.status()
+
+    @property
+    def limits(self) -> Limits:
+        """The limits."""
+        return self._limits
 
     def reset_circuit_breaker(self, name: str) -> bool:
         """Close a breaker as a person's decision; whether there is one of that name."""
@@ -276,7 +358,11 @@ class SafetyMonitor:
     def _gates(self, context: OperationContext) -> list[Violation]:
         """Breakers, then limits; a trial call that a later gate forbids is given back."""
         trials: list[tuple[Guarded, Permit]] = []
-        found = self._breaker(context, trials) or self._limit(context)
+
+        def take(guarded: Guarded) -> Permit | None:
+            return guarded.admit()
+
+        found = self._breaker(context, trials, take) or self._limit(context)
         if found is None:
             return []
         for guarded, permit in trials:
@@ -284,13 +370,17 @@ class SafetyMonitor:
         return [found]
 
     def _breaker(
-        self, context: OperationContext, trials: list[tuple[Guarded, Permit]]
+        self,
+        context: OperationContext,
+        trials: list[tuple[Guarded, Permit]],
+        take: Callable[[Guarded], Permit | None],
     ) -> Violation | None:
         if not self.config.enable_circuit_breakers:
             return None
-        for guarded in self._breakers.meeting(context.agent_id, context.operation_type):
+        agent, operation, keys = context.agent_id, context.operation_type, context.rate_keys
+        for guarded in self._breakers.meeting(agent, operation, keys):
             try:
-                permit = guarded.admit()
+                permit = take(guarded)
             except BreakerOpen as fault:
                 wait = float(fault.details["retry_after"])
                 name = guarded.breaker.name
@@ -302,7 +392,8 @@ class SafetyMonitor:
     def _limit(self, context: OperationContext) -> Violation | None:
         if not self.config.enable_rate_limiting:
             return None
-        found = self._limits.take(context.agent_id, context.operation_type, context.rate_keys)
+        agent, operation, keys = context.agent_id, context.operation_type, context.rate_keys
+        found = self._limits.take(agent, operation, keys, context.subjects)
         if found is None:
             return None
         text = f"the limit is used up, again in {found[1]:.1f} s"
@@ -311,13 +402,19 @@ class SafetyMonitor:
     def _forbid(self, found: list[Violation]) -> bool:
         return any(one.level.rank <= self.config.blocking_level.rank for one in found)
 
-    def _told(self, found: list[Violation]) -> ValidationResult:
+    def _halted(self) -> str:
+        assert self._halt is not None  # noqa: S101  # only asked while it stands
+        return f"everything is halted since {self._halt.since}: {self._halt.reason}"
+
+    def _told(self, found: list[Violation], *, patient: bool = False) -> ValidationResult:
         most = self.config.blocking_level.rank
         violations = tuple(one for one in found if one.level.rank <= most)
         warnings = tuple(one for one in found if one.level.rank > most)
         self._refused += bool(violations)
         self._warned += len(warnings)
         for one in found:
+            if patient and one.passes:
+                continue
             self._violations.append(one)
             if self._listener is not None:
                 with suppress(Exception):
@@ -365,4 +462,4 @@ def _violation(
     )
 
 
-__all__ = ["BreakerState", "OperationRefused", "SafetyMonitor", "SafetyStatistics"]
+__all__ = ["Admission", "BreakerState", "OperationRefused", "SafetyMonitor", "SafetyStatistics"]

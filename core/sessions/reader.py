@@ -36,6 +36,7 @@ from .status.inputs import (
     TypedInput,
 )
 from .terminal.signals import ProgramStatus, TitleChanged
+from .terminal.status_protocol import Report
 
 BOTTOM_LINES = 200
 
@@ -84,6 +85,10 @@ class Subject(Protocol):
 
     def tell_progress(self) -> None:
         """Title and progress may be others than those that were told."""
+        ...
+
+    def tell_usage(self, cost: float, tokens: float) -> None:
+        """The program has spent so much since it began."""
         ...
 
     def ask_repaint(self) -> None:
@@ -175,11 +180,17 @@ class Reader:
                 self._session.title = signal.title
             elif isinstance(signal, ProgramStatus):
                 self._session.progress = signal.report.progress
+                self._spent(signal.report)
             self._fed(*observed(signal, moment))
         self._fed(OutputSeen(moment))
         if moment.at - self._told_at >= TELL_PAUSE:
             self._tell()
         self._settling.disturbed()
+
+    def _spent(self, report: Report) -> None:
+        """Pass on what the program says of itself that it has spent."""
+        if not report.id and (report.cost is not None or report.tokens is not None):
+            self._session.tell_usage(report.cost or 0.0, report.tokens or 0.0)
 
     def lost(self) -> None:
         """A part of the output is gone: what was read of the session counts no more."""

@@ -11,6 +11,7 @@ from ..protocol.events import (
     Cause,
     EventPayload,
     SessionUpdated,
+    SessionUsage,
     StatusChanged,
     StatusProgress,
     SystemWarning,
@@ -134,6 +135,7 @@ class Session:
             started_at=record.started_at,
             ended_at=record.ended_at,
             resumable=not self.living and bool(record.session_ref) and self.definition.resumable,
+            workspace=record.workspace,
             version=record.version,
         )
 
@@ -217,6 +219,17 @@ class Session:
             self._told = (self.title, self.progress)
             event = StatusProgress(session_id=self.id, progress=self.progress, title=self.title)
             self.services.recorder.record([], [event])
+
+    def tell_usage(self, cost: float, tokens: float) -> None:
+        """Tell what the program says that it has spent since it began."""
+        event = SessionUsage(
+            session_id=self.id,
+            cost=cost,
+            tokens=tokens,
+            started_at=self.record.started_at,
+            session=self.view(),
+        )
+        self.services.recorder.record([], [event])
 
     def ask_repaint(self) -> None:
         """Make the program draw anew by a change of size and back."""

@@ -51,7 +51,7 @@ def faults_of(
     error: ValidationError, model: type[BaseModel], file: str, lines: Mapping[KeyPath, int]
 ) -> list[Fault]:
     """Every finding of pydantic in the settings of ``file``, one for each key, by line."""
-    found: dict[tuple[str, ...], Fault] = {}
+    found: dict[KeyPath, Fault] = {}
     for finding in error.errors(include_url=False):
         path = _key_path(model, finding["loc"])
         found.setdefault(path, _fault(finding, path, model, file, lines))
@@ -60,7 +60,7 @@ def faults_of(
 
 def _fault(
     finding: ErrorDetails,
-    path: tuple[str, ...],
+    path: KeyPath,
     model: type[BaseModel],
     file: str,
     lines: Mapping[KeyPath, int],
@@ -68,17 +68,19 @@ def _fault(
     words = list(_choices(finding))
     if finding["type"] == "extra_forbidden":
         message, words = "There is no such setting.", _fields(model, path[:-1])
-        given = path[-1]
+        given = str(path[-1])
     else:
         message, given = _said(finding), str(finding["input"])
     near = difflib.get_close_matches(given, words, n=1)
     hint = f"Did you mean {near[0]}?" if near else ""
-    return Fault(file, line_of(lines, path), ".".join(path), message, hint)
+    return Fault(file, line_of(lines, path), ".".join(map(str, path)), message, hint)
 
 
 def _said(finding: ErrorDetails) -> str:
     if finding["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         return "This is a table, such as [section] with keys below it."
+    if isinstance(finding["input"], dict | list | tuple):
+        return f"{finding['msg'].rstrip('.')}."
     return f"{finding['msg'].rstrip('.')}, not {quoted(finding['input'])}."
 
 
@@ -96,18 +98,18 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for found in inner if found is not None), None)
 
 
-def _fields(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+def _fields(model: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that may stand at ``path``; none where any may."""
     at: type[BaseModel] | None = model
     for part in path:
         if at is not None and part in at.model_fields:
-            at = _model_in(at.model_fields[part].annotation)
+            at = _model_in(at.model_fields[str(part)].annotation)
     return list(at.model_fields) if at is not None else []
 
 
-def _key_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, ...]:
+def _key_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> KeyPath:
     """The keys of a finding's place, without pydantic's names for the members of a union."""
-    path: list[str] = []
+    path: list[str | int] = []
     at: type[BaseModel] | None = model
     free = False
     for part in loc:
@@ -116,6 +118,6 @@ def _key_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, 
             at, free = _model_in(annotation), _model_in(annotation) is None
             path.append(str(part))
         elif at is not None or free:
-            path.append(str(part))
+            path.append(part)
             free = False
     return tuple(path)

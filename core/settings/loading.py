@@ -18,12 +18,17 @@ from ..base.homes import expanded
 from ..base.toml_lines import KeyPath, line_map, line_of
 from .faults import Fault, SettingsInvalid, faults_of
 from .model import PROGRAM, ProfiledSettings, Settings
+from .safety import added
 
 FILE_NAME = "quarterdeck.toml"
 PREFIX = "QUARTERDECK_"
 NESTED = "__"
 PROFILES = ("dev", "staging", "prod")
 _SYNTAX_LINE = re.compile(r"\(at line (\d+)")
+
+
+ADDED = frozenset({("safety", "constraints"), ("budgets",)})
+"""Lists of rules: a later source adds to them, so that a project takes none of the user's away."""
 
 
 class Kind(StrEnum):
@@ -171,7 +176,7 @@ def _merge(
             into[key] = dict(inner) if isinstance(inner, Mapping) else {}
             _merge(into[key], value, here, layer, origins)
         else:
-            into[key] = value
+            into[key] = added(into.get(key), value) if here in ADDED else value
             origins[".".join(here)] = layer.origin(here)
 
 

@@ -6,23 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..base.homes import expanded
 from ..sessions.terminal.factory import DEFAULT_SCROLLBACK
+from .safety import BudgetList, SafetySettings
+from .section import Count, Seconds, Section
 
 PROGRAM = "quarterdeck"
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=4096, le=1 << 40)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Grace = Annotated[float, Field(ge=0, le=300)]
-
-
-class Section(BaseModel):
-    """Base of all sections."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EngineSettings(Section):
@@ -90,6 +84,18 @@ class SessionSettings(Section):
     lines: Annotated[int, Field(ge=1, le=1000)] = 40
 
 
+class WorktreeSettings(Section):
+    """``[worktrees]``: git worktrees of sessions' own (``session new --worktree``); times in seconds.
+
+    ``setup`` is a command, as a list of arguments, that is run in each new one, ``setup_timeout`` how
+    long it may take. ``directory`` is where they lie, in the state directory unless its path is absolute.
+    """
+
+    setup: tuple[str, ...] = ()
+    setup_timeout: Seconds = 600
+    directory: Path = Path("worktrees")
+
+
 class WorkflowSettings(Section):
     """``[workflows]``: how workflows run.
 
@@ -136,9 +142,12 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     terminal: TerminalSettings = TerminalSettings()
     sessions: SessionSettings = SessionSettings()
+    worktrees: WorktreeSettings = WorktreeSettings()
     workflows: WorkflowSettings = WorkflowSettings()
     crew: CrewSettings = CrewSettings()
     ui: UiSettings = UiSettings()
+    safety: SafetySettings = SafetySettings()
+    budgets: BudgetList = ()
     agents: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property

@@ -12,9 +12,19 @@ from typing import Any
 
 from ..base.calling import Threads, is_async
 from ..base.logs import warn
-from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
+from ..safety.budgets import BudgetExceeded
+from ..safety.monitor import OperationRefused
+from .context import (
+    AttemptLost,
+    ConditionFalse,
+    FanOut,
+    PermanentFailure,
+    SessionOpener,
+    TaskExecutionContext,
+)
 from .encoding import value_text
 from .faults import ExecutorMissing
+from .guarding import Guard, Pass
 from .instance import Instance
 from .journal import Batch
 from .light_runs import described
@@ -35,6 +45,10 @@ _STATUSES = {
     Outcome.LOST: TaskStatus.LOST,
     Outcome.FAILED: TaskStatus.FAILED,
 }
+
+
+_FINAL = (PermanentFailure, StateInvalid, OperationRefused, BudgetExceeded)
+"""Failures after which another attempt would fail in the same way."""
 
 
 async def _come(value: Any) -> Any:
@@ -83,6 +97,8 @@ class DurableRuns:
         observer: Observer | None = None,
     ) -> None:
         self.executors: dict[str, Registered] = {}
+        self.guard: Guard | None = None
+        self.opener: SessionOpener | None = None
         self._threads = threads
         self._gone = gone
         self._over = over
@@ -104,10 +120,40 @@ class DurableRuns:
         if signal is not None and signal in instance.signals:
             return _come(json.loads(instance.signals[signal]))
         context = self._context(instance, task, attempt)
-        if task in instance.adopted:
-            instance.adopted.discard(task)
+        adopted = task in instance.adopted
+        instance.adopted.discard(task)
+        guard = self.guard
+        found = None if guard is None else guard.begins(run, task, adopted=adopted)
+        if guard is None or found is None:
+            return self._carry_out(executor, context, adopted=adopted)
+        context.report = found.report
+        return self._carry_out_guarded(guard, found, executor, context, adopted=adopted)
+
+    async def _carry_out_guarded(
+        self,
+        guard: Guard,
+        given: Pass,
+        executor: Registered,
+        context: TaskExecutionContext,
+        *,
+        adopted: bool,
+    ) -> Any:
+        if given.refusal is not None:
+            raise given.refusal
+        try:
+            result = await self._carry_out(executor, context, adopted=adopted)
+        except BaseException as error:
+            await guard.ended(given, error)
+            raise
+        await guard.ended(given, None)
+        return result
+
+    def _carry_out(
+        self, executor: Registered, context: TaskExecutionContext, *, adopted: bool
+    ) -> Awaitable[Any]:
+        if adopted:
             if executor.adopt is None:
-                raise AttemptLost(given.task_id)
+                raise AttemptLost(context.task_def.task_id)
             return executor.adopt(context)
         if executor.asynchronous:
             awaitable: Awaitable[Any] = executor.call(context)
@@ -143,7 +189,7 @@ class DurableRuns:
             )
         instance.errors[task] = text
         instance.ended.append(Ended(task, attempt, _STATUSES[outcome], text, kind))
-        return outcome, kind, not isinstance(error, PermanentFailure | StateInvalid)
+        return outcome, kind, not isinstance(error, _FINAL)
 
     def stopped(self, run: Run, task: int, attempt: int, reason: StopReason | None) -> None:
         """Note why an attempt was ended."""
@@ -165,6 +211,7 @@ class DurableRuns:
             given = instance.plan.rules[child]
             instance.tasks[child] = given  # type: ignore[call-overload]  # children are definitions
         instance.groups[task] = dict(result.groups)
+        instance.parts[task] = len(children)
         instance.texts[task] = json.dumps([instance.plan.ids[child] for child in children])
 
     def after(self, drained: Drained) -> None:
@@ -197,6 +244,7 @@ class DurableRuns:
             instance.children.get(task),
             partial(self._keep, instance, task),
             instance.run.placed.get(task, ""),
+            opener=self.opener,
         )
 
     async def _keep(self, instance: Instance, task: int, place: str) -> None:

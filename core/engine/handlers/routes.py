@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, crew, sessions, system, ui, workflows
+from . import attention, crew, pipelines, safety, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
     **workflows.ROUTES,
+    **pipelines.ROUTES,
     **crew.ROUTES,
+    **safety.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

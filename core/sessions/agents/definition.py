@@ -147,6 +147,16 @@ def _sought(value: Any) -> Any:
 SoughtList = Annotated[tuple[Sought, ...], BeforeValidator(_sought)]
 
 
+class UsageSought(Sought):
+    """Where in what a one-shot prints it says what it spent: paths of numbers, added up over all such events.
+
+    ``cost`` is money, ``tokens`` are all that count; a ``*`` in a path stands for every key.
+    """
+
+    cost: str = ""
+    tokens: Strings = ()
+
+
 class OneShot(Part):
     """How an agent gives one answer as a process, and how that is read.
 
@@ -155,7 +165,7 @@ class OneShot(Part):
     ``{prompt}``. ``output`` is one JSON value (``json``), or one for each line (``lines``). It is a ``success``
     only if it says so; ``answer`` is what it gives then: what the last such event holds, or with ``join`` the
     text of all of them. ``failures`` hold what went wrong, ``refusals`` what was refused with nobody
-    there to ask; either is a failure of the task whatever else is said.
+    there to ask; either is a failure of the task whatever else is said. ``usage`` is what it spent.
     """
 
     none: str = ""
@@ -169,6 +179,7 @@ class OneShot(Part):
     join: bool = False
     failures: SoughtList = ()
     refusals: SoughtList = ()
+    usage: UsageSought | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> OneShot:

@@ -7,24 +7,28 @@ import resource
 import signal
 import sys
 
-from .agent import Agent
+from .agent import CRASH_CODE, Agent
 from .dice import Dice, Pace
 from .line_agents import Flooder, Idler
 from .loop import Loop
+from .phrases import TRACEBACK
 from .program import Program
 from .terminal import Terminal
-from .turns import TURNS
+from .turns import DEBATER, TURNS
 
 USAGE = """\
 usage: crew.py --role ROLE [--seed N] [--pace fast|person|SECONDS] [--prompt TEXT] [--turns N]
-               [--signal] [--rate BYTES] [--once]
+               [--signal] [--rate BYTES] [--once] [--crashes N --tally FILE]
 
 A scripted agent for practice: it runs in a terminal, behaves like a coding agent, touches no file.
 
   --role ROLE     worker    works on what it is told
                   approver  asks before each command it wants to run
                   asker     asks questions with options
+                  debater   proposes, criticises, revises and votes, as its prompt begins; by its
+                            seed it minds tests, simplicity, cost or safety
                   crasher   works for a while and dies with exit code 3
+                  limited   works for a while and has reached its usage limit
                   flooder   writes as fast as the terminal takes it, until a key is pressed
                   idler     waits at a prompt
   --seed N        the same seed, the same texts and decisions (default 0)
@@ -33,9 +37,10 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
   --turns N       begin N turns without being asked (default: 1 for crasher and flooder, else 0)
   --signal        the crasher kills itself by SIGABRT instead
   --once          no terminal: one turn on the prompt (or standard input), told as JSON
+  --crashes N     die at once the first N times; FILE (--tally) counts them
   --rate BYTES    the flooder's limit in bytes a second; 0 (default) for none
 """
-VALUES = ("--role", "--seed", "--pace", "--prompt", "--turns", "--rate")
+VALUES = ("--role", "--seed", "--pace", "--prompt", "--turns", "--rate", "--crashes", "--tally")
 SELF_STARTING = ("crasher", "flooder")
 USAGE_CODE = 2
 
@@ -62,15 +67,19 @@ class Options:
             else:
                 values[name] = value if equals else next(words, "")
         self.role = values.get("--role", "")
-        if self.role not in (*TURNS, Flooder.role, Idler.role):
+        if self.role not in (*TURNS, DEBATER, Flooder.role, Idler.role):
             raise UsageFault(f"there is no role {self.role!r}")
-        if self.once and self.role not in TURNS:
+        if self.once and self.role not in (*TURNS, DEBATER):
             raise UsageFault(f"--once is not for the role {self.role}")
         self.seed = whole_number(values, "--seed", 0)
         self.rate = whole_number(values, "--rate", 0)
         self.turns = whole_number(values, "--turns", int(self.role in SELF_STARTING))
         self.pace = checked_pace(values.get("--pace", "person"))
         self.prompt = values.get("--prompt")
+        self.crashes = whole_number(values, "--crashes", 0)
+        self.tally = values.get("--tally", "")
+        if self.crashes and not self.tally:
+            raise UsageFault("--crashes needs --tally FILE, which counts them")
 
 
 def whole_number(values: dict[str, str], name: str, default: int) -> int:
@@ -119,6 +128,20 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGABRT)
 
 
+def crashes_now(options: Options) -> bool:
+    """Whether this is one of the first times, at which it is to die; it is counted."""
+    try:
+        with open(options.tally, encoding="ascii") as file:  # noqa: PTH123 - see place_name
+            count = int(file.read() or 0)
+    except FileNotFoundError:
+        count = 0
+    if count >= options.crashes:
+        return False
+    with open(options.tally, "w", encoding="ascii") as file:  # noqa: PTH123 - see place_name
+        file.write(str(count + 1))
+    return True
+
+
 def main(arguments: list[str], terminal: Terminal | None = None) -> int:
     """Run the agent that ``arguments`` describe; its exit code."""
     if "--help" in arguments or "-h" in arguments:
@@ -129,6 +152,9 @@ def main(arguments: list[str], terminal: Terminal | None = None) -> int:
     except UsageFault as fault:
         sys.stderr.write(f"crew.py: {fault}; --help says more\n")
         return USAGE_CODE
+    if options.crashes and crashes_now(options):
+        sys.stderr.write(f"{TRACEBACK}\n")
+        return CRASH_CODE
     if options.once:
         from .once import answer  # costs those with a terminal nothing  # noqa: PLC0415
 

@@ -6,7 +6,8 @@ from .dialog import Dialog
 from .dice import Pace
 from .screen import Transcript
 from .signals import Announcer
-from .turns import Crash, Focus, Permission, Question, Say, Step, Turn, Use
+from .spending import Spending
+from .turns import Crash, Focus, Limit, Permission, Question, Say, Step, Turn, Use
 
 
 class Runner:
@@ -29,6 +30,7 @@ class Runner:
         self._words: list[str] = []
         self._result: str | None = None
         self._steps = 0
+        self._spending = Spending()
 
     @property
     def busy(self) -> bool:
@@ -39,6 +41,7 @@ class Runner:
         """Begin ``turn``."""
         self._turn = turn
         self._steps = 0
+        self._spending.turn()
         self.due = now
         self._follow(now, None)
 
@@ -82,7 +85,7 @@ class Runner:
         except StopIteration:
             self._end()
             self._transcript.add("note", f"Finished in {self._steps} steps")
-            self.announced += self._announcer.done()
+            self.announced += self._announcer.done(self._spending)
         else:
             self.due = now
             self._take(step, now)
@@ -92,17 +95,23 @@ class Runner:
             self.focus = step
             self.announced += self._announcer.working(step)
         elif isinstance(step, Say):
+            self._spending.said(step.text)
             first, *rest = step.text.split(" ")
             self._transcript.add("say", first)
             self._words = [f" {word}" for word in rest]
         elif isinstance(step, Use):
             self._steps += 1
+            self._spending.step()
             self._transcript.add("tool", step.headline)
             self._result = step.result
             self.due = now + self._pace.step()
         elif isinstance(step, Crash):
             self._end()
             self.crashed = True
+        elif isinstance(step, Limit):
+            self._end()
+            self._transcript.add("fault", step.text)
+            self.announced += self._announcer.limited(step)
         else:
             self._ask(step)
 

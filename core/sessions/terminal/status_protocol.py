@@ -2,6 +2,9 @@
 
 ``ESC ] 7501 ; key=value:key=value ST``: programs report what they do, terminals keep one record
 for each id. A report is untrusted text and never authorises anything.
+
+``cost`` and ``tokens`` are ours beside the draft's: what the program has spent in all since it began,
+in a currency's units and in tokens. Terminals that do not know them pass over them.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ _MAX_DECODED = {"title": 192, "msg": 2048}
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,32}")
 _KEY = re.compile(r"[a-z]+")
 _VALUE = re.compile(r"[A-Za-z0-9_.,+/=-]*")
+_AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _PERCENT = re.compile(r"[0-9]{1,3}")
 
 
@@ -80,6 +84,8 @@ class Report:
     app: str = ""
     title: str = ""
     msg: str = ""
+    cost: float | None = None
+    tokens: float | None = None
 
 
 class _Refused(Exception):
@@ -166,7 +172,13 @@ def _report(pairs: dict[str, str]) -> Report:
         app=pairs.get("app", ""),
         title=pairs.get("title", ""),
         msg=pairs.get("msg", ""),
+        cost=_amount(pairs.get("cost", "")),
+        tokens=_amount(pairs.get("tokens", "")),
     )
+
+
+def _amount(value: str) -> float | None:
+    return float(value) if _AMOUNT.fullmatch(value) else None
 
 
 def _kind(state: ProgramState, value: str) -> BlockedKind | None:
@@ -269,6 +281,8 @@ def format_report(
     app: str = "",
     title: str = "",
     msg: str = "",
+    cost: float | None = None,
+    tokens: float | None = None,
 ) -> bytes:
     """The sequence that reports this status; texts are made one line and cut to their limits.
 
@@ -276,6 +290,7 @@ def format_report(
     """
     pairs = {"state": str(state), "id": id, "kind": str(kind or ""), "app": app}
     pairs["progress"] = "" if progress is None else str(progress)
+    pairs |= {"cost": _written(cost), "tokens": _written(tokens)}
     pairs |= {key: _encode(text, key) for key, text in (("title", title), ("msg", msg))}
     body = ":".join(f"{key}={value}" for key, value in pairs.items() if value).encode()
     read = parse_report(body)
@@ -285,6 +300,10 @@ def format_report(
     if read is not None and progress != read.progress:
         raise _unwritable("progress", progress, read)
     return b"\x1b]7501;" + body + b"\x1b\\"
+
+
+def _written(amount: float | None) -> str:
+    return "" if amount is None else f"{max(amount, 0.0):.9f}".rstrip("0").rstrip(".")
 
 
 def _unwritable(name: str, wish: object, read: Report | None) -> StatusUnwritable:

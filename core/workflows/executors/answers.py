@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from math import isfinite
 from typing import Any
 
+from ...safety.budgets import Usage
 from ...sessions.agents.definition import AgentDefinition, OneShot, Sought
-from .faults import AgentFailed, AgentLimited, AgentRefused
+from .faults import AgentCrashed, AgentFailed, AgentLimited, AgentRefused
 from .process import Finished
+from .results import Collected
 
 SHOWN = 2000
 Event = dict[str, Any]
@@ -33,7 +36,9 @@ def answer_of(definition: AgentDefinition, oneshot: OneShot, finished: Finished)
         )
     said = finished.stderr.tail(SHOWN).decode("utf-8", "replace").strip()
     if not finished.succeeded:
-        raise _failed(definition, f"{name} {finished.how}" + (f":\n{said}" if said else "."))
+        raise _failed(
+            definition, f"{name} {finished.how}" + (f":\n{said}" if said else "."), AgentCrashed
+        )
     if not any(_counts(event, one) for event in events for one in oneshot.success):
         raise _failed(
             definition,
@@ -46,9 +51,45 @@ def answer_of(definition: AgentDefinition, oneshot: OneShot, finished: Finished)
     return "\n".join(map(_text, answers)) if oneshot.join else answers[-1]
 
 
-def _failed(definition: AgentDefinition, message: str) -> AgentFailed | AgentLimited:
+def _failed(
+    definition: AgentDefinition, message: str, kind: type[AgentFailed] = AgentFailed
+) -> AgentFailed | AgentLimited:
     limited = any(pattern.search(message) for pattern in definition.limits)
-    return AgentLimited(message) if limited else AgentFailed(message)
+    return AgentLimited(message) if limited else kind(message)
+
+
+def usage_of(oneshot: OneShot, stdout: Collected) -> Usage | None:
+    """What the agent says that it spent; ``None`` if it says nothing."""
+    sought = oneshot.usage
+    if sought is None:
+        return None
+    cost = tokens = 0.0
+    told = False
+    for event in events_of(stdout.whole(), oneshot.output):
+        if _counts(event, sought):
+            told = True
+            cost += _number(event, sought.cost)
+            tokens += sum(_number(event, path) for path in sought.tokens)
+    return Usage(cost, tokens) if told else None
+
+
+def _number(event: Event, path: str) -> float:
+    """The number at a path, where a ``*`` stands for every key; 0 where there is none."""
+    found: list[Any] = [event]
+    for part in path.split(".") if path else ():
+        below = (one for one in found if isinstance(one, dict))
+        found = [
+            value
+            for one in below
+            for key, value in one.items()
+            if part in {key, "*"}
+        ]  # fmt: skip
+    return float(sum(one for one in found if _is_amount(one)))
+
+
+def _is_amount(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and isfinite(value) and value >= 0
 
 
 def events_of(text: str, output: str) -> Iterator[Event]:

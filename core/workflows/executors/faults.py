@@ -48,6 +48,12 @@ class AgentFailed(ExecutionError):
     code = "task_agent_failed"
 
 
+class AgentCrashed(AgentFailed):
+    """An agent's process ended without an answer, with an error code or by a signal."""
+
+    code = "task_agent_crashed"
+
+
 class AgentLimited(ExecutionError):
     """A limit of an agent's (use, rate, budget) kept it from doing its task."""
 

@@ -9,6 +9,7 @@ from math import inf
 from ...base.clock import Random
 from ..statuses import TaskStatus, WorkflowStatus
 from .decisions import Drained, Start, Stop
+from .gating import Gate
 from .places import Places, urgency
 from .ready import NORMAL, Entry, ReadyQueue
 from .reasons import StopReason
@@ -47,6 +48,8 @@ class Dispatching:
         self.runs: dict[str, Run] = {}
         self.timers = Timers()
         self.places = places
+        self.gate: Gate | None = None
+        self._barred: dict[tuple[Run, int], Entry] = {}
         self._random = random
         self._ageing = ageing
         self._sequence = 0
@@ -60,7 +63,7 @@ class Dispatching:
         """Begin the next attempt: it is running now, and holds its slots until it is told ended."""
         entry = self._next_waiter() if self._waiters else None
         if entry is None:
-            if self.running >= self.limit or (entry := self._next_ready(now)) is None:
+            if self.running >= self.limit or (entry := self._next_admitted(now)) is None:
                 return None
             self.running += 1
             entry[4].running += 1
@@ -165,6 +168,34 @@ class Dispatching:
         else:
             self._queue.push(entry)
 
+    def readmit(self, run: Run, task: int) -> None:
+        """Ask the gate again about a task that was told to wait."""
+        entry = self._barred.pop((run, task), None)
+        if entry is not None and run.entries[task] is entry:
+            self._enter([entry])
+
+    def barred(self) -> list[Entry]:
+        """What the gate has told to wait, in that order."""
+        return list(self._barred.values())
+
+    def _next_admitted(self, now: float) -> Entry | None:
+        while (entry := self._next_ready(now)) is not None:
+            run, task = entry[4], entry[5]
+            if self.gate is None or self.gate.admits(run, task):
+                return entry
+            self._barred[run, task] = run.entries[task] = entry
+            if self.places is not None:
+                self.places.release(run, task)
+                run.placed.pop(task, None)
+            if run.bounds is not None:
+                self._enter(run.bounds.leave(task, now))
+        return None
+
+    def _unbar(self, run: Run, task: int) -> None:
+        """A task does not want to begin any more."""
+        if self._barred.pop((run, task), None) is not None and self.gate is not None:
+            self.gate.withdrawn(run, task)
+
     def _next_ready(self, now: float) -> Entry | None:
         if self.places is not None and len(self.places):
             return self._next_of_both(self.places, now)
@@ -207,12 +238,14 @@ class Dispatching:
                 self._enter(instead)
             places.withdraw(run, task)
 
-    def reason(self, run: Run, task: int) -> str:
+    def reason(self, run: Run, task: int) -> str:  # noqa: PLR0911  # one for each cause
         """Why a task that is ready has not begun; empty for any other."""
         if run.tasks[task] is not _READY or run.plan.rules[task].slotless:
             return ""
         if run.status is _PAUSED:
             return "the workflow is paused"
+        if self.gate is not None and (run, task) in self._barred:
+            return self.gate.reason(run, task)
         need = None if self.places is None else self.places.need_of(run, task)
         if self.places is not None and need is not None and (why := self.places.reason(need)):
             return why
@@ -258,6 +291,8 @@ class Dispatching:
             run.entries[task] = None
             if self.places is not None:
                 self.places.withdraw(run, task)
+            if self._barred:
+                self._unbar(run, task)
             if run.bounds is not None:
                 self._enter(run.bounds.retry(task, now))
 
@@ -271,6 +306,8 @@ class Dispatching:
                 return
             if rules.placed and self.places is not None:
                 self.places.release(run, task)
+        if self.gate is not None:
+            self.gate.left(run, task)
         self.running -= 1
         run.running -= 1
         if run.bounds is not None:

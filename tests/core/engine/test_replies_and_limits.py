@@ -15,12 +15,12 @@ from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import QuarterdeckError, ResourceFault, SystemFault
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.retry import RetryPolicy
-from quarterdeck.core.engine.breakers import AgentBreakers
 from quarterdeck.core.engine.faults import AgentUnavailable, RateLimited
 from quarterdeck.core.engine.journal import Journal
-from quarterdeck.core.engine.limits import CLIENT_BURST, CommandLimits
 from quarterdeck.core.engine.replies import KeptReplies
 from quarterdeck.core.engine.retrying import retried
+from quarterdeck.core.engine.safety.limits import CLIENT_BURST, CommandLimits
+from quarterdeck.core.engine.safety.starts import AgentBreakers
 from quarterdeck.core.protocol.status import Lifecycle
 from quarterdeck.core.protocol.views import SessionView
 from quarterdeck.core.protocol.wire import Reply

@@ -12,8 +12,8 @@ from tests.core.sessions.rig import CAUSE, Rig
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError, known_errors
 from quarterdeck.core.client.client import CommandRefused
-from quarterdeck.core.engine.breakers import AgentBreakers
 from quarterdeck.core.engine.retrying import is_transient
+from quarterdeck.core.engine.safety.starts import AgentBreakers
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.status import Lifecycle
 from quarterdeck.core.protocol.views import SessionView

@@ -14,7 +14,12 @@ from quarterdeck.core.sessions.agents.loader import AgentCatalog, load_agents
 from quarterdeck.core.sessions.practice.once import make_turn
 from quarterdeck.core.workflows.backends.ports import LeafEnded
 from quarterdeck.core.workflows.executors.answers import answer_of, events_of
-from quarterdeck.core.workflows.executors.faults import AgentFailed, AgentLimited, AgentRefused
+from quarterdeck.core.workflows.executors.faults import (
+    AgentCrashed,
+    AgentFailed,
+    AgentLimited,
+    AgentRefused,
+)
 from quarterdeck.core.workflows.executors.process import Finished
 from quarterdeck.core.workflows.executors.results import Collected
 
@@ -71,7 +76,7 @@ def test_answers_are_read_from_what_agents_print(agent: str, stdout: str) -> Non
     ("agent", "stdout", "code", "stderr", "error", "told"),
     [
         ("claude", "", 0, "", AgentFailed, "did not say that it succeeded"),
-        ("claude", json.dumps(CLAUDE), 1, "", AgentFailed, "exited with code 1"),
+        ("claude", json.dumps(CLAUDE), 1, "", AgentCrashed, "exited with code 1"),
         ("claude", json.dumps({**CLAUDE, "is_error": True, "result": "API Error: 500"}), 1, "",
          AgentFailed, "failed: API Error: 500"),
         ("claude", json.dumps({**CLAUDE, "is_error": True, "result": "You've hit your usage limit"}),
@@ -84,7 +89,7 @@ def test_answers_are_read_from_what_agents_print(agent: str, stdout: str) -> Non
         ("codex", lines(*CODEX[:-1]), 0, "", AgentFailed, "did not say that it succeeded"),
         ("codex", lines({"type": "turn.failed", "error": {"message": "429 Too Many Requests"}}), 1,
          "", AgentLimited, "429"),
-        ("codex", "", 1, "Missing environment variable", AgentFailed, "Missing environment"),
+        ("codex", "", 1, "Missing environment variable", AgentCrashed, "Missing environment"),
         ("gemini", json.dumps({"error": {"message": "API key not valid"}}), 41, "", AgentFailed,
          "API key not valid"),
         ("opencode", lines({"type": "error", "error": {"data": {"message": "rejected"}}}), 0, "",
@@ -92,7 +97,7 @@ def test_answers_are_read_from_what_agents_print(agent: str, stdout: str) -> Non
         ("practice-approver", json.dumps({"ok": True, "answer": "x", "refused": ["rm -r x"]}), 0, "",
          AgentRefused, "rm -r x"),
         ("practice-worker", json.dumps({"ok": 1, "answer": "x"}), 0, "", AgentFailed, "did not say"),
-        ("practice-worker", json.dumps({"ok": True, "answer": "x"}), None, "", AgentFailed,
+        ("practice-worker", json.dumps({"ok": True, "answer": "x"}), None, "", AgentCrashed,
          "ended by signal 15"),
     ],
 )  # fmt: skip
@@ -187,6 +192,7 @@ async def test_one_shots_run_and_hand_over(stage: Stage) -> None:
     [
         ("practice-approver", "AgentRefused: Practice approver was refused"),
         ("practice-crasher", "AgentFailed: Practice crasher exited with code 3"),
+        ("practice-limited", "AgentLimited: Practice limited failed: Usage limit reached"),
     ],
 )
 async def test_one_shots_that_fail_say_why(stage: Stage, agent: str, told: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ..base.clock import SYSTEM_CLOCK, Clock
-from ..safety.limiter import BucketCache, CacheStatistics
-from ..telemetry.logs import logger
-from ..telemetry.ports import MetricsCollector
-from .faults import RateLimited
+from ...base.clock import SYSTEM_CLOCK, Clock
+from ...protocol.crew_views import LimitView
+from ...safety.limiter import BucketCache, CacheStatistics
+from ...telemetry.logs import logger
+from ...telemetry.ports import MetricsCollector
+from ..faults import RateLimited
+from .looking import bucket_views
 
 CLIENT_RATE = 100
 CLIENT_BURST = 200
@@ -74,6 +76,14 @@ class CommandLimits:
     def evict_idle(self) -> int:
         """Drop the buckets that are full again; their number."""
         return sum(cache.evict_idle() for cache in self._caches.values())
+
+    def views(self) -> tuple[LimitView, ...]:
+        """Both kinds of buckets, as front ends see them."""
+        return tuple(
+            view
+            for scope, cache in self._caches.items()
+            for view in bucket_views(f"commands of each {scope}", cache)
+        )
 
     def statistics(self) -> dict[str, CacheStatistics]:
         """The figures of both kinds of buckets."""

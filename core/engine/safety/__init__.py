@@ -1,0 +1,1 @@
+"""What the engine's work is held against: rules, breakers, limits, budgets, the halt."""
