@@ -158,5 +158,8 @@ class ForeachExecutor:
     @staticmethod
     async def _expand(attempt: Attempt) -> FanOut:
         found = fan_out(attempt.task, attempt.scope)
-        attempt.given.add({"items": [one.metadata["loop"]["item"] for one in found.children]})
+        # What it gives is called item, or as the task calls it.
+        loops = [one.metadata["loop"] for one in found.children]
+        items = [value for loop in loops for name, value in loop.items() if name != "index"]
+        attempt.given.add({"items": items})
         return found
