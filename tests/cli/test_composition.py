@@ -13,10 +13,10 @@ def test_locks_sagas_and_votes_are_the_same_for_sessions_pipelines_and_the_crew(
 ) -> None:
     settings = Settings.model_validate({"state": {"dir": tmp_path}})
     engine = Assembly(settings, headless=True, environment={}).engine
-    given = engine._given  # noqa: SLF001  # whether they hear of each other shows late, and elsewhere
+    given = engine._given  # whether they hear of each other shows late, and elsewhere
     layer = given.layer
-    assert given.sessions._workspaces.layer is layer  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-    assert given.pipelines._voting._votes is layer.votes  # noqa: SLF001  # as above
-    assert engine._parts.crew.layer is layer  # noqa: SLF001  # as above
+    assert given.sessions._workspaces.layer is layer  # type: ignore[attr-defined]
+    assert given.pipelines._voting._votes is layer.votes
+    assert engine._parts.crew.layer is layer
     assert given.placing is not None
-    assert given.workflows.orchestrator._machine.places is given.placing.places  # noqa: SLF001  # as above
+    assert given.workflows.orchestrator._machine.places is given.placing.places
