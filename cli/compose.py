@@ -110,7 +110,6 @@ class Assembly:
             environment=session_environment(self._environment),
         )
         path = self._environment.get("PATH", os.defpath)
-        self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
         return SessionManager(
             services,
             Roster(self._catalog.definitions, path),
@@ -181,6 +180,7 @@ class Assembly:
             journal,
             workflows,
             desk=self._desk,
+            votes=self._layer.votes,
             metrics=metrics,
             memory=FileMemory(self.settings.state_dir / "triggers"),
             capacity=self.settings.workflows.max_parallel_tasks,

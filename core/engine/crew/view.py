@@ -74,7 +74,7 @@ def _placing_fields(
     waiting, there = places.waiting(), placing.there()
     wanted = Counter(agent for one in waiting for agent in _could_take(one))
     by_group = Counter(group for one in waiting for group in _groups_of(one))
-    breakers = {one.about.partition("/")[2]: one.state for one in safety.breakers()}
+    broken = {one.about for one in safety.breakers() if one.state == "open"}
     return {
         "strategy": places.strategy.value,
         "agents": tuple(
@@ -82,7 +82,7 @@ def _placing_fields(
                 agent,
                 waiting=wanted[agent.id],
                 there=agent.id in there,
-                broken=breakers.get(agent.id) == "open",
+                broken=f"agent/{agent.id}" in broken,
             )
             for agent in places.agents()
         ),
