@@ -71,6 +71,7 @@ class Assembly:
             home=self._home,
         )
         self._layer = CoordinationLayer(store=self._store.kept, engine_id=self._home)
+        self._placing = self._place()
         self._journal: Journal | None = None
         self._logbook: Logbook | None = None
         self.engine: Engine = new_engine(
@@ -80,6 +81,7 @@ class Assembly:
             workflows=self._workflows,
             safety=self._safety,
             layer=self._layer,
+            placing=self._placing,
             redactor=self._redactor,
             headless=headless,
             backend=self._backend(),
@@ -148,10 +150,10 @@ class Assembly:
             surroundings=surroundings,
             options=workflow_options(settings),
             clock=self._clock,
-            placing=self._placing(),
+            places=self._placing.places,
         )
 
-    def _placing(self) -> Placing:
+    def _place(self) -> Placing:
         path = self._environment.get("PATH", os.defpath)
         return Placing(
             self.settings.crew,

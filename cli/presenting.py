@@ -119,9 +119,9 @@ def item_record(item: Message, names: Mapping[str, str]) -> Message:
 
 
 def item_owner(record: Message) -> str:
-    """What an item is of: a session, or a workflow and its task."""
+    """What an item is of: a session, a workflow and its task, or what it is about."""
     task = f" · {record['task_id']}" if record.get("task_id") else ""
-    return record["session"] or f"{record['workflow']}{task}"
+    return record["session"] or f"{record['workflow']}{task}" or record.get("about", "")
 
 
 def item_row(record: Message, short: str) -> tuple[object, ...]:

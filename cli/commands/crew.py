@@ -16,6 +16,12 @@ BAR = 8
 CHOICES = ("approve", "reject", "abstain")
 
 
+_UNKNOWN = {
+    "proposals": ("proposal_unknown", "proposal"),
+    "sagas": ("saga_unknown", "saga"),
+}
+
+
 class Section(NamedTuple):
     """One table of the crew's."""
 
@@ -188,7 +194,7 @@ def vote(invocation: Invocation, *, proposal: str, choice: str, reason: str | No
     if choice not in CHOICES:
         known = ", ".join(CHOICES)
         raise fault("usage", f"A vote is one of {known}, not {choice}.{near(choice, CHOICES)}")
-    found = _find(invocation, "proposals", "proposal", proposal)
+    found = _find(invocation, "proposals", proposal)
     result = invocation.call(
         "crew.vote", proposal_id=found["id"], choice=choice, reason=reason or ""
     )
@@ -206,13 +212,13 @@ def release_lock(invocation: Invocation, *, resource: str) -> None:
 
 def resume_saga(invocation: Invocation, *, saga: str) -> None:
     """``crew resume-saga``."""
-    found = _find(invocation, "sagas", "saga", saga)
+    found = _find(invocation, "sagas", saga)
     result = invocation.call("crew.resume_saga", saga_id=found["id"])
     told = clean(f"{found['name']} is {result['saga']['status'].replace('_', ' ')}.")
     invocation.printer.show(result, lambda: invocation.printer.line(told))
 
 
-def _find(invocation: Invocation, key: str, kind: str, text: str) -> Message:
+def _find(invocation: Invocation, key: str, text: str) -> Message:
     """The one of this id, or beginning or end of an id.
 
     :raises CliFault: ``proposal_unknown``, ``saga_unknown`` or ``usage``.
@@ -230,5 +236,6 @@ def _find(invocation: Invocation, key: str, kind: str, text: str) -> Message:
         listed = ", ".join(one["id"] for one in found)
         raise fault("usage", f"{text} may be any of: {listed}. Give the whole id.")
     if not found:
-        raise fault(f"{kind}_unknown", f"No {kind} is {text}. See them with: quarterdeck crew")
+        code, kind = _UNKNOWN[key]
+        raise fault(code, f"No {kind} is {text}. See them with: quarterdeck crew")
     return found[0]

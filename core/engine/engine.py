@@ -29,6 +29,7 @@ from ..telemetry.redaction import Redactor
 from .background import TaskStatistics
 from .connections import LocalEndpoint
 from .context import Intervals, Routes
+from .crew.placing import Placing
 from .faults import EngineNotRunning, Internal
 from .handlers.routes import ROUTES
 from .hub import HubStatistics
@@ -78,7 +79,7 @@ class Engine:
 
     The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
     in that journal (without the latter it has some that only wait), and what ``safety`` holds them against. ``layer`` holds
-    locks, sagas and votes (over the store, if none is given). ``socket`` is where other processes reach it (by default a place of the user's for
+    locks, sagas and votes (over the store, if none is given), ``placing`` the places on agents that the workflows use. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -92,6 +93,7 @@ class Engine:
         workflows: WorkflowService | None = None,
         safety: SafetyService | None = None,
         layer: CoordinationLayer | None = None,
+        placing: Placing | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
         redactor: Redactor | None = None,
@@ -123,6 +125,7 @@ class Engine:
             safety=safety
             or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
             layer=layer or CoordinationLayer(store=store.kept, clock=clock),
+            placing=placing,
             metrics=metrics or NullMetrics(),
             clock=clock,
             redactor=redactor or Redactor(),

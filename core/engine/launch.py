@@ -134,7 +134,7 @@ class Launch:
         await given.sessions.load(epoch)
         await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
-        given.safety.guard(given.workflows)
+        given.safety.guard(given.workflows, given.placing)
         await self._parts.crew.load()
         await given.workflows.load(epoch)
         await given.safety.tidy(given.workflows)

@@ -18,6 +18,7 @@ from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .connections import Connection, Switchboard
 from .context import Context, Intervals, Job, Routes
+from .crew.placing import Placing
 from .crew.service import CrewService
 from .faults import Internal, ShuttingDown
 from .health import Gauges, HealthMonitor
@@ -48,6 +49,7 @@ class Given:
     workflows: WorkflowService
     safety: SafetyService
     layer: CoordinationLayer
+    placing: Placing | None
     metrics: MetricsCollector
     clock: Clock
     redactor: Redactor
@@ -120,6 +122,7 @@ class Parts:
             given.workflows,
             given.sessions,
             given.layer,
+            placing=given.placing,
             kept=given.store.kept,
             journal=given.journal,
             clock=given.clock,

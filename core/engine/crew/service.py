@@ -18,6 +18,7 @@ from ..journal import Journal
 from ..ports import SessionService
 from ..workflows.service import WorkflowService
 from .people import NoVoteLeft, People
+from .placing import Placing
 from .ports import NothingWatched, SafetyViews
 from .view import crew_view, proposal_view, saga_view
 
@@ -33,7 +34,8 @@ _ABOUT_SESSIONS = frozenset({
 class CrewService:
     """Watches what changes in the crew, and tells it at most every ``PAUSE`` seconds.
 
-    ``layer`` holds locks, sagas and votes over ``kept``; whoever made it closes it. ``safety`` may be
+    ``layer`` holds locks, sagas and votes over ``kept``; whoever made it closes it. ``placing`` is that of
+    the workflows. ``safety`` may be
     put in its place later.
     """
 
@@ -43,6 +45,7 @@ class CrewService:
         sessions: SessionService,
         layer: CoordinationLayer,
         *,
+        placing: Placing | None,
         kept: KeptStore,
         journal: Journal,
         clock: Clock,
@@ -53,7 +56,7 @@ class CrewService:
         self._sessions = sessions
         self._journal = journal
         self._clock = clock
-        self._placing = workflows.placing
+        self._placing = placing
         self._told: dict[Need, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looked_at = float("-inf")
@@ -162,12 +165,12 @@ class CrewService:
         if self._placing is None:
             return
         places = self._placing.places
-        waiting = places.waiting()
-        needs = {one.need: places.reason(one.need) for one in waiting if one.need is not None}
+        needs = {need: places.reason(need) for need in places.needs()}
         changed = {need for need, why in needs.items() if self._told.get(need) != why}
         self._told = needs
         if changed:
-            for one in [one for one in waiting if one.need in changed][:TOLD_AT_ONCE]:
+            affected = [one for one in places.waiting() if one.need in changed]
+            for one in affected[:TOLD_AT_ONCE]:
                 self._tell_again(one)
 
     def _tell_again(self, one: Placed) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ulid import ULID
 
@@ -63,7 +63,7 @@ async def crew_view(
 # ---- agents, what waits, what runs --------------------------------------------------------------
 
 
-def _placing_fields(placing: Placing, safety: SafetyViews, why: Why) -> dict[str, object]:
+def _placing_fields(placing: Placing, safety: SafetyViews, why: Why) -> dict[str, Any]:
     places = placing.places
     waiting, there = places.waiting(), placing.there()
     wanted = Counter(agent for one in waiting for agent in _could_take(one))

@@ -34,6 +34,7 @@ from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.ports import Sessions
 from ..answering import Answerers
+from ..crew.placing import Placing
 from ..crew.ports import SafetyViews
 from ..faults import RateLimited
 from ..journal import Journal
@@ -178,11 +179,13 @@ class SafetyService:
         self.watch.close()
         await self._errands.close()
 
-    def guard(self, workflows: WorkflowService) -> None:
-        """Have the attempts of workflows ask here first, and say what they wait for."""
+    def guard(self, workflows: WorkflowService, placing: Placing | None = None) -> None:
+        """Have the attempts of workflows ask here first, and say what they wait for.
+
+        On an agent whose breaker is open ``placing`` places nothing.
+        """
         self.gate.attach(workflows.orchestrator)
         self.waiting_changed = workflows.tell_again
-        placing = workflows.placing
         if placing is None:
             return
 

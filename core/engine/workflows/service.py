@@ -27,13 +27,13 @@ from ...workflows.executors import Gates, OnOutput, Surroundings, register_execu
 from ...workflows.executors.approve import AHEAD, ALL, NONE, choice_ahead
 from ...workflows.faults import WorkflowBusy
 from ...workflows.leases import LEASE_SECONDS
+from ...workflows.machine import Places
 from ...workflows.orchestrator import WorkflowOrchestrator
 from ...workflows.ports import WorkflowStore
 from ...workflows.records import ScheduleRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
-from ..crew.placing import Placing
 from ..journal import Journal
 from .book import ENDED_KEPT, Book
 from .clockwork import CATCH_UPS, Clockwork, ScheduleInvalid, next_time
@@ -80,7 +80,7 @@ class WorkflowService:
 
     ``engine_id`` names this engine's place in leases: one of the same id takes over at once what
     the former one held. ``executors_ready`` is called before anything runs: programs register theirs.
-    ``placing`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
+    ``places`` lets tasks of agents wait until one has room. Without ``desk`` and ``surroundings`` there are no executors but
     ``wait_for``, and those that are registered.
     """
 
@@ -95,9 +95,8 @@ class WorkflowService:
         options: WorkflowOptions | None = None,
         clock: Clock = SYSTEM_CLOCK,
         random: Random | None = None,
-        placing: Placing | None = None,
+        places: Places | None = None,
     ) -> None:
-        self.placing = placing
         self.engine_id = engine_id or new_id()
         self.options = options or WorkflowOptions()
         self._store = store
@@ -123,7 +122,7 @@ class WorkflowService:
             random=random,
             lease_seconds=self.options.lease_seconds,
             observer=self._gazette,
-            places=None if placing is None else placing.places,
+            places=places,
         )
         self.gates: WorkflowGates | None = None
         self.surroundings: Surroundings | None = None

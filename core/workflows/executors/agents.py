@@ -85,6 +85,11 @@ class AgentExecutor(LeafExecutor):
         """What the agent gives."""
         mode = _mode(attempt.task)
         name = attempt.context.agent or str(attempt.rendered("agent")["agent"])
+        if name == ANY:
+            raise AgentUnusable(
+                f"Task {attempt.task.task_id!r} takes any agent, and nobody places tasks here.",
+                task_id=attempt.task.task_id,
+            )
         definition = self._definition(name, mode, attempt.task.task_id)
         prompt = str(attempt.rendered("prompt")["prompt"])
         began = self.desk.now()

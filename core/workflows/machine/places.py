@@ -242,6 +242,10 @@ class Places:
             if run.entries[task] is item.task.payload
         ]
 
+    def needs(self) -> set[Need]:
+        """What the waiting ones want, each once."""
+        return {item.need for item in self._waiting.values() if item.need is not None}
+
     def placed(self) -> list[Placed]:
         """What runs, in the order in which it was placed."""
         return [

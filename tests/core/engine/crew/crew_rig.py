@@ -179,12 +179,18 @@ async def crewed(
         desk=desk,
         surroundings=surroundings,
         options=WorkflowOptions(max_parallel_tasks=parallel),
-        placing=placing,
+        places=placing.places,
     )
     service.executors_ready = lambda: service.orchestrator.register_executor("agent", work)
     layer = CoordinationLayer(store=kept.kept)
     crew = CrewService(
-        service, cast("Any", sessions), layer, kept=kept.kept, journal=journal, clock=SYSTEM_CLOCK
+        service,
+        cast("Any", sessions),
+        layer,
+        placing=placing,
+        kept=kept.kept,
+        journal=journal,
+        clock=SYSTEM_CLOCK,
     )
     answerers = Answerers()
     crew.answer_through(answerers)
