@@ -191,7 +191,7 @@ async def test_one_shots_run_and_hand_over(stage: Stage) -> None:
     ("agent", "told"),
     [
         ("practice-approver", "AgentRefused: Practice approver was refused"),
-        ("practice-crasher", "AgentFailed: Practice crasher exited with code 3"),
+        ("practice-crasher", "AgentCrashed: Practice crasher exited with code 3"),
     ],
 )
 async def test_one_shots_that_fail_say_why(stage: Stage, agent: str, told: str) -> None:
