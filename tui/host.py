@@ -114,7 +114,7 @@ class HostApp(App[None], inherit_bindings=False):
         """Show a screen, and have it do something once it is there."""
 
         def there() -> None:
-            screen: object = self.screen
+            screen: Any = self.screen
             if isinstance(screen, kind):
                 then(screen)
 

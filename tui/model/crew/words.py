@@ -79,7 +79,8 @@ class Gauge:
         """The bar; anything used shows, and only what is used up fills it."""
         if width <= 0:
             return ()
-        share = self.used / self.limit if self.limit > 0 else float(self.used > 0)
+        spent = self.limit <= self.used
+        share = float(spent and self.used > 0) if spent else self.used / self.limit
         filled = min(width, int(share * width))
         if self.used > 0 and not filled:
             filled = 1
