@@ -79,8 +79,7 @@ class Gauge:
         """The bar; anything used shows, and only what is used up fills it."""
         if width <= 0:
             return ()
-        spent = self.limit <= self.used
-        share = float(spent and self.used > 0) if spent else self.used / self.limit
+        share = self.used / self.limit if self.used < self.limit else float(self.used > 0)
         filled = min(width, int(share * width))
         if self.used > 0 and not filled:
             filled = 1
