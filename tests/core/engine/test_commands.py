@@ -37,6 +37,8 @@ def test_what_changes_something_keeps_its_order_and_its_reply() -> None:
         "session.create", "session.delete", "session.update", "session.prompt", "session.keys",
         "session.resize", "session.answer", "agent.start", "agent.stop", "agent.restart",
         "attention.answer", "attention.snooze", "attention.resolve",
+        "pipeline.load", "pipeline.unload", "pipeline.pause", "pipeline.resume", "pipeline.propel",
+        "pipeline.cancel", "pipeline.retry", "pipeline.replay", "pipeline.discard",
     }  # fmt: skip
     assert {kind for kind, route in ROUTES.items() if route.place is Place.MAILBOX} == changing
     stored = {kind for kind, route in ROUTES.items() if route.kept is Kept.STORE}

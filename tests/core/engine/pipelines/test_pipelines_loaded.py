@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,24 @@ from tests.core.engine.pipelines.pipe_rig import rigged
 from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
 
+from quarterdeck.core.base.batches import Batch, BatchChange, DropBatches
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.pipelines import faults as f
+from quarterdeck.core.pipelines.together import Together
+from quarterdeck.core.pipelines.triggers import FileMemory
 from quarterdeck.core.protocol import pipeline_commands as c
 from quarterdeck.core.protocol.pipeline_events import PayloadChanged
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.state.memory import MemoryStore
+
+ORDERS = """
+name: p
+events:
+  e:
+    handlers:
+      h: {run: [echo, "{{ data.at }}"]}
+"""
 
 
 async def test_a_pipeline_is_replaced_without_loss(tmp_path: Path) -> None:
@@ -156,3 +169,45 @@ events:
         detail = await rig.service.payload(payload.id)
         assert "refused" in (detail.payload.error or "")
         assert "hush-hush" not in detail.model_dump_json()
+
+
+async def test_triggers_are_at_work_while_a_pipeline_is_loaded(tmp_path: Path) -> None:
+    """What is noticed is the triggers' affair; here it is told for them."""
+    more = "triggers: [{schedule: {cron: '0 0 1 1 *'}, event: e, priority: high}]"
+    memory = FileMemory(tmp_path / "triggers")
+    async with rigged(tmp_path, memory=memory) as rig:
+        await rig.load(ORDERS + more)
+        (view,) = rig.service.whole("p").triggers
+        assert (view.kind, view.event) == ("schedule", "e")
+        trigger = rig.service.running.loaded["p"].triggers[0]
+        payload_id = new_id()
+        for _ in range(2):
+            await rig.service._triggered("p", trigger, {"at": "noon"}, payload_id)
+        await rig.quiet()
+        (payload,) = rig.all()
+        assert (payload.cause, payload.priority) == ("trigger/schedule", 1)
+        await rig.load(ORDERS + more.replace("1 1 *", "2 2 *"))
+        assert len(rig.service.whole("p").triggers) == 1
+        await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        assert rig.service._triggers.views("p") == ()
+
+
+class Refusing:
+    """A store that keeps nothing."""
+
+    def commit(self, changes: Sequence[BatchChange]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(OSError(f"{len(changes)} changes"))
+        return future
+
+    async def batches(self, log: str) -> list[Batch]:
+        return []
+
+
+async def test_logs_that_are_kept_together_fail_together() -> None:
+    together = Together(Refusing())
+    first = together.commit([DropBatches("a", 1)])
+    second = together.commit([DropBatches("b", 1), DropBatches("c", 1)])
+    for one_of in (first, second):
+        with pytest.raises(OSError, match="3 changes"):
+            await one_of
