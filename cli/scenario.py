@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..core.protocol.attention import AttentionKind
 from ..core.protocol.status import Activity, Lifecycle
 
-SECONDS = 60.0
+SECONDS = 120.0
 """How long the headless demo may take before it has failed."""
 
 

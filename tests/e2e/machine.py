@@ -139,7 +139,7 @@ class Machine:
             text=True,
             cwd=self.work,
             env=self.environment,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)

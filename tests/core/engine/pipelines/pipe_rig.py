@@ -17,6 +17,7 @@ from quarterdeck.core.engine.answering import Answerers
 from quarterdeck.core.engine.journal import Journal
 from quarterdeck.core.engine.pipelines.service import PipelineService
 from quarterdeck.core.engine.workflows.service import WorkflowOptions, WorkflowService
+from quarterdeck.core.pipelines.triggers import Memory
 from quarterdeck.core.protocol import pipeline_commands as c
 from quarterdeck.core.protocol.attention import AttentionItem
 from quarterdeck.core.protocol.commands import AnswerItem
@@ -148,6 +149,7 @@ async def rigged(
     crew: Crew | None = None,
     capacity: int = 10,
     tolerated: tuple[type[Exception], ...] = (),
+    memory: Memory | None = None,
 ) -> AsyncIterator[Rig]:
     """A service that runs; the store stays open behind it if it was given.
 
@@ -177,7 +179,9 @@ async def rigged(
             workflows.orchestrator.register_executor(kind, crew)
 
     workflows.executors_ready = ready
-    service = PipelineService(kept, kept.kept, journal, workflows, desk=desk, capacity=capacity)
+    service = PipelineService(
+        kept, kept.kept, journal, workflows, desk=desk, capacity=capacity, memory=memory
+    )
     rig = Rig(service, workflows, desk, journal, kept, crew, folder, Answerers())
     service.answer_through(rig.answerers)
     unheard = journal.listen(rig.events.append)

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, rigged
-from tests.core.engine.workflows.flow_rig import NOBODY
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.pipelines import faults as f
 from quarterdeck.core.pipelines.files.faults import PayloadDataInvalid
-from quarterdeck.core.protocol import pipeline_commands as c
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionKind
-from quarterdeck.core.protocol.pipeline_events import PayloadChanged, PayloadDied
+from quarterdeck.core.protocol.pipeline_events import PayloadDied
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.state.memory import MemoryStore
 
@@ -149,7 +147,7 @@ async def test_a_rate_spreads_what_begins(tmp_path: Path) -> None:
             await rig.propel("e", number)
         await rig.quiet()
         assert loop.time() - begun >= 0.09
-        assert [int(told) for _, told in rig.crew.began] == list(range(6))
+        assert sorted(int(told) for _, told in rig.crew.began) == list(range(6))
 
 
 async def test_a_paused_pipeline_begins_nothing_also_after_a_restart(tmp_path: Path) -> None:
@@ -384,143 +382,3 @@ events:
             await rig.propel("c")
         with pytest.raises(f.PipelineUnknown, match="those that are: p"):
             await rig.propel("a", name="q")
-
-
-async def test_a_pipeline_is_replaced_without_loss(tmp_path: Path) -> None:
-    async with rigged(tmp_path) as rig:
-        await rig.load(CHAIN)
-        await rig.service.pause("p", on=True)
-        first = await rig.propel("first", {"n": 1})
-        second = await rig.propel("second", {"n": 1})
-        changed = CHAIN.replace("double:", "twice:").replace("after", "behind")
-        await rig.load(changed.replace("{{ causes[0].data.n }}", "nothing"))
-        await rig.service.pause("p", on=False)
-        await rig.quiet()
-        assert rig.payload(first.id).status is S.DEAD
-        assert "no handler double any more" in (rig.payload(first.id).error or "")
-        assert rig.payload(second.id).status is S.DEAD, "its data have no got"
-        with pytest.raises(f.HandlerGone):
-            await rig.service.replay(first.id)
-        await rig.propel("first", {"n": 2})
-        await rig.quiet()
-        assert rig.crew.began == [("twice", "2-2"), ("finish", "2-2 behind nothing")]
-
-
-async def test_unloading_needs_force_while_payloads_wait(tmp_path: Path) -> None:
-    async with rigged(tmp_path) as rig:
-        await rig.load(one())
-        rig.crew.held["h"] = asyncio.Event()
-        payload = await rig.propel("e", 1)
-        with pytest.raises(f.PipelineBusy):
-            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
-        await rig.service.unload(c.UnloadPipeline(name="p", force=True), NOBODY)
-        await rig.ended(payload.id)
-        assert rig.payload(payload.id).status is S.CANCELLED
-        assert rig.service.views() == ()
-        assert "pipeline.unloaded" in rig.types()
-        with pytest.raises(f.PipelineUnknown):
-            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
-
-
-async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_path: Path) -> None:
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    async with rigged(tmp_path, store) as rig:
-        await rig.load(one())
-        await rig.service.pause("p", on=True)
-        payload = await rig.propel("e", 1)
-    (tmp_path / "pipeline.yaml").write_text("name: p\nevents: {}\n")
-    async with rigged(tmp_path, store) as rig:
-        (view,) = rig.service.views()
-        assert view.error
-        assert rig.payload(payload.id).reason == "its pipeline is not loaded"
-        assert rig.service.whole("p").handlers == ()
-        with pytest.raises(f.PipelineUnusable):
-            await rig.propel("e", 2)
-        await rig.load(one())
-        assert rig.service.view("p").error is None
-        await rig.service.pause("p", on=False)
-        await rig.quiet()
-        assert rig.payload(payload.id).status is S.COMPLETED
-    await store.close()
-
-
-async def test_changes_are_gathered_and_told(tmp_path: Path) -> None:
-    async with rigged(tmp_path) as rig:
-        await rig.load(CHAIN)
-        first = await rig.propel("first", {"n": 1})
-        await rig.quiet()
-        await rig.until(lambda: rig.types().count("pipeline.changed") >= 1)
-        assert rig.types()[0] == "pipeline.loaded"
-
-        def told() -> list[tuple[str, str]]:
-            found = (one.payload for one in rig.events)
-            return [
-                (one.payload.event, one.payload.status)
-                for one in found
-                if isinstance(one, PayloadChanged)
-            ]
-
-        await rig.until(lambda: told()[-2:] and {("first", "completed")} <= set(told()))
-        await rig.until(lambda: ("second", "completed") in told())
-        assert first.id
-
-
-async def test_secrets_of_inputs_are_not_shown(tmp_path: Path) -> None:
-    text = """
-name: p
-inputs:
-  token: {secret: true}
-events:
-  e:
-    handlers:
-      h: {run: [echo, "{{ inputs.token }}"]}
-"""
-    async with rigged(tmp_path) as rig:
-        await rig.load(text, inputs={"token": "hush-hush"})
-        await rig.propel("e")
-        await rig.quiet()
-        assert rig.crew.began == [("h", "hush-hush")]
-        assert "hush-hush" not in rig.service.whole("p").model_dump_json()
-
-
-async def test_what_worked_on_a_payload_goes_with_it(tmp_path: Path) -> None:
-    async with rigged(tmp_path) as rig:
-        rig.service.running.book._bounds[False] = 1
-        await rig.load(one())
-        first = await rig.propel("e", 1)
-        await rig.quiet()
-        run = (await rig.service.payload(first.id)).runs[0].workflow_id
-        assert run is not None
-        await rig.propel("e", 2)
-        await rig.quiet()
-        await rig.until(lambda: len(rig.all()) == 1)
-        await rig.until(lambda: not rig.service._errands)
-        assert await rig.store.workflow(run) is None
-        assert len(await rig.store.workflows(parent=f"payload/{rig.all()[0].id}/h")) == 1
-
-
-def blurt(token: str) -> None:
-    raise ValueError(f"refused {token}")
-
-
-async def test_secrets_stay_out_of_what_went_wrong(tmp_path: Path) -> None:
-    text = """
-name: p
-inputs:
-  token: {secret: true}
-events:
-  e:
-    handlers:
-      h:
-        python: "tests.core.engine.pipelines.test_pipeline_service:blurt"
-        trusted: true
-        with: {token: "{{ inputs.token }}"}
-"""
-    async with rigged(tmp_path) as rig:
-        await rig.load(text, inputs={"token": "hush-hush"})
-        payload = await rig.propel("e")
-        await rig.quiet()
-        detail = await rig.service.payload(payload.id)
-        assert "refused" in (detail.payload.error or "")
-        assert "hush-hush" not in detail.model_dump_json()

@@ -1,0 +1,213 @@
+"""Pipelines loaded, replaced, unloaded and forgotten; what is told of them, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.core.engine.pipelines.pipe_rig import rigged
+from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
+from tests.core.engine.workflows.flow_rig import NOBODY
+
+from quarterdeck.core.base.batches import Batch, BatchChange, DropBatches
+from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.pipelines import faults as f
+from quarterdeck.core.pipelines.together import Together
+from quarterdeck.core.pipelines.triggers import FileMemory
+from quarterdeck.core.protocol import pipeline_commands as c
+from quarterdeck.core.protocol.pipeline_events import PayloadChanged
+from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.state.memory import MemoryStore
+
+ORDERS = """
+name: p
+events:
+  e:
+    handlers:
+      h: {run: [echo, "{{ data.at }}"]}
+"""
+
+
+async def test_a_pipeline_is_replaced_without_loss(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(CHAIN)
+        await rig.service.pause("p", on=True)
+        first = await rig.propel("first", {"n": 1})
+        second = await rig.propel("second", {"n": 1})
+        changed = CHAIN.replace("double:", "twice:").replace("after", "behind")
+        await rig.load(changed.replace("{{ causes[0].data.n }}", "nothing"))
+        await rig.service.pause("p", on=False)
+        await rig.quiet()
+        assert rig.payload(first.id).status is S.DEAD
+        assert "no handler double any more" in (rig.payload(first.id).error or "")
+        assert rig.payload(second.id).status is S.DEAD, "its data have no got"
+        with pytest.raises(f.HandlerGone):
+            await rig.service.replay(first.id)
+        await rig.propel("first", {"n": 2})
+        await rig.quiet()
+        assert rig.crew.began == [("twice", "2-2"), ("finish", "2-2 behind nothing")]
+
+
+async def test_unloading_needs_force_while_payloads_wait(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", 1)
+        with pytest.raises(f.PipelineBusy):
+            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        await rig.service.unload(c.UnloadPipeline(name="p", force=True), NOBODY)
+        await rig.ended(payload.id)
+        assert rig.payload(payload.id).status is S.CANCELLED
+        assert rig.service.views() == ()
+        assert "pipeline.unloaded" in rig.types()
+        with pytest.raises(f.PipelineUnknown):
+            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+
+
+async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        await rig.service.pause("p", on=True)
+        payload = await rig.propel("e", 1)
+    (tmp_path / "pipeline.yaml").write_text("name: p\nevents: {}\n")
+    async with rigged(tmp_path, store) as rig:
+        (view,) = rig.service.views()
+        assert view.error
+        assert rig.payload(payload.id).reason == "its pipeline is not loaded"
+        assert rig.service.whole("p").handlers == ()
+        with pytest.raises(f.PipelineUnusable):
+            await rig.propel("e", 2)
+        await rig.load(one())
+        assert rig.service.view("p").error is None
+        await rig.service.pause("p", on=False)
+        await rig.quiet()
+        assert rig.payload(payload.id).status is S.COMPLETED
+    await store.close()
+
+
+async def test_changes_are_gathered_and_told(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(CHAIN)
+        first = await rig.propel("first", {"n": 1})
+        await rig.quiet()
+        await rig.until(lambda: rig.types().count("pipeline.changed") >= 1)
+        assert rig.types()[0] == "pipeline.loaded"
+
+        def told() -> list[tuple[str, str]]:
+            found = (one.payload for one in rig.events)
+            return [
+                (one.payload.event, one.payload.status)
+                for one in found
+                if isinstance(one, PayloadChanged)
+            ]
+
+        await rig.until(lambda: told()[-2:] and {("first", "completed")} <= set(told()))
+        await rig.until(lambda: ("second", "completed") in told())
+        assert first.id
+
+
+async def test_secrets_of_inputs_are_not_shown(tmp_path: Path) -> None:
+    text = """
+name: p
+inputs:
+  token: {secret: true}
+events:
+  e:
+    handlers:
+      h: {run: [echo, "{{ inputs.token }}"]}
+"""
+    async with rigged(tmp_path) as rig:
+        await rig.load(text, inputs={"token": "hush-hush"})
+        await rig.propel("e")
+        await rig.quiet()
+        assert rig.crew.began == [("h", "hush-hush")]
+        assert "hush-hush" not in rig.service.whole("p").model_dump_json()
+
+
+async def test_what_worked_on_a_payload_goes_with_it(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.service.running.book._bounds[False] = 1
+        await rig.load(one())
+        first = await rig.propel("e", 1)
+        await rig.quiet()
+        run = (await rig.service.payload(first.id)).runs[0].workflow_id
+        assert run is not None
+        await rig.propel("e", 2)
+        await rig.quiet()
+        await rig.until(lambda: len(rig.all()) == 1)
+        await rig.until(lambda: not rig.service._errands)
+        assert await rig.store.workflow(run) is None
+        assert len(await rig.store.workflows(parent=f"payload/{rig.all()[0].id}/h")) == 1
+
+
+def blurt(token: str) -> None:
+    raise ValueError(f"refused {token}")
+
+
+async def test_secrets_stay_out_of_what_went_wrong(tmp_path: Path) -> None:
+    text = """
+name: p
+inputs:
+  token: {secret: true}
+events:
+  e:
+    handlers:
+      h:
+        python: "tests.core.engine.pipelines.test_pipelines_loaded:blurt"
+        trusted: true
+        with: {token: "{{ inputs.token }}"}
+"""
+    async with rigged(tmp_path) as rig:
+        await rig.load(text, inputs={"token": "hush-hush"})
+        payload = await rig.propel("e")
+        await rig.quiet()
+        detail = await rig.service.payload(payload.id)
+        assert "refused" in (detail.payload.error or "")
+        assert "hush-hush" not in detail.model_dump_json()
+
+
+async def test_triggers_are_at_work_while_a_pipeline_is_loaded(tmp_path: Path) -> None:
+    """What is noticed is the triggers' affair; here it is told for them."""
+    more = "triggers: [{schedule: {cron: '0 0 1 1 *'}, event: e, priority: high}]"
+    memory = FileMemory(tmp_path / "triggers")
+    async with rigged(tmp_path, memory=memory) as rig:
+        await rig.load(ORDERS + more)
+        (view,) = rig.service.whole("p").triggers
+        assert (view.kind, view.event) == ("schedule", "e")
+        trigger = rig.service.running.loaded["p"].triggers[0]
+        payload_id = new_id()
+        for _ in range(2):
+            await rig.service._triggered("p", trigger, {"at": "noon"}, payload_id)
+        await rig.quiet()
+        (payload,) = rig.all()
+        assert (payload.cause, payload.priority) == ("trigger/schedule", 1)
+        await rig.load(ORDERS + more.replace("1 1 *", "2 2 *"))
+        assert len(rig.service.whole("p").triggers) == 1
+        await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        assert rig.service._triggers.views("p") == ()
+
+
+class Refusing:
+    """A store that keeps nothing."""
+
+    def commit(self, changes: Sequence[BatchChange]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_exception(OSError(f"{len(changes)} changes"))
+        return future
+
+    async def batches(self, log: str) -> list[Batch]:
+        return []
+
+
+async def test_logs_that_are_kept_together_fail_together() -> None:
+    together = Together(Refusing())
+    first = together.commit([DropBatches("a", 1)])
+    second = together.commit([DropBatches("b", 1), DropBatches("c", 1)])
+    for one_of in (first, second):
+        with pytest.raises(OSError, match="3 changes"):
+            await one_of
