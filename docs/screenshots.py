@@ -75,7 +75,7 @@ LANES = (
 )
 FILE = Path(__file__).parent.parent / "examples" / "feature.yaml"
 DEBATE = FILE.with_name("debate.yaml")
-TOPIC = {"topic": "Which cache do we use?"}
+TOPIC: dict[str, Any] = {"topic": "Which cache do we use?"}
 CREW = (
     CreateSession(
         name="fix-login", agent="practice-approver", prompt="Make the login test pass", args=PACE

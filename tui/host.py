@@ -114,8 +114,9 @@ class HostApp(App[None], inherit_bindings=False):
         """Show a screen, and have it do something once it is there."""
 
         def there() -> None:
-            if isinstance(self.screen, kind):
-                then(self.screen)
+            screen: Any = self.screen
+            if isinstance(screen, kind):
+                then(screen)
 
         self.switch_mode(mode)
         self.call_later(there)

@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ...core.base.errors import QuarterdeckError
 from ...core.base.priority import Priority
 from ...core.client.client import Client
 from ...core.protocol import pipeline_commands as c
@@ -157,7 +159,8 @@ class _Propelling:
         await chain.follow(payload["id"])
         await chain.show()
         if fresh and self._connector.hosting and chain.succeeded:
-            await client.call(c.UnloadPipeline(name=name))  # nobody asked for it to stay
+            with suppress(QuarterdeckError):  # what others propelled meanwhile waits in it
+                await client.call(c.UnloadPipeline(name=name))  # nobody asked for it to stay
         return DONE if chain.succeeded else FAILED
 
     async def _pipeline(self, client: Client) -> tuple[str, bool]:

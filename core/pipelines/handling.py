@@ -15,11 +15,12 @@ from ..propulsion.hooks import HookManager, HookType
 from ..propulsion.payload import PropulsionPayload
 from ..propulsion.running import EXPIRED
 from ..protocol.pipeline_views import PayloadStatus
+from ..telemetry.redaction import HIDDEN
 from .book import Book
 from .definition import HandlerDefinition, PipelineDefinition
 from .entering import Entering, deadline_of, event_of
 from .entries import Attempt, Entry, Origin
-from .files.executing import Emission, check_data, emissions, wanted
+from .files.executing import Emission, check_data, emissions, hidden, wanted
 from .ids import derived_id
 from .ports import HandlerRunner, Order
 
@@ -150,9 +151,16 @@ class Handling(Entering):
         if attempt is None:
             self.book.begin(entry, attempt := Attempt(name, entry.attempts_of(name) + 1))
         attempt.status, attempt.ended_at = status, now
-        attempt.error = _told(error) if error is not None else payload.last_error
+        told = _told(error) if error is not None else payload.last_error
+        attempt.error = self._without_secrets(entry, told or "")
         attempt.error_type = None if error is None else _kind(error)
         self.book.finish(entry, attempt, due)
+
+    def _without_secrets(self, entry: Entry, told: str) -> str:
+        pipeline = self.loaded.get(entry.origin.pipeline)
+        for secret in () if pipeline is None else hidden(pipeline):
+            told = told.replace(secret, HIDDEN)
+        return told
 
     async def _on_expire(self, payload: PropulsionPayload) -> None:
         entry = self.book.get(payload.id)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ..coordination.consensus import ConsensusResult, Proposal, Votes
 from ..coordination.faults import ProposalUnknown
 from .definition import Vote
+from .entries import Attempt
 from .files.executing import Ballot, question_of, vote_result
 from .ids import derived_id
 from .ports import Order
@@ -67,9 +68,9 @@ class Voting:
         if order.handler.vote is not None:
             self._people.withdraw(proposal_of(order))
 
-    async def forget(self, proposal_id: str) -> None:
-        """Drop a proposal whose payload is known no more."""
-        await self._votes.forget(proposal_id)
+    async def forget(self, payload_id: str, attempt: Attempt) -> None:
+        """Drop what an attempt decided on a payload that is known no more."""
+        await self._votes.forget(_proposal_id(payload_id, attempt))
 
     async def _with_people(self, order: Order, proposal: Proposal) -> ConsensusResult:
         if proposal.result is None and YOU not in proposal.votes:
@@ -106,7 +107,11 @@ class Voting:
 
 def proposal_of(order: Order) -> str:
     """The id of the proposal that an attempt decides."""
-    return derived_id(order.entry.id, order.handler.name, order.attempt.number, "vote")
+    return _proposal_id(order.entry.id, order.attempt)
+
+
+def _proposal_id(payload_id: str, attempt: Attempt) -> str:
+    return derived_id(payload_id, attempt.handler, attempt.number, "vote")
 
 
 def _told_apart(cast: Sequence[Ballot]) -> list[Ballot]:

@@ -18,7 +18,7 @@ from ..protocol.events import (
     EventPayload,
     SystemWarning,
 )
-from .attention.drafts import Draft, session_drafts
+from .attention.drafts import Draft, draft_of, session_drafts
 from .attention.queue import AttentionQueue, AttentionStatistics, Change, ChangeKind
 from .ports import Recorder
 from .records import SaveItem, SessionChange, SessionRecord
@@ -37,6 +37,9 @@ class AttentionDesk:
         self._answers: dict[tuple[str, str], tuple[str, str]] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._hushed: set[str] = set()
+        # Drafts that found no room, one for each thing that asks; until it does not any more.
+        self._left_out: dict[tuple[str, str], Draft] = {}
+        self._asking_again = False
 
     def load(self, items: Iterable[AttentionItem], records: Iterable[SessionRecord]) -> None:
         """Take up the items an earlier engine kept open.
@@ -103,7 +106,7 @@ class AttentionDesk:
     def _sync(self, session_id: str, drafts: list[Draft]) -> Outcome:
         now = self._clock.now()
         changes = self._take_answers(session_id, {draft.request_id for draft in drafts})
-        changes += self._queue.sync(session_id, drafts, now)
+        changes += self._noted(self._queue.sync(session_id, drafts, now))
         self._schedule()
         return _outcome(changes)
 
@@ -132,21 +135,43 @@ class AttentionDesk:
 
     # ---- workflows ---------------------------------------------------------------------------
 
-    async def ask(self, draft: Draft) -> None:
+    async def ask(self, draft: Draft) -> bool:
         """Enter what a workflow, or what ``about`` names, needs of a person; returns when it is on disk.
 
-        Where an item of this kind stands already for the same, it is brought up to date.
+        Where an item of this kind stands already for the same, it is brought up to date. ``False`` if the
+        queue is full of what is more urgent: it is entered as soon as there is room.
         """
         now = self._clock.now()
         same = self._about(draft.workflow_id, draft.kind, draft.task_id, draft.about)
         if same:
             changes = self._queue.update(same[0].item_id, draft)
         else:
-            changes = self._queue.raise_item("", draft, now)
+            changes = self._noted(self._queue.raise_item("", draft, now))
         rows, events = _outcome(changes)
         self._schedule()
         if rows:
             await self._recorder.record(rows, events)
+        return _key(draft) not in self._left_out
+
+    def _noted(self, changes: list[Change]) -> list[Change]:
+        """Remember what of them found no room, and nobody will ask for again by himself."""
+        for change in changes:
+            if change.what is ChangeKind.DROPPED and not change.item.session_id:
+                draft = draft_of(change.item)
+                self._left_out[_key(draft)] = draft
+        return changes
+
+    def _ask_again(self) -> None:
+        """Enter what was left out, oldest first, as long as there is room."""
+        self._asking_again = False
+        now, changes = self._clock.now(), list[Change]()
+        while self._left_out and not self._queue.full:
+            draft = self._left_out.pop(next(iter(self._left_out)))
+            changes += self._queue.raise_item("", draft, now)
+        rows, events = _outcome(changes)
+        if rows:
+            self._recorder.record(rows, events)
+            self._schedule()
 
     def answer(self, item_id: str, answer: str, by: str) -> Outcome:
         """Close an item with an answer, for the caller to journal with what follows from it.
@@ -167,6 +192,9 @@ class AttentionDesk:
     ) -> None:
         """Take the items of a workflow, of one task of it, or of what ``about`` names off the queue."""
         now = self._clock.now()
+        for key, draft in list(self._left_out.items()):
+            if _is_about(draft, workflow_id, kind, task_id, about):
+                del self._left_out[key]
         gone = self._about(workflow_id, kind, task_id, about)
         rows, events = _outcome(self._queue.resolve(item.item_id, now) for item in gone)
         if rows:
@@ -179,9 +207,7 @@ class AttentionDesk:
         return [
             item
             for item in self.items()
-            if not item.session_id
-            and (item.workflow_id, item.about, item.kind) == (workflow_id, about, kind)
-            and task_id in {None, item.task_id}
+            if not item.session_id and _is_about(item, workflow_id, kind, task_id, about)
         ]
 
     # ---- a person's own ----------------------------------------------------------------------
@@ -223,6 +249,9 @@ class AttentionDesk:
     def _schedule(self) -> None:
         """Wake when the next snooze or deadline is over; no timer otherwise."""
         self.close()
+        if self._left_out and not (self._asking_again or self._queue.full):
+            self._asking_again = True
+            asyncio.get_running_loop().call_soon(self._ask_again)
         at = self._queue.wake_at()
         if at is not None:
             delay = max((at - self._clock.now()).total_seconds(), 0.0)
@@ -250,6 +279,21 @@ def _drafts(record: SessionRecord) -> list[Draft]:
         reason=record.reason,
         ended_at=record.ended_at,
     )
+
+
+def _key(draft: Draft) -> tuple[str, str]:
+    return draft.request_id, draft.about
+
+
+def _is_about(
+    one: AttentionItem | Draft,
+    workflow_id: str,
+    kind: AttentionKind,
+    task_id: str | None,
+    about: str,
+) -> bool:
+    same = (one.workflow_id, one.about, one.kind) == (workflow_id, about, kind)
+    return same and task_id in {None, one.task_id}
 
 
 def _settled(session_id: str, draft: Draft, now: datetime) -> AttentionItem:

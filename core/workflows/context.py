@@ -27,7 +27,7 @@ def _of_no_interest(_: Usage) -> None:
 
 
 class SessionOpener(Protocol):
-    """Opens sessions for attempts."""
+    """Opens sessions for attempts; each is there from entering to leaving."""
 
     def __call__(
         self,
@@ -38,7 +38,8 @@ class SessionOpener(Protocol):
         env: Mapping[str, str],
         keep: bool,
     ) -> AbstractAsyncContextManager[AgentSession]:
-        """A session from entering to leaving."""
+        """A session, not yet begun."""
+        ...
 
 
 @dataclass(slots=True)

@@ -105,7 +105,8 @@ def test_logs_and_screens_have_no_controls(engine: FakeEngine, qd: CommandLine) 
 
 def test_the_shell_s_offers_have_none() -> None:
     assert [told for _, told in _beginning([("docs", EVIL)], "d")] == ["]0;owned 31m red"]
-    assert set(COMPLETERS) == {"session", "item", "agent", "preference", "report", "workflow"}
+    words = {"session", "item", "agent", "preference", "report", "workflow", "pipeline"}
+    assert set(COMPLETERS) == words
 
 
 def test_json_has_escapes_for_what_json_would_let_stand() -> None:

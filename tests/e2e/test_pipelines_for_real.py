@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections import Counter
 from typing import Any
 
-from tests.e2e.machine import Machine, eventually
+from tests.e2e.machine import PROGRAM, Machine, eventually
 
 PATIENCE = 90.0
 CHAIN = """
@@ -58,23 +60,46 @@ def test_nothing_is_begun_twice_over_a_killed_engine(machine: Machine) -> None:
     file, marks = write(machine), machine.work / "marks"
     machine.serve()
     assert machine.run("pipeline", "load", file).code == 0
-    for number in range(8):
+    for number in range(6):
         assert machine.run("pipeline", "propel", "begun", "--data", str(number)).code == 0
     eventually(lambda: marks.exists() and len(marks.read_text().split()) >= 4, PATIENCE, "work")
     machine.kill_engine()
     machine.serve()
     eventually(lambda: _over(machine), PATIENCE, "the end of all payloads")
-    wanted = [str(number) for number in range(8)]
+    wanted = [str(number) for number in range(6)]
     said = Counter(marks.read_text().splitlines())
     assert said == Counter([*wanted, *(f"end {one}" for one in wanted)])
     shown = json.loads(machine.run("pipeline", "show", "chain", "--json").out)["whole"]
     succeeded = {one["name"]: one["succeeded"] for one in shown["handlers"]}
-    assert succeeded == {"work": 8, "end": 8, "fail": 0}
+    assert succeeded == {"work": 6, "end": 6, "fail": 0}
     (dead,) = [one for one in payloads(machine) if one["status"] == "dead"]
     assert machine.run("pipeline", "discard", dead["id"][-8:]).code == 0
     assert machine.items() == []
 
 
+def test_an_interrupted_chain_goes_on_with_the_next_engine(machine: Machine) -> None:
+    file, marks = write(machine), machine.work / "marks"
+    words = ["pipeline", "propel", file, "begun", "--data", '"1"', "--state-dir"]
+    process = subprocess.Popen(
+        [PROGRAM, *words, str(machine.state_dir)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=machine.work,
+        env=machine.environment,
+    )
+    eventually(marks.exists, PATIENCE, "the handler")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "It is kept, and goes on with the engine." in out
+    machine.serve()
+    eventually(lambda: len(payloads(machine)) == 2, PATIENCE, "what follows")
+    eventually(
+        lambda: {one["status"] for one in payloads(machine)} == {"completed"}, PATIENCE, "the end"
+    )
+    assert marks.read_text() == "1\nend 1\n"
+
+
 def _over(machine: Machine) -> bool:
     found = payloads(machine)
-    return len(found) == 16 and all(one["status"] in {"completed", "dead"} for one in found)
+    return len(found) == 12 and all(one["status"] in {"completed", "dead"} for one in found)

@@ -10,6 +10,8 @@ from ..keys.keymap import Keymap
 from ..model.flow.rows import FLOWS
 from ..model.flow.tasks import tasks_vocabulary
 from ..model.flow.words import FLOW_SIGNS, TASK_SIGNS
+from ..model.lanes.payloads import PAYLOAD_WORDS
+from ..model.lanes.words import PAYLOAD_SIGNS, PRIORITY_SIGNS
 from ..model.query import SESSIONS, events_vocabulary
 from ..model.words import KIND_SIGNS, KIND_WORDS, SIGNS
 from .base import Offer
@@ -58,6 +60,13 @@ def _signs() -> Iterator[Entry]:
         yield Entry(f"{mark}  the workflow is: {word}", "", "SIGNS OF WORKFLOWS", "sign glyph")
     for word, (mark, _) in TASK_SIGNS.items():
         yield Entry(f"{mark}  the task is: {word}", "", "SIGNS OF TASKS", "sign glyph")
+    for status, (mark, _) in PAYLOAD_SIGNS.items():
+        yield Entry(
+            f"{mark}  the payload is: {status.value}", "", "SIGNS OF PAYLOADS", "sign glyph"
+        )
+    for priority, (mark, _) in PRIORITY_SIGNS.items():
+        word = priority.name.lower()
+        yield Entry(f"{mark}  its priority is: {word}", "", "SIGNS OF PAYLOADS", "sign letter")
 
 
 def _filters() -> dict[str, str]:
@@ -66,6 +75,7 @@ def _filters() -> dict[str, str]:
         "DECK": SESSIONS.tokens(),
         "WORKFLOWS": FLOWS.tokens(),
         "TASKS": tasks_vocabulary(tuple).tokens(),
+        "PAYLOADS": PAYLOAD_WORDS.tokens(),
         "LOG": events_vocabulary({}).tokens(),
     }
 

@@ -156,7 +156,7 @@ class PipelinesScreen(TablesScreen):
         if focused is self.lanes:
             self._main().focus()
         elif focused is self.handler_list:
-            self.desk.select(lane_key(self.desk.name, about(focused.chosen).id))
+            self.desk.select(lane_key(self.desk.name, about(self.handler_list.chosen).id))
             self.turn_to(handlers=False)
         elif focused is self.payloads:
             self._open_payload(about(self.payloads.chosen).id)

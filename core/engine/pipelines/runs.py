@@ -55,7 +55,7 @@ class HandlerRuns:
         task = _chosen(bind(order.handler, order.names), order)
         workflow_id = order.attempt.workflow_id
         if workflow_id is None:
-            return await self._call(task, order.handler.timeout)
+            return await self._call(order, task)
         if task.agent_type == "workflow":
             raw = await self._nested(order, task, workflow_id)
         else:
@@ -103,7 +103,9 @@ class HandlerRuns:
 
     async def _nested(self, order: Order, task: TaskDefinition, workflow_id: str) -> Any:
         """A workflow from a file, which people see among the others."""
-        scope = scope_of(TaskExecutionContext(task, workflow_id))
+        scope = scope_of(
+            TaskExecutionContext(task, workflow_id, inputs=dict(order.pipeline.inputs))
+        )
         inputs = rendered(task, scope, "inputs").get("inputs", {})
         file = str(task.metadata["file"])
         directory = order.pipeline.directory
@@ -132,8 +134,9 @@ class HandlerRuns:
 
     # ---- functions in place ----------------------------------------------------------------------
 
-    async def _call(self, task: TaskDefinition, limit: float | None) -> Any:
-        scope = scope_of(TaskExecutionContext(task, ""))
+    async def _call(self, order: Order, task: TaskDefinition) -> Any:
+        limit = order.handler.timeout
+        scope = scope_of(TaskExecutionContext(task, "", inputs=dict(order.pipeline.inputs)))
         given = rendered(task, scope, "with").get("with", {})
         function = find(task.metadata["function"])
         try:

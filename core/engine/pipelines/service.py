@@ -159,12 +159,13 @@ class PipelineService:
 
     def _forgotten(self, entry: Entry) -> None:
         """A payload is known no more: what worked on it goes, too."""
-        gone = [one for one in entry.workflows() if one]
-        if gone:
-            self._errand(self._delete(gone))
+        if entry.attempts:
+            self._errand(self._delete(entry))
 
-    async def _delete(self, workflow_ids: list[str]) -> None:
-        for one in workflow_ids:
+    async def _delete(self, entry: Entry) -> None:
+        for attempt in entry.attempts:
+            await self._voting.forget(entry.id, attempt)
+        for one in entry.workflows():
             try:
                 await self._workflows.drop(one)
             except QuarterdeckError as fault:

@@ -179,7 +179,10 @@ class SafetyService:
         await self._errands.close()
 
     def guard(self, workflows: WorkflowService, places: Places | None = None) -> None:
-        """Have the attempts of workflows ask here first, and say what they wait for."""
+        """Have the attempts of workflows ask here first, and say what they wait for.
+
+        On an agent whose breaker is open ``places`` place nothing.
+        """
         self.gate.attach(workflows.orchestrator)
         self.waiting_changed = workflows.tell_again
         if places is None:

@@ -34,13 +34,14 @@ from ...workflows.ports import WorkflowStore
 from ...workflows.records import ScheduleRecord
 from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
-from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
+from ...workflows.statuses import ENDED, WorkflowStatus
 from ..journal import Journal
 from .approvals import MEANINGS, check_approvals
 from .book import ENDED_KEPT, Book
 from .clockwork import Clockwork
-from .gates import WorkflowGates, failure_draft
+from .gates import WorkflowGates
 from .gazette import Gazette
+from .needs import Needs
 from .reading import Reading
 from .views import FILE, schedule_view
 
@@ -104,6 +105,7 @@ class WorkflowService:
             left=self._left,
             why=lambda *task: self.orchestrator.why_waiting(*task),  # noqa: PLW0108  # made below
         )
+        self.needs = Needs(desk, store, self._book, self._gazette, clock)
         self.states = StateManager(store=store, clock=clock)
         self.orchestrator = WorkflowOrchestrator(
             self.states,
@@ -145,7 +147,8 @@ class WorkflowService:
         self.executors_ready()
         await self._fill_book()
         taken = await self.orchestrator.recover(former=[self.engine_id])
-        self._tidy_items()
+        self.needs.tidy()
+        await self.needs.tell_failures()
         await self.clockwork.load()
         if taken:
             _log.info("workflows taken up", workflows=len(taken))
@@ -226,30 +229,7 @@ class WorkflowService:
             self.gates.left(workflow_id, task_id)
 
     def _moved(self, view: WorkflowView, before: WorkflowStatus) -> None:
-        if self._desk is None:
-            return
-        if view.status is WorkflowStatus.FAILED:
-            if view.parent is None:
-                self._errand(self._desk.ask(failure_draft(view)))
-        elif before is WorkflowStatus.FAILED:
-            self._desk.close_about(view.id, AttentionKind.FAILURE)
-
-    def _tidy_items(self) -> None:
-        """Close the items of workflows that went on, or away, where nobody saw it."""
-        if self._desk is None:
-            return
-        for item in self._desk.items():
-            if item.workflow_id and not self._still_asked(item):
-                self._desk.close_about(item.workflow_id, item.kind, item.task_id or None)
-
-    def _still_asked(self, item: AttentionItem) -> bool:
-        view = self._book.get(item.workflow_id)
-        if item.kind is AttentionKind.FAILURE:
-            return view is not None and view.status is WorkflowStatus.FAILED
-        standing = self._gazette.standing(item.workflow_id)
-        if standing is None:
-            return view is not None and view.status in UNFINISHED and view.engine_id is None
-        return standing.statuses.get(item.task_id) not in {*_OVER}
+        self.needs.moved(view, before, self._errand)
 
     async def answer(
         self, item: AttentionItem, wish: AnswerItem, by: str, cause: Cause
@@ -492,6 +472,3 @@ class WorkflowService:
         metadata = {FILE: record.source, "scheduled_by": record.name}
         with suppress(WorkflowBusy):  # another engine of the same store was quicker
             await self._create(definition, metadata, Cause(), workflow_id, start=True)
-
-
-_OVER = frozenset(set(TaskStatus) - {TaskStatus.RUNNING, TaskStatus.READY, TaskStatus.LOST})

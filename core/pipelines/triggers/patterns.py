@@ -23,15 +23,17 @@ def is_deep(pattern: str) -> bool:
 
 def may_hold(pattern: str, folder: str) -> bool:
     """Whether files that fit may lie in that folder inside the folder."""
-    parts, names = pattern.split("/"), folder.split("/")
-    for at, name in enumerate(names):
-        if at >= len(parts) - 1 and ANY_DEPTH not in parts:
-            return False
-        if at < len(parts) and parts[at] == ANY_DEPTH:
-            return not any(one.startswith(".") for one in names[at:])
-        if at >= len(parts) or not _fits(parts[at], name):
-            return False
-    return True
+    return _may_hold(pattern.split("/"), folder.split("/"))
+
+
+def _may_hold(parts: Sequence[str], names: Sequence[str]) -> bool:
+    if not names or not parts:
+        return bool(parts)
+    if parts[0] != ANY_DEPTH:
+        return _fits(parts[0], names[0]) and _may_hold(parts[1:], names[1:])
+    if len(parts) > 1 and _may_hold(parts[1:], names):
+        return True
+    return not names[0].startswith(".") and _may_hold(parts, names[1:])
 
 
 def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:

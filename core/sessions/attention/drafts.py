@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from ...base.priority import Priority
-from ...protocol.attention import AttentionKind
+from ...protocol.attention import AttentionItem, AttentionKind
 from ...protocol.status import Activity, Choice, DialogKind, Lifecycle, Request, Status
 
 _KIND = {
@@ -48,6 +48,11 @@ class Draft:
     workflow_id: str = ""
     task_id: str = ""
     about: str = ""
+
+
+def draft_of(item: AttentionItem) -> Draft:
+    """The draft that an item was made of, as it stands now."""
+    return Draft(**{one.name: getattr(item, one.name) for one in fields(Draft)})
 
 
 def status_draft(status: Status, priority: Priority = Priority.NORMAL) -> Draft | None:

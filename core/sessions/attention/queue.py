@@ -82,6 +82,11 @@ class AttentionQueue:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def full(self) -> bool:
+        """Whether another item would be left out, or have one give way."""
+        return len(self._items) >= self._limit
+
     def get(self, item_id: str) -> AttentionItem:
         """The open item ``item_id``.
 

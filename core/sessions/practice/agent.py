@@ -11,7 +11,7 @@ from .runner import Runner
 from .screen import Cursor, Painter, Transcript, box_rows, lay_out
 from .signals import Announcer
 from .text import Row, clean
-from .turns import turn_of
+from .turns import Leave, turn_of
 
 QUEUE_LIMIT = 10
 CRASH_CODE = 3
@@ -29,9 +29,12 @@ class Agent(Program):
 
     full_screen = True
 
-    def __init__(self, role: str, seed: int, pace: Pace, place: str) -> None:
+    def __init__(
+        self, role: str, seed: int, pace: Pace, place: str, leave: Leave | None = None
+    ) -> None:
         self._role = role
         self._seed = seed
+        self._leave = leave
         self._pace = pace
         self._order = Dice(seed).order(len(STORIES))
         self._transcript = Transcript()
@@ -154,7 +157,7 @@ class Agent(Program):
         self._transcript.add("you", clean(prompt))
         # Dice of its own, so that an interrupted turn doesn't change those that follow.
         dice = Dice(self._seed * 1_000_003 + self._turns)
-        self._runner.start(turn_of(self._role, self._seed, dice, prompt), now)
+        self._runner.start(turn_of(self._role, self._seed, dice, prompt, self._leave), now)
 
     def _own_prompt(self) -> str:
         return STORIES[self._order[self._turns % len(STORIES)]].prompt

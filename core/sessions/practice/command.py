@@ -26,7 +26,8 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
                   approver  asks before each command it wants to run
                   asker     asks questions with options
                   debater   proposes, criticises, revises and votes, as its prompt begins; by its
-                            seed it minds tests, simplicity, cost or safety
+                            seed it minds tests, simplicity, cost or safety; in a terminal it leaves
+                            its answer in the file that QUARTERDECK_RESULT names, if one does
                   crasher   works for a while and dies with exit code 3
                   limited   works for a while and has reached its usage limit
                   flooder   writes as fast as the terminal takes it, until a key is pressed
@@ -118,7 +119,15 @@ def make_agent(options: Options) -> Program:
     if options.role == Flooder.role:
         return Flooder(options.seed, place_name(), options.rate)
     pace = Pace(options.pace, Dice(options.seed))
-    return Agent(options.role, options.seed, pace, place_name())
+    return Agent(options.role, options.seed, pace, place_name(), leave_result)
+
+
+def leave_result(text: str) -> None:
+    """Put ``text`` into the file that is asked for by the environment, if one is."""
+    place = os.environ.get("QUARTERDECK_RESULT")
+    if place:
+        with open(place, "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up time
+            file.write(text)
 
 
 def die() -> None:

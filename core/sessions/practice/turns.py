@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from .dice import Dice
 from .phrases import COMMANDS, OPENINGS, OUTPUTS, QUESTIONS, STORIES, WEIGHING, Story
@@ -62,6 +62,8 @@ class Limit:
 
 Step = Focus | Say | Use | Permission | Question | Crash | Limit
 Turn = Generator[Step, "str | None", None]
+Leave = Callable[[str], None]
+"""Takes an answer to where it is looked for."""
 
 
 def choose_story(dice: Dice, prompt: str) -> Story:
@@ -161,15 +163,18 @@ def limited_turn(dice: Dice, story: Story) -> Turn:
     yield Limit(f"Usage limit reached; it resets in {dice.between(2, 50)} minutes")
 
 
-def debater_turn(seed: int, dice: Dice, prompt: str) -> Turn:
-    """Reads what it is given, thinks, and says what follows from it."""
+def debater_turn(seed: int, dice: Dice, prompt: str, leave: Leave | None = None) -> Turn:
+    """Reads what it is given, thinks, and says what follows from it; ``leave`` is given the answer, too."""
     from . import debating  # costs the other roles nothing  # noqa: PLC0415
 
     yield Focus("reading what the others say", 0)
     yield Use("Read the prompt", f"{len(prompt.splitlines())} lines")
     yield Focus("weighing it", 50)
     yield Say(f"What I mind is {debating.concern_of(seed)}. {dice.pick(WEIGHING)}")
-    yield Say(debating.answer(seed, prompt))
+    said = debating.answer(seed, prompt)
+    if leave is not None:
+        leave(said)
+    yield Say(said)
 
 
 DEBATER = "debater"
@@ -183,8 +188,8 @@ TURNS = {
 """The roles whose turns are a story."""
 
 
-def turn_of(role: str, seed: int, dice: Dice, prompt: str) -> Turn:
+def turn_of(role: str, seed: int, dice: Dice, prompt: str, leave: Leave | None = None) -> Turn:
     """What ``role`` does with ``prompt``."""
     if role == DEBATER:
-        return debater_turn(seed, dice, prompt)
+        return debater_turn(seed, dice, prompt, leave)
     return TURNS[role](dice, choose_story(dice, prompt))

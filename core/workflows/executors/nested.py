@@ -158,8 +158,6 @@ class ForeachExecutor:
     @staticmethod
     async def _expand(attempt: Attempt) -> FanOut:
         found = fan_out(attempt.task, attempt.scope)
-        # What it gives is called item, or as the task calls it.
-        loops = [one.metadata["loop"] for one in found.children]
-        items = [value for loop in loops for name, value in loop.items() if name != "index"]
-        attempt.given.add({"items": items})
+        loops = [(one.metadata["loop"], one.metadata.get("item", "item")) for one in found.children]
+        attempt.given.add({"items": [loop[name] for loop, name in loops]})
         return found

@@ -79,7 +79,7 @@ class Gauge:
         """The bar; anything used shows, and only what is used up fills it."""
         if width <= 0:
             return ()
-        share = self.used / self.limit if self.limit > 0 else float(self.used > 0)
+        share = self.used / self.limit if self.used < self.limit else float(self.used > 0)
         filled = min(width, int(share * width))
         if self.used > 0 and not filled:
             filled = 1

@@ -70,6 +70,7 @@ class Guarded:
     safety: SafetyService
     service: WorkflowService
     desk: AttentionDesk
+    journal: Journal
     agents: Agents
     folder: Path
     events: list[Event] = field(default_factory=list)
@@ -139,7 +140,7 @@ async def guarded(
     )
     settings = settings_for(folder, **sections)
     safety = SafetyService(settings, kept.kept, journal, desk=desk, clock=clock)
-    found = Guarded(safety, service, desk, work, folder)
+    found = Guarded(safety, service, desk, journal, work, folder)
     unheard = [journal.listen(found.events.append), journal.listen(safety.watch.heard)]
     executors = service.orchestrator.register_executor
     service.executors_ready = lambda: executors("agent", work)

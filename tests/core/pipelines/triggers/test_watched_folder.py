@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -125,12 +125,28 @@ PARTS = st.sampled_from(["**", "*", "a", "a*", ".b", "?"])
 PATHS = st.lists(st.sampled_from(["a", "ab", ".b", "c"]), min_size=1, max_size=4).map("/".join)
 
 
+@example("**/.b/**", ".b/a")
 @given(pattern=st.lists(PARTS, min_size=1, max_size=4).map("/".join), path=PATHS)
 @settings(max_examples=300)
 def test_no_folder_is_left_out_that_holds_what_fits(pattern: str, path: str) -> None:
     if matches(pattern, path):
         names = path.split("/")
         assert all(may_hold(pattern, "/".join(names[:end])) for end in range(1, len(names)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "enters", "leaves"),
+    [
+        ("*", [], ["a"]),
+        ("**/*.py", ["a", "a/b"], [".git", "a/.b"]),
+        ("src/*/x", ["src", "src/a"], ["a", "src/a/b", "src/.a"]),
+        ("src/**", ["src", "src/a/b"], ["a", "src/.a"]),
+    ],
+)
+def test_folders_that_can_not_matter_are_not_entered(
+    pattern: str, enters: list[str], leaves: list[str]
+) -> None:
+    assert [one for one in (*enters, *leaves) if may_hold(pattern, one)] == enters
 
 
 def test_a_scan_finds_files_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from quarterdeck.core.sessions.agents.loader import load_agents
 from quarterdeck.core.sessions.practice import crew_path
 from quarterdeck.core.sessions.practice.agent import Agent
+from quarterdeck.core.sessions.practice.command import leave_result
 from quarterdeck.core.sessions.practice.debating import CONCERNS, answer, concern_of
 from quarterdeck.core.sessions.practice.dice import Dice, Pace
 from quarterdeck.core.sessions.practice.once import make_turn
+from quarterdeck.core.sessions.practice.turns import Say, turn_of
 
 OTHERS = "Criticise, on: x\nben: simplicity\ncleo: tests and cost\n"
 JUDGED = 'Judge: x\nann: tests, cost\nben: tests\n\nVote: Go?\n\n{"vote": "approve"}'
@@ -87,3 +90,20 @@ def test_the_shipped_debaters_answer_as_processes() -> None:
     assert (told["ok"], "simplicity first" in told["answer"]) == (True, True)
     assert sys.executable in definitions["practice-ben"].command
     assert str(crew_path()) in definitions["practice-ben"].command
+
+
+def test_in_a_terminal_the_answer_is_left_where_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "result"
+    monkeypatch.setenv("QUARTERDECK_RESULT", str(place))
+    leave_result("yes")
+    assert place.read_text() == "yes"
+    monkeypatch.delenv("QUARTERDECK_RESULT")
+    leave_result("no")
+    assert place.read_text() == "yes"
+    left: list[str] = []
+    turn = turn_of("debater", 2, Dice(1), JUDGED, left.append)
+    said = [step.text for step in turn if isinstance(step, Say)]
+    assert left == said[-1:]
+    assert json.loads(left[0])["vote"] == "reject"

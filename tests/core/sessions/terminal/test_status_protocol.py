@@ -300,3 +300,29 @@ def test_what_the_protocol_can_not_say(arguments: dict[str, object], field: str)
         format_report(**arguments)  # type: ignore[arg-type]  # wrong on purpose
     assert refused.value.code == "status_unwritable"
     assert refused.value.details["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("told", "cost", "tokens"),
+    [
+        ("cost=0.42:tokens=18200", 0.42, 18200),
+        ("cost=3", 3, None),
+        ("cost=-1:tokens=1e9", None, None),
+        ("cost=1.2.3:tokens=12345678901234", None, None),
+    ],
+)
+def test_a_report_may_say_what_was_spent(
+    told: str, cost: float | None, tokens: float | None
+) -> None:
+    found = parse_report(f"state=done:{told}".encode())
+    assert found is not None
+    assert (found.cost, found.tokens) == (cost, tokens)
+
+
+@given(st.floats(0, 1e9), st.integers(0, 10**12 - 1))
+def test_what_was_spent_is_read_as_it_was_written(cost: float, tokens: int) -> None:
+    written = format_report("done", cost=cost, tokens=tokens)
+    found = parse_report(written.removeprefix(b"\x1b]7501;").removesuffix(b"\x1b\\"))
+    assert found is not None
+    assert found.cost == pytest.approx(cost, abs=1e-9)
+    assert found.tokens == tokens

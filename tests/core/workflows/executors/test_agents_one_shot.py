@@ -13,7 +13,7 @@ from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.sessions.agents.loader import AgentCatalog, load_agents
 from quarterdeck.core.sessions.practice.once import make_turn
 from quarterdeck.core.workflows.backends.ports import LeafEnded
-from quarterdeck.core.workflows.executors.answers import answer_of, events_of
+from quarterdeck.core.workflows.executors.answers import answer_of, events_of, usage_of
 from quarterdeck.core.workflows.executors.faults import (
     AgentCrashed,
     AgentFailed,
@@ -191,7 +191,7 @@ async def test_one_shots_run_and_hand_over(stage: Stage) -> None:
     ("agent", "told"),
     [
         ("practice-approver", "AgentRefused: Practice approver was refused"),
-        ("practice-crasher", "AgentFailed: Practice crasher exited with code 3"),
+        ("practice-crasher", "AgentCrashed: Practice crasher exited with code 3"),
         ("practice-limited", "AgentLimited: Practice limited failed: Usage limit reached"),
     ],
 )
@@ -226,3 +226,37 @@ async def test_an_answer_that_is_to_be_a_value_is_read_as_one(stage: Stage) -> N
         "outputs: {schema: {type: object}}}}"
     )
     assert "does not fit outputs.schema" in error
+
+
+@pytest.mark.parametrize(
+    ("agent", "stdout", "cost", "tokens"),
+    [
+        ("claude", json.dumps({**CLAUDE, "total_cost_usd": 0.25, "num_turns": 3, "usage": {
+            "input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 100,
+            "service_tier": "standard"}}), 0.25, 115),
+        ("codex", lines(*CODEX[:-1], *(
+            {"type": "turn.completed", "usage": {"input_tokens": 7, "cached_input_tokens": 5, "output_tokens": 1}}
+            for _ in range(2))), 0, 16),
+        ("gemini", json.dumps({"response": "four", "stats": {"models": {
+            "flash": {"tokens": {"total": 30}}, "pro": {"tokens": {"total": 12}}}}}), 0, 42),
+        ("opencode", lines({"type": "step_finish", "part": {"reason": "stop", "cost": 0.5, "tokens": {
+            "input": 1, "output": 2, "reasoning": 4, "cache": {"read": 8}}}}), 0.5, 7),
+        ("practice-worker", json.dumps(make_turn("worker", 0, "x")), 0.0647, 6470),
+        ("claude", json.dumps({**CLAUDE, "total_cost_usd": "much", "usage": {"input_tokens": -4}}), 0, 0),
+    ],
+)  # fmt: skip
+def test_what_agents_say_that_they_spent(
+    agent: str, stdout: str, cost: float, tokens: float
+) -> None:
+    oneshot = CATALOG.definitions[agent].oneshot
+    assert oneshot is not None
+    found = usage_of(oneshot, finished(stdout).stdout)
+    assert found is not None
+    assert (found.cost, found.tokens) == pytest.approx((cost, tokens), rel=0.2)
+
+
+def test_who_says_nothing_is_not_counted() -> None:
+    oneshot = CATALOG.definitions["codex"].oneshot
+    assert oneshot is not None
+    assert usage_of(oneshot, finished("no JSON").stdout) is None
+    assert usage_of(oneshot.model_copy(update={"usage": None}), finished("{}").stdout) is None
