@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.core.base.errors import Category, ErrorInfo
 from quarterdeck.core.base.priority import Priority
+from quarterdeck.core.protocol import crew_events as g
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol import workflow_events as f
 from quarterdeck.core.protocol.attention import (
@@ -22,6 +23,7 @@ from quarterdeck.core.protocol.attention import (
     urgency,
 )
 from quarterdeck.core.protocol.commands import ListSessions, command
+from quarterdeck.core.protocol.crew_views import BreakerView, BudgetView, HaltView, ViolationView
 from quarterdeck.core.protocol.preferences import (
     PREFERENCES,
     InvalidPreference,
@@ -141,6 +143,7 @@ WORKFLOW = WorkflowView(
     created_at=NOW,
     waiting=("a",),
 )
+BUDGET = BudgetView(name="b", scope="day", key="k", unit="cost", limit=1.0, spent=2.0)
 PAYLOADS: list[e.EventPayload] = [
     e.SessionCreated(session=view()),
     e.SessionDeleted(session_id=ID, name="a"),
@@ -148,6 +151,7 @@ PAYLOADS: list[e.EventPayload] = [
     e.SessionListed(count=3),
     CHANGED,
     e.StatusProgress(session_id=ID, progress=5, title="t"),
+    e.SessionUsage(session_id=ID, cost=0.5, tokens=9, started_at=NOW, session=view()),
     e.EnvReady(session_id=ID, cwd="/"),
     e.EnvError(session_id=ID, error=ERROR),
     e.AttentionRaised(item=item()),
@@ -167,6 +171,15 @@ PAYLOADS: list[e.EventPayload] = [
     ),
     f.TaskOutput(workflow_id=ID, task_id="a", attempt=1, size=9),
     f.WorkflowDeleted(workflow_id=ID, name="w"),
+    g.SafetyViolated(
+        violation=ViolationView(at=NOW, rule="r", level="high", operation="o", message="m")
+    ),
+    g.SafetyHalted(halt=HaltView(reason="r", since=NOW)),
+    g.SafetyReset(),
+    g.CrewChanged(),
+    g.BreakerChanged(breaker=BreakerView(name="agent/a", about="agent/a", state="open")),
+    g.BudgetBreached(budget=BUDGET, wanted=1.0),
+    g.BudgetGranted(budget=BUDGET, more=2.0),
 ]
 
 
