@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .catalogue_crew import CREW
+from .catalogue_payloads import RUNNING
+from .catalogue_pipelines import PIPELINE
 from .catalogue_safety import BUDGET, SAFETY
 from .catalogue_workflows import RUN, WORKFLOW
 from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
@@ -55,9 +57,21 @@ SESSION = Group(
                 Option(
                     "--lines", "height of its terminal, in cells (40)", WHOLE, metavar="N", least=1
                 ),
+                Option(
+                    "--worktree",
+                    "in a git worktree of its own, on this branch (qd/NAME)",
+                    metavar="[BRANCH]",
+                    bare=True,
+                ),
+                Option("--base", "what the branch begins at (what is checked out)", metavar="REF"),
+                Option("--reuse", "take the branch if it is there already", FLAG),
+                Option(
+                    "--setup", "a command to run in the worktree first, no shell", metavar="CMD"
+                ),
             ),
             (
                 "quarterdeck session new fix-login --agent claude",
+                "quarterdeck session new fix-login --agent claude --worktree --setup 'npm ci'",
                 "quarterdeck session new probe --agent shell --env LANG=C --no-start",
             ),
         ),
@@ -114,7 +128,29 @@ SESSION = Group(
             "Remove a session and what was kept of it.",
             "sessions:delete",
             (NAME,),
-            (Option("--force", "stop it first if it runs", FLAG),),
+            (
+                Option("--force", "stop it first if it runs", FLAG),
+                Option("--keep-worktree", "leave its worktree and branch as they are", FLAG),
+                Option("--discard", "drop what is not committed in its worktree", FLAG),
+            ),
+            notes="A worktree goes with it if all in it is committed and merged. A branch that is not "
+            "merged stays in any case.",
+        ),
+        Command(
+            "merge",
+            "Merge the branch of a session's worktree.",
+            "sessions:merge",
+            (NAME,),
+            (
+                Option(
+                    "--into", "the branch to merge into (the one it began at)", metavar="BRANCH"
+                ),
+                Option("--delete-branch", "delete the merged branch; the session has ended", FLAG),
+            ),
+            (
+                "quarterdeck session merge fix-login",
+                "quarterdeck session merge fix-login --into dev",
+            ),
         ),
         Command(
             "prompt",
@@ -362,13 +398,19 @@ ENTRIES: dict[str, Command | Group] = {
             "watching:events",
             options=(
                 Option("--follow", "go on with what happens", FLAG),
-                Option("--topic", "only these types: session.*, status.changed", metavar="PATTERN"),
+                Option("--topic", "only on topics like session.*.status, workflow.#; or of types like attention.*", metavar="PATTERN"),
                 Option("--after", "only those after this sequence number", WHOLE, metavar="N", least=0),
                 Option("--session", "only those of one session", metavar="NAME", complete="session"),
                 Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N", least=1),
+                Option("--verify", "check the audit log instead, also without an engine", FLAG),
             ),
-            examples=("quarterdeck events --follow --topic 'attention.*' --json",),
-            notes="With --json each event is one line.",
+            examples=(
+                "quarterdeck events --follow --topic 'session.*.status'",
+                "quarterdeck events --follow --topic 'workflow.*.task.*.failed' --json",
+            ),
+            notes="In a topic * is one level and # any number of them (docs/bus.md). Tasks and progress are told as they "
+            "happen and not kept as events. With --json each event is one line, its topic in it. --verify ends with 1 if a "
+            "record does not fit.",
         ),
         Command(
             "health",
@@ -386,9 +428,10 @@ ENTRIES: dict[str, Command | Group] = {
         ),
         RUN,
         WORKFLOW,
+        PIPELINE._replace(commands=(*PIPELINE.commands, *RUNNING)),
+        CREW,
         SAFETY,
         BUDGET,
-        CREW,
         CONFIG,
         PREFERENCES,
         Command(

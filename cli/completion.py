@@ -66,6 +66,12 @@ def workflows(ctx: typer.Context, incomplete: str) -> Offers:
     return _beginning([(row["id"], f"{row['name']}, {row['status']}") for row in rows], incomplete)
 
 
+def pipelines(ctx: typer.Context, incomplete: str) -> Offers:
+    """Names of loaded pipelines, with what they are for."""
+    rows = _ask(ctx, "pipeline.list", "pipelines")
+    return _beginning([(row["name"], row["description"]) for row in rows], incomplete)
+
+
 def reports(incomplete: str) -> Offers:
     """The states of the Program Status Protocol."""
     return _beginning([(state, "") for state in REPORTS], incomplete)
@@ -77,6 +83,7 @@ COMPLETERS: dict[str, Callable[..., Offers]] = {
     "agent": agents,
     "preference": preferences,
     "workflow": workflows,
+    "pipeline": pipelines,
     "report": reports,
 }
 

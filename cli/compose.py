@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..core.base.clock import SYSTEM_CLOCK
-from ..core.base.places import place_key
+from ..core.base.homes import expanded
 from ..core.base.stores import find_store
 from ..core.coordination.layer import CoordinationLayer
 from ..core.engine.building import new_engine
 from ..core.engine.crew.placing import Placing
 from ..core.engine.engine import Engine
 from ..core.engine.journal import Journal
+from ..core.engine.pipelines.service import PipelineService
 from ..core.engine.ports import Store
 from ..core.engine.safety.service import SafetyService
 from ..core.engine.workflows.service import WorkflowOptions, WorkflowService
+from ..core.pipelines.triggers.memory import FileMemory
 from ..core.protocol.events import SystemWarning
 from ..core.sessions.agents.discovery import locate_program
 from ..core.sessions.agents.loader import AgentCatalog
@@ -30,6 +31,7 @@ from ..core.sessions.roster import Roster
 from ..core.sessions.services import Services, SessionOptions
 from ..core.sessions.surroundings import NoIsolation
 from ..core.sessions.terminal.factory import available
+from ..core.sessions.workspaces.model import WorktreeOptions
 from ..core.settings import Settings
 from ..core.telemetry.logs import Logbook, open_logbook
 from ..core.telemetry.ports import MetricsCollector
@@ -38,6 +40,7 @@ from ..core.workflows.backends.registry import backend_for, check_backend
 from ..core.workflows.executors import Gates, OnOutput, Surroundings
 from .agency import load_catalog
 from .failing import fault
+from .homes import home_of
 
 LOG_NAME = "quarterdeck.log"
 
@@ -62,7 +65,7 @@ class Assembly:
         self._redactor.learn_environment(self._environment)
         self._catalog: AgentCatalog = load_catalog(settings)
         self._clock = SYSTEM_CLOCK
-        self._home = f"{socket.gethostname()}:{place_key(settings.state_dir)}"
+        self._home = home_of(settings)
         check_backend(settings.workflows.executor)
         self._store: Store = find_store(
             settings.store_url,
@@ -79,8 +82,9 @@ class Assembly:
             store=self._store,
             sessions=self._sessions,
             workflows=self._workflows,
-            safety=self._safety,
+            pipelines=self._pipelines,
             layer=self._layer,
+            safety=self._safety,
             placing=self._placing,
             redactor=self._redactor,
             headless=headless,
@@ -106,7 +110,12 @@ class Assembly:
             environment=session_environment(self._environment),
         )
         path = self._environment.get("PATH", os.defpath)
-        return SessionManager(services, Roster(self._catalog.definitions, path))
+        return SessionManager(
+            services,
+            Roster(self._catalog.definitions, path),
+            layer=self._layer,
+            worktrees=worktree_options(self.settings),
+        )
 
     def _safety(self, journal: Journal, metrics: MetricsCollector) -> SafetyService:
         self._guards = SafetyService(
@@ -160,6 +169,22 @@ class Assembly:
             self._catalog.definitions,
             lambda agent: locate_program(agent, path) is not None,
             self._clock,
+        )
+
+    def _pipelines(
+        self, journal: Journal, workflows: WorkflowService, metrics: MetricsCollector
+    ) -> PipelineService:
+        return PipelineService(
+            self._store,
+            self._store.kept,
+            journal,
+            workflows,
+            desk=self._desk,
+            votes=self._layer.votes,
+            metrics=metrics,
+            memory=FileMemory(self.settings.state_dir / "triggers"),
+            capacity=self.settings.workflows.max_parallel_tasks,
+            clock=self._clock,
         )
 
     async def start(self) -> None:
@@ -216,6 +241,16 @@ def workflow_options(settings: Settings) -> WorkflowOptions:
         max_parallel_tasks=settings.workflows.max_parallel_tasks,
         lease_seconds=settings.workflows.lease_seconds,
         shared=settings.store_url.partition("://")[0] not in {"sqlite", "memory"},
+    )
+
+
+def worktree_options(settings: Settings) -> WorktreeOptions:
+    """The settings of worktrees."""
+    worktrees = settings.worktrees
+    return WorktreeOptions(
+        directory=settings.state_dir / expanded(worktrees.directory),
+        setup=worktrees.setup,
+        setup_timeout=worktrees.setup_timeout,
     )
 
 

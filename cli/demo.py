@@ -18,8 +18,10 @@ from ..core.client.ports import LinkClosed
 from ..core.protocol import commands as c
 from ..core.protocol.attention import AttentionItem, AttentionKind, ItemState
 from ..core.protocol.events import AttentionRaised, Event, StatusChanged
+from ..core.protocol.pipeline_events import PayloadChanged
 from ..core.protocol.status import Activity
 from ..core.protocol.views import SessionView
+from .demo_debate import NAME, DebatePart, begin_debate
 from .scenario import Member, Scenario
 
 PARTING = RetryPolicy(max_attempts=12, initial_delay=0.01, max_delay=2.0)
@@ -75,6 +77,7 @@ class Performance:
         said: Callable[[str], None],
     ) -> None:
         self.parts = {member.name: Part(member) for member in scenario.crew}
+        self.debate = DebatePart()
         self.events = 0
         self.refused: list[str] = []
         self.pids: set[int] = set()
@@ -99,6 +102,7 @@ class Performance:
             for wish in crew:
                 result = await self._client.call(wish)
                 self._see(SessionView.model_validate(result["session"]))
+            await begin_debate(self._client, crew[0].cwd)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._done.wait()
@@ -109,7 +113,8 @@ class Performance:
     @property
     def missing(self) -> dict[str, list[str]]:
         """What was expected and did not come, by member."""
-        return {name: part.missing for name, part in self.parts.items() if part.missing}
+        found = {name: part.missing for name, part in self.parts.items() if part.missing}
+        return found | ({NAME: self.debate.missing} if self.debate.missing else {})
 
     def _take(self, event: Event) -> None:
         self.events += 1
@@ -120,6 +125,8 @@ class Performance:
             self._see(session)
         if isinstance(payload, StatusChanged):
             self._stand(payload)
+        if isinstance(payload, PayloadChanged):
+            self.debate.take(payload)
         if type(payload) is AttentionRaised:
             self._raised(payload.item)
         if not self.missing:

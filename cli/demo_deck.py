@@ -13,6 +13,7 @@ from ..core.protocol.commands import CreateSession, SetPreference
 from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
 from .connector import EngineConnector
+from .demo_debate import begin_debate
 from .outfit import configured_pace
 from .showing import run_app
 
@@ -48,4 +49,6 @@ async def _start_crew(client: Client, crew: Sequence[CreateSession], app: Quarte
         wish = member.model_copy(update={"cols": cols, "lines": lines})
         with suppress(QuarterdeckError):  # the session stays and says why, or is there already
             await client.call(wish)
+    with suppress(QuarterdeckError):  # in a directory of its own it may be loaded already
+        await begin_debate(client, crew[0].cwd)
     await client.close()

@@ -34,7 +34,8 @@ class Argument(NamedTuple):
 class Option(NamedTuple):
     """A value by its name; with ``many`` it may be given again and again.
 
-    A number is at least ``least``.
+    A number is at least ``least``. With ``bare`` it may be given without a value, at the end or before
+    another option; its value is empty then.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option(NamedTuple):
     hidden: bool = False
     complete: str = ""
     least: float | None = None
+    bare: bool = False
 
     @property
     def key(self) -> str:

@@ -36,7 +36,7 @@ PATH_OPTION = Option("--path", "the PATH, once told from a command", hidden=True
 
 def parse(catalogue: Catalogue, argv: Sequence[str]) -> Call | None:
     """The call that ``argv`` plainly makes, else ``None``."""
-    argv = lift_path(catalogue, argv)
+    argv = lift_path(catalogue, fill_bare(catalogue, argv))
     at = first_word(catalogue.root, argv)
     if at is None:
         values = read(root_options(catalogue.root), (), argv)
@@ -89,6 +89,26 @@ def lift_path(catalogue: Catalogue, argv: Sequence[str]) -> list[str]:
         return list(argv)
     before = argv[: at - 1] if at and argv[at - 1] == "--" else argv[:at]
     return [*before, f"{PATH_OPTION.name}={argv[at]}", *argv[at + 1 :]]
+
+
+def fill_bare(catalogue: Catalogue, argv: Sequence[str]) -> list[str]:
+    """``argv`` with an empty value for each option that may stand without one, and does."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    names = _bare_names(catalogue) if any(word.startswith("--") for word in argv[:end]) else ()
+    return [
+        f"{word}=" if word in names and at < end and _is_option(argv[at + 1 : end]) else word
+        for at, word in enumerate(argv)
+    ]
+
+
+def _bare_names(catalogue: Catalogue) -> set[str]:
+    groups = [entry for entry in catalogue.entries.values() if isinstance(entry, Group)]
+    commands = [command for group in groups for command in group.commands]
+    return {option.name for command in commands for option in command.options if option.bare}
+
+
+def _is_option(rest: Sequence[str]) -> bool:
+    return not rest or (rest[0].startswith("-") and rest[0] != "-")
 
 
 def _find(catalogue: Catalogue, words: Sequence[str]) -> tuple[tuple[str, ...], Command] | None:

@@ -54,6 +54,32 @@ SESSION_SPARE = ("in", "agent", "since")
 """Columns that give way on a narrow terminal."""
 
 
+def workspace_text(record: Message) -> str:
+    """A session's worktree in words; empty if it has none of its own."""
+    workspace = record.get("workspace")
+    if not workspace:
+        return ""
+    words = f"{clean(workspace['branch'])} from {clean(workspace['base'])}"
+    if workspace["merged_into"]:
+        words += f", merged into {clean(workspace['merged_into'])}"
+    if workspace["branch_gone"]:
+        words += ", deleted"
+    if workspace["state"] != "ready":
+        words += f" ({workspace['state']})"
+    return words
+
+
+def merge_text(done: Message) -> str:
+    """What a merge did."""
+    branch, into, commit = clean(done["branch"]), clean(done["into"]), done["commit"][:10]
+    words = {
+        "up_to_date": f"{into} has all of {branch} already",
+        "fast_forward": f"{branch} is merged into {into}, which is at {commit} now (fast-forward)",
+        "merged": f"{branch} is merged into {into}, which is at {commit} now",
+    }[done["how"]]
+    return words + (f"; {branch} is deleted." if done["branch_deleted"] else ".")
+
+
 def request_text(record: Message) -> str:
     """What a session asks, in its words."""
     request = record["request"]

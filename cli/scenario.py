@@ -77,6 +77,13 @@ PRACTICE = Scenario(
             states=frozenset({Activity.WORKING}),
             keys=("space",),
         ),
+        Member(
+            "write-docs",
+            "practice-limited",
+            "Describe the release",
+            PACED,
+            items=frozenset({AttentionKind.LIMIT}),
+        ),
         Member("spare", "practice-idler", args=("--seed", "{seed}")),
     ),
     answers={

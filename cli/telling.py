@@ -68,12 +68,30 @@ def _progress(payload: Message) -> str:
     return str(payload["title"]) if done is None else f"{done}% {payload['message']}"
 
 
+def _payload(payload: Message) -> str:
+    view = payload["payload"]
+    why = view["error"] or view["reason"] or view["summary"]
+    return f"{view['pipeline']}.{view['event']} {view['status']}: {why}".rstrip(": ")
+
+
+def _pipeline(payload: Message) -> str:
+    view = payload["pipeline"]
+    waiting = sum(sum(lane["depths"].values()) for lane in view["lanes"])
+    running = sum(lane["running"] for lane in view["lanes"])
+    paused = ", paused" if view["paused"] else ""
+    return f"{view['name']}: {waiting} wait, {running} run{paused}"
+
+
 _TELLERS: dict[str, Callable[[Message], str]] = {
     "status.changed": _status,
     "status.progress": _progress,
     "attention.raised": _raised,
     "attention.updated": _raised,
     "attention.closed": lambda payload: _closed(payload["item"]),
+    "pipeline.payload": _payload,
+    "pipeline.dead": _payload,
+    "pipeline.loaded": _pipeline,
+    "pipeline.changed": _pipeline,
     "session.updated": lambda payload: ", ".join(payload["changed"]),
     "system.health_status": lambda payload: str(payload["health"]["status"]),
     "system.preference_change": lambda payload: f"{payload['name']} = {payload['value']}",

@@ -26,6 +26,7 @@ from .parsing import (
     Call,
     Catalogue,
     Values,
+    fill_bare,
     first_word,
     inherit,
     lift_path,
@@ -44,7 +45,7 @@ def understand(catalogue: Catalogue, argv: Sequence[str], program: str) -> Call 
     """
     tree = typer.main.get_command(build(catalogue))
     try:
-        found = tree.main(list(argv), prog_name=program, standalone_mode=False)
+        found = tree.main(fill_bare(catalogue, argv), prog_name=program, standalone_mode=False)
     except Exception as error:
         # Typer's fault classes move between its versions; what they can do does not.
         if not hasattr(error, "format_message"):

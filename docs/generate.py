@@ -27,6 +27,7 @@ from quarterdeck.cli.faults import CODES as CLI_CODES
 from quarterdeck.cli.grammar import Command, Group
 from quarterdeck.cli.template import config_template
 from quarterdeck.core.base.errors import QuarterdeckError, known_errors
+from quarterdeck.core.pipelines.files import pipeline_schema
 from quarterdeck.core.protocol.commands import PAYLOADS
 from quarterdeck.core.protocol.events import EVENTS
 from quarterdeck.core.protocol.preferences import PREFERENCES
@@ -230,13 +231,20 @@ def made(page: str) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}{MAKERS[found[2]]()}{found[3]}", page)
 
 
-SHIPPED = DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json"
-"""The schema of workflow files, which is made from their model."""
+SHIPPED: dict[Path, Callable[[], dict[str, object]]] = {
+    DOCS.parent / "core" / "workflows" / "files" / "workflow.schema.json": workflow_schema,
+    DOCS.parent / "core" / "pipelines" / "files" / "pipeline.schema.json": pipeline_schema,
+}
+"""The schemas of files, which are made from their models; docs/ has each of them too."""
 
 
-def workflow_file_schema() -> str:
-    """The JSON schema of workflow files."""
-    return json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
+def schemas() -> dict[Path, str]:
+    """The text of every schema by where it lies."""
+    found = {}
+    for shipped, made_from in SHIPPED.items():
+        text = json.dumps(made_from(), indent=2, ensure_ascii=False) + "\n"
+        found |= dict.fromkeys((DOCS / shipped.name, shipped), text)
+    return found
 
 
 PUBLISHED = (SCHEMA_FILE,)
@@ -247,8 +255,7 @@ def wanted() -> dict[Path, str]:
     """Every page and published file as it should be."""
     pages = {path: made(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
     published = {DOCS / path.name: path.read_text() for path in PUBLISHED}
-    schemas = dict.fromkeys((DOCS / SHIPPED.name, SHIPPED), workflow_file_schema())
-    return pages | published | schemas
+    return pages | published | schemas()
 
 
 def stale() -> list[Path]:

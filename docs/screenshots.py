@@ -21,6 +21,7 @@ from typing import Any
 from quarterdeck.cli.connector import EngineConnector
 from quarterdeck.core.client.client import Client
 from quarterdeck.core.protocol.commands import CreateSession, SetPreference
+from quarterdeck.core.protocol.pipeline_commands import LoadPipeline, PropelPayload
 from quarterdeck.core.protocol.status import Activity, Lifecycle
 from quarterdeck.core.protocol.workflow_commands import CreateWorkflow
 from quarterdeck.core.settings import Settings, StateSettings
@@ -64,7 +65,17 @@ FLOWS = (
     Scene("workflows-task", ("g", "enter"), ("escape",)),
     Scene("workflows-run", ("c",), ("escape", "1")),
 )
+LANES = (
+    Scene("pipelines", ("3", "j", "enter")),
+    Scene("pipelines-payload", ("G", "enter"), ("escape",)),
+    Scene("pipelines-propel", ("i",), ("escape",)),
+    Scene("crew", ("4",)),
+    Scene("crew-limits", ("8",)),
+    Scene("crew-locks", ("9",), ("1",)),
+)
 FILE = Path(__file__).parent.parent / "examples" / "feature.yaml"
+DEBATE = FILE.with_name("debate.yaml")
+TOPIC = {"topic": "Which cache do we use?"}
 CREW = (
     CreateSession(
         name="fix-login", agent="practice-approver", prompt="Make the login test pass", args=PACE
@@ -93,6 +104,7 @@ async def main() -> None:
         workspace = Path(home) / "shop"
         (workspace / ".git").mkdir(parents=True)
         shutil.copy(FILE, workspace)
+        shutil.copy(DEBATE, workspace)
         os.environ["HOME"] = home  # pictures show paths as ~/shop, whoever draws them
         os.chdir(workspace)
         for size in SIZES:
@@ -126,11 +138,14 @@ async def tour(settings: Settings, size: tuple[int, int], workspace: Path) -> No
     await until(lambda: ready(client), "the crew")
     await client.call(CreateWorkflow(file=str(workspace / FILE.name), cwd=str(workspace)))
     await until(lambda: any(flow.done for flow in client.view.workflows.values()), "the workflow")
+    await client.call(LoadPipeline(file=str(workspace / DEBATE.name)))
+    await client.call(PropelPayload(name="debate", event="proposals_ready", data=TOPIC))
+    await until(lambda: debated(client), "the debate")
     app = QuarterdeckApp(connector, directory=str(workspace))
     async with app.run_test(size=size) as pilot:
         await until(lambda: app.bridge.ready, "the dashboard")
         await settle(pilot)
-        for scene in (*SCENES, *FLOWS):
+        for scene in (*SCENES, *FLOWS, *LANES):
             await pilot.press(*scene.keys)
             await settle(pilot)
             save(app, scene.name, size)
@@ -138,6 +153,13 @@ async def tour(settings: Settings, size: tuple[int, int], workspace: Path) -> No
             await settle(pilot)
     await client.close()
     await connector.release(stop_sessions=True)
+
+
+def debated(client: Client) -> bool:
+    """Whether the debate has come to its end."""
+    lanes = client.view.pipelines["debate"].lanes
+    ends = {"consensus_reached", "no_consensus"}
+    return any(lane.completed for lane in lanes if lane.event in ends)
 
 
 def ready(client: Client) -> bool:

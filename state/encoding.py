@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.base.batches import AddBatch, Batch, DropBatches
 from ..core.base.errors import QuarterdeckError
-from ..core.engine.records import AddEvent, Change, SavePreference, SaveReply
+from ..core.engine.records import AddAudit, AddEvent, Change, SavePreference, SaveReply
 from ..core.sessions.records import (
     AddStatus,
     RemoveSession,
@@ -25,6 +25,7 @@ from ..core.workflows.turns import expanded
 from . import rows
 from . import workflow_rows as wr
 from .faults import BatchStale, LeaseLost, StaleVersion, WorkflowGone
+from .stamps import to_text
 
 Statement = tuple[str, tuple[Any, ...]]
 Add = Callable[[Statement], None]
@@ -59,6 +60,7 @@ _ONE_STATEMENT: Mapping[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 _LARGE = {
     "add_event": 4, "add_batch": 2, "save_snapshot": 4, "save_reply": 2, "save_definition": 1,
     "save_task": 15, "save_task_guarded": 15, "add_history": 6, "save_handoff": 7, "add_turn": 5,
+    "add_audit": 1,
 }  # fmt: skip
 """The statements with a value that may be large, and its place."""
 
@@ -85,6 +87,7 @@ class Encoder:
             w.RemoveWorkflow: self._remove_workflow,
             RemoveSession: self._remove_session,
             SavePreference: self._save_preference,
+            AddAudit: self._add_audit,
         }
         self.refusals: Mapping[str, Callable[[Values], QuarterdeckError]] = {
             sql["save_session"]: lambda values: StaleVersion.of(values[0], values[1]),
@@ -174,6 +177,12 @@ class Encoder:
     def _remove_session(self, add: Add, change: RemoveSession) -> None:
         for name in _OF_SESSION:
             add((self._sql[name], (change.session_id,)))
+
+    def _add_audit(self, add: Add, change: AddAudit) -> None:
+        """A record, whose number and hash are found where it is written, so that none is ever left out."""
+        add((self._sql["add_audit"], (to_text(change.at), change.body)))
+        if "move_audit_head" in self._sql:
+            add((self._sql["move_audit_head"], ()))
 
     def _save_preference(self, add: Add, change: SavePreference) -> None:
         if change.value is None:

@@ -27,6 +27,7 @@ from ..core.base.kept import MemoryKept
 from ..core.engine.records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 from ..core.protocol.attention import AttentionItem, ItemState
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
+from ..core.telemetry.audit import ChainHead, KeptRecord
 from . import faults as f
 from .memory_workflows import MemoryWorkflows
 from .settings import BOUND, REFUSED_AT, check_durability, rest_of_url
@@ -169,6 +170,7 @@ class MemoryStore(MemoryWorkflows):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
@@ -180,6 +182,7 @@ class MemoryStore(MemoryWorkflows):
             if (not types or event.type in types)
             and (session_id is None or event.session_id == session_id)
             and (after is None or event.sequence > after)
+            and (before is None or event.sequence < before)
         ]
         limit = max(limit, 0)
         return found[:limit] if after is not None else found[max(len(found) - limit, 0) :]
@@ -188,6 +191,15 @@ class MemoryStore(MemoryWorkflows):
         """A log's batches, oldest first."""
         kept = self._check_open().batches.get(log, {})
         return [kept[number] for number in sorted(kept)]
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log, oldest first."""
+        kept = self._check_open().audit
+        return kept[after : after + max(limit, 0)]
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands."""
+        return self._check_open().audit_head
 
     async def last_sequence(self) -> int:
         """The highest sequence ever kept; 0 if none."""

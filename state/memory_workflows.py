@@ -24,6 +24,12 @@ from ..core.workflows.statuses import TaskStatus, WorkflowStatus
 from .tables import Tables
 
 
+def _listed(record: WorkflowRecord) -> bool:
+    """Whether it is more than one handler's work on a payload."""
+    parent = record.parent or ""
+    return not (parent.startswith("payload/") and parent.count("/") > 1)
+
+
 class MemoryWorkflows(ABC):
     """Reads and leases; changes go the way of all changes."""
 
@@ -108,7 +114,7 @@ class MemoryWorkflows(ABC):
             for record in flows.workflows.values()
             if (not statuses or record.status in statuses)
             and (name is None or record.name == name)
-            and (parent is None or record.parent == parent)
+            and (_listed(record) if parent is None else record.parent == parent)
             and (since is None or record.created_at >= since)
         ]
         found.sort(key=lambda record: (record.created_at, record.id), reverse=True)

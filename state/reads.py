@@ -12,6 +12,7 @@ from ..core.base.batches import Batch
 from ..core.engine.records import EventRecord
 from ..core.protocol.attention import AttentionItem
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
+from ..core.telemetry.audit import ChainHead, KeptRecord
 from ..core.workflows.records import (
     ArtifactRecord,
     AttemptRecord,
@@ -35,6 +36,9 @@ class Reads(ABC):
 
     Lists go into a statement as JSON text; an empty one that means "all" as ``None``.
     """
+
+    _no_audit_head: ChainHead | None = None
+    """What it means that no head of the audit log is kept."""
 
     @abstractmethod
     async def _rows(
@@ -76,12 +80,16 @@ class Reads(ABC):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
     ) -> list[EventRecord]:
         """Kept events, oldest first."""
-        values = {"types": _list(types), "session": session_id, "limit": max(limit, 0)}
+        values = {
+            "types": _list(types), "session": session_id, "limit": max(limit, 0),
+            "before": NO_LIMIT if before is None else before,
+        }  # fmt: skip
         if after is None:
             rows = (await self._rows("newest_events", values))[::-1]
         else:
@@ -95,6 +103,16 @@ class Reads(ABC):
     async def batches(self, log: str) -> list[Batch]:
         """A log's batches, oldest first."""
         return [Batch(*row) for row in await self._rows("batches", {"log": log})]
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log, oldest first."""
+        values = {"after": after, "limit": max(limit, 0)}
+        return [KeptRecord(*row) for row in await self._rows("audit", values)]
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands."""
+        rows = await self._rows("audit_head", {})
+        return ChainHead(*rows[0]) if rows else self._no_audit_head
 
     # ---- workflows -------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from ..core.base.priority import Priority
 from ..core.engine.records import EventRecord, ReplyRecord
 from ..core.protocol.attention import AttentionItem, AttentionKind, ItemState
 from ..core.protocol.status import Activity, Choice, Lifecycle, Request, Source, Status
+from ..core.protocol.workspace import WorkspaceView
 from ..core.sessions.records import ScreenSnapshot, SessionRecord, StatusEntry
 from .stamps import from_text, from_text_or_none, to_text, to_text_or_none
 
@@ -72,6 +73,7 @@ def session_row(record: SessionRecord) -> tuple[Any, ...]:
         to_text(record.created_at),
         to_text_or_none(record.started_at),
         to_text_or_none(record.ended_at),
+        None if record.workspace is None else json.dumps(record.workspace.model_dump(mode="json")),
     )
 
 
@@ -139,6 +141,7 @@ def session_of(row: Row) -> SessionRecord:
         created_at=from_text(row[27]),
         started_at=from_text_or_none(row[28]),
         ended_at=from_text_or_none(row[29]),
+        workspace=None if row[30] is None else WorkspaceView.model_validate(json.loads(row[30])),
     )
 
 

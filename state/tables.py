@@ -12,6 +12,7 @@ from typing import Any, Never, assert_never, cast, get_args
 from ..core.base.batches import AddBatch, Batch, DropBatches
 from ..core.base.clock import require_aware
 from ..core.engine.records import (
+    AddAudit,
     AddEvent,
     Change,
     EventRecord,
@@ -31,9 +32,11 @@ from ..core.sessions.records import (
     SessionRecord,
     StatusEntry,
 )
+from ..core.telemetry.audit import ChainHead, KeptRecord, kept_link
 from ..core.workflows.records import WorkflowChange
 from ..core.workflows.statuses import ENDED
 from . import faults as f
+from .stamps import to_text
 from .undoing import Undo, put, take
 from .workflow_tables import WorkflowTables, stamps_of
 
@@ -54,6 +57,8 @@ class Tables:
     replies: dict[str, ReplyRecord] = field(default_factory=dict)
     preferences: dict[str, str] = field(default_factory=dict)
     batches: dict[str, dict[int, Batch]] = field(default_factory=dict)
+    audit: list[KeptRecord] = field(default_factory=list)
+    audit_head: ChainHead = field(default_factory=ChainHead)
     flows: WorkflowTables = field(default_factory=WorkflowTables)
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -81,7 +86,7 @@ class Tables:
             + self._prune_workflows(max(retention.ended_workflows, 0))
         )
 
-    def _make(self, change: Change) -> list[Undo]:  # noqa: C901  # one case for each kind of change
+    def _make(self, change: Change) -> list[Undo]:  # noqa: C901, PLR0912  # one case for each kind of change
         """Make one change; what undoes it."""
         undo: list[Undo] = []
         if type(change) in WORKFLOW_CHANGES:
@@ -109,6 +114,8 @@ class Tables:
                 undo = self._save_reply(reply)
             case SavePreference(name, value):
                 undo = [self._save_preference(name, value)]
+            case AddAudit():
+                undo = self._add_audit(change)
             case _:
                 assert_never(cast("Never", change))
         return undo
@@ -120,6 +127,14 @@ class Tables:
         self.events.append(event)
         self.last_sequence = event.sequence
         return [self.events.pop, partial(setattr, self, "last_sequence", former)]
+
+    def _add_audit(self, change: AddAudit) -> list[Undo]:
+        head, at = self.audit_head, to_text(change.at)
+        number = head.sequence + 1
+        link = kept_link(head.chain_hash, number, at, change.body)
+        self.audit.append(KeptRecord(number, at, change.body, link))
+        self.audit_head = ChainHead(number, link)
+        return [self.audit.pop, partial(setattr, self, "audit_head", head)]
 
     def _add_batch(self, batch: Batch) -> Undo:
         kept = self.batches.setdefault(batch.log, {})
@@ -189,7 +204,8 @@ class Tables:
         own = [record for record in ended if record.parent is None]
         own.sort(key=lambda record: (record.ended_at or record.created_at, record.id))
         surplus = own[: max(len(own) - keep, 0)]
-        surplus += [one for one in ended if one.parent and one.parent.split("/")[0] not in kept]
+        above = [(one, one.parent.split("/")[0]) for one in ended if one.parent]
+        surplus += [one for one, place in above if place != "payload" and place not in kept]
         for record in surplus:
             self.flows.remove(record.id)
         return len(surplus)
@@ -232,6 +248,8 @@ def _stamps(change: Change) -> Sequence[datetime | None]:
             return (since, record.created_at, record.started_at, record.ended_at)
         case SaveItem(item):
             return (item.created_at, item.deadline, item.snoozed_until, item.closed_at)
+        case AddAudit(at):
+            return (at,)
         case AddEvent(kept) | AddStatus(kept) | SaveReply(kept) | SaveSnapshot(kept):
             return (kept.at,)
         case RemoveSession() | SavePreference() | AddBatch() | DropBatches():

@@ -97,7 +97,7 @@ def no_process_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Every module takes away what it started: keepers, agents, engines."""
     WATCH.places.add(str(tmp_path_factory.getbasetemp()))
     yield
-    left = WATCH.left_after(seconds=5)
+    left = WATCH.left_after(seconds=20)
     if left:
         WATCH.end(left)
         pytest.fail("Processes were left running:\n" + "\n".join(map(str, left)), pytrace=False)

@@ -30,7 +30,7 @@ from quarterdeck.core.workflows.backends.ports import (
 )
 from quarterdeck.core.workflows.backends.registry import backend_for
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 LEASE, GRACE = 1.0, 0.5
 
 

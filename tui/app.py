@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -15,10 +16,9 @@ from .model.frame import is_small
 from .opening import OpeningApp
 from .outfit import Outfit
 from .pace import Pacing
+from .screens.modes import MODES
 
 if TYPE_CHECKING:
-    from textual.screen import Screen
-
     from ..core.client.ports import Connector
 
 MOUSE_MODES = (1000, 1003, 1015, 1006)
@@ -76,33 +76,14 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     async def board(self) -> None:
         """Show the deck, and reach for the engine."""
-        self.add_mode("deck", self._deck_screen)
-        self.add_mode("flows", self._flows_screen)
-        self.add_mode("log", self._log_screen)
+        for name, make in MODES.items():
+            self.add_mode(name, partial(make, self.bridge))
         await self.switch_mode("deck")
         self._mind_size(self.size)
         self.bridge.listeners += [self._follow_preferences, self.show_notices]
         self.bridge.link.on_hopeless = self.give_up
         self.spawn(self.bridge.link.run())
         self.call_after_refresh(self.laid_out.set)
-
-    def _deck_screen(self) -> Screen[None]:
-        # Start-up time: each screen is loaded when it is first shown.
-        from .screens.deck import DeckScreen  # noqa: PLC0415
-
-        return DeckScreen(self.bridge)
-
-    def _flows_screen(self) -> Screen[None]:
-        # Start-up time: as above.
-        from .screens.flows import FlowsScreen  # noqa: PLC0415
-
-        return FlowsScreen(self.bridge)
-
-    def _log_screen(self) -> Screen[None]:
-        # Start-up time: as above.
-        from .screens.log import LogScreen  # noqa: PLC0415
-
-        return LogScreen(self.bridge)
 
     @property
     def left_running(self) -> int:
@@ -140,7 +121,7 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say so while there is no room."""
-        if self.current_mode in {"deck", "flows", "log"}:
+        if self.current_mode in MODES:
             self._mind_size(event.size)
 
     def _mind_size(self, size: Size) -> None:

@@ -60,6 +60,14 @@ class Host(Channels, Protocol):
         """Show a workflow and its task."""
         ...
 
+    def show_pipelines(self, about: str) -> None:
+        """Show a pipeline, or a payload."""
+        ...
+
+    def show_crew(self, about: str) -> None:
+        """Show a line of the crew."""
+        ...
+
     def contexts(self) -> Sequence[Context]:
         """The keymap's contexts that are active where the person is."""
         ...
@@ -140,7 +148,7 @@ class Bridge:
         return session.name if session is not None else ""
 
     def owner(self, item: AttentionItem) -> str:
-        """Whom an item is of: the session's name, or the workflow's; empty if it is gone."""
+        """Whom an item is of: a session's name, a workflow's, what it is about; empty if it is gone."""
         return item_owner(item, self.view)
 
     def changed(self) -> None:

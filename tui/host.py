@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .screens.base import MainScreen
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Screen[None])
 TOLD_AGAIN_AFTER = 2.0
 
 
@@ -93,11 +94,30 @@ class HostApp(App[None], inherit_bindings=False):
         # Start-up time: as above.
         from .screens.flows import FlowsScreen  # noqa: PLC0415
 
-        def there() -> None:
-            if isinstance(self.screen, FlowsScreen):
-                self.screen.go_to(workflow_id, task_id)
+        self._show("flows", FlowsScreen, lambda screen: screen.go_to(workflow_id, task_id))
 
-        self.switch_mode("flows")
+    def show_pipelines(self, about: str) -> None:
+        """Show a pipeline, or a payload."""
+        # Start-up time: as above.
+        from .screens.pipelines import PipelinesScreen  # noqa: PLC0415
+
+        self._show("pipelines", PipelinesScreen, lambda screen: screen.go_to(about))
+
+    def show_crew(self, about: str) -> None:
+        """Show a line of the crew."""
+        # Start-up time: as above.
+        from .screens.crew import CrewScreen  # noqa: PLC0415
+
+        self._show("crew", CrewScreen, lambda screen: screen.go_to(about))
+
+    def _show(self, mode: str, kind: type[S], then: Callable[[S], None]) -> None:
+        """Show a screen, and have it do something once it is there."""
+
+        def there() -> None:
+            if isinstance(self.screen, kind):
+                then(self.screen)
+
+        self.switch_mode(mode)
         self.call_later(there)
 
     def contexts(self) -> Sequence[Context]:

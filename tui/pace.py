@@ -14,7 +14,7 @@ class Pacing:
     ``frame`` is the least time between two repaints, ``rest`` how long the cursor must rest
     before all but its list follows, ``focus`` the same before the engine hears of it, ``size`` the
     same for a panel's size, ``notify`` the quiet time between two notifications, ``retry`` the time
-    before the second attempt at a lost link.
+    before the second attempt at a lost link, ``pull`` the least time between two looks at what is pulled.
     """
 
     frame: float = 1 / 30
@@ -23,6 +23,7 @@ class Pacing:
     notify: float = 5.0
     retry: float = 0.5
     rest: float = 0.04
+    pull: float = 0.25
 
 
 class Pacer:

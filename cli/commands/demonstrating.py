@@ -154,6 +154,11 @@ def _summary(played: Performance, seconds: float, left: list[int]) -> dict[str, 
         "seconds": round(seconds, 2),
         "events": played.events,
         "items": dict(sorted(items.items())),
+        "debate": {
+            "payloads": len(played.debate.payloads),
+            "outcome": played.debate.outcome,
+            "missing": played.debate.missing,
+        },
         "sessions": sessions,
         "refused": played.refused,
         "left_running": left,
@@ -178,6 +183,9 @@ def _describe(invocation: Invocation, summary: dict[str, Any]) -> None:
     )
     printer.line()
     printer.table(("session", "agent", "was", "raised", "came"), rows, "")
+    debate = summary["debate"]
+    told = debate["outcome"].replace("_", " ") or "no end"
+    printer.line(f"debate: {told}, after {debate['payloads']} payloads")
     items = ", ".join(f"{count} {kind}" for kind, count in summary["items"].items())
     printer.line()
     printer.line(
@@ -196,6 +204,8 @@ def _judge(summary: dict[str, Any]) -> None:
         for one in summary["sessions"]
         if one["missing"]
     ]
+    if summary["debate"]["missing"]:
+        missing.append(f"the debate: {', '.join(summary['debate']['missing'])}")
     if summary["left_running"]:
         missing.append(f"processes {summary['left_running']} are left")
     if missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ..failing import fault, near
 from ..invocation import Invocation
 from ..link import PATIENCE, Message
@@ -12,16 +14,23 @@ from ..presenting import (
     SESSION_SPARE,
     choices_text,
     ending,
+    merge_text,
     request_text,
     session_record,
     session_row,
     stands_since,
+    workspace_text,
 )
 from ..printing import age
 from ..states import reached, wanted_states
 from .speaking import given_text
 
 GRACE = 30.0
+SETTING_UP = 86_400.0
+"""Seconds to wait for a worktree: its set-up command has a time limit of its own."""
+
+MERGING = 600.0
+"""The same for a merge: others may merge into the branch first."""
 
 
 def new(
@@ -36,6 +45,10 @@ def new(
     arg: tuple[str, ...],
     cols: int | None,
     lines: int | None,
+    worktree: str | None,
+    base: str | None,
+    reuse: bool,
+    setup: str | None,
 ) -> None:
     """``session new``."""
     if agent is None:
@@ -43,8 +56,10 @@ def new(
     place = absolute(cwd or ".").resolve()
     if not place.is_dir():
         raise fault("directory_missing", f"{place} is no directory; create it, or give another.")
+    tree = _worktree(worktree, base, setup, reuse=reuse)
     result = invocation.call(
         "session.create",
+        PATIENCE if tree is None else SETTING_UP,
         name=name,
         agent=agent,
         cwd=str(place),
@@ -54,8 +69,27 @@ def new(
         args=list(arg) or None,
         cols=cols,
         lines=lines,
+        worktree=tree,
     )
-    _show(invocation, result["session"], "is created" if no_start else "is started")
+    done = "is created" if no_start else "is started"
+    if tree is not None:
+        done += f" in a worktree on {result['session']['workspace']['branch']}"
+    _show(invocation, result["session"], done)
+
+
+def _worktree(
+    branch: str | None, base: str | None, setup: str | None, *, reuse: bool
+) -> Message | None:
+    if branch is None:
+        if base is not None or setup is not None or reuse:
+            raise fault("usage", "--base, --reuse and --setup go with --worktree.")
+        return None
+    try:
+        words = None if setup is None else shlex.split(setup)
+    except ValueError as error:
+        raise fault("usage", f"--setup can't be read: {error}.") from error
+    wish = {"branch": branch or None, "base": base, "reuse": reuse or None, "setup": words}
+    return {key: value for key, value in wish.items() if value is not None}
 
 
 def _pairs(entries: tuple[str, ...]) -> dict[str, str]:
@@ -128,6 +162,7 @@ def _describe(invocation: Invocation, record: Message) -> None:
             ("title", record["title"]),
             ("in", record["cwd"]),
             ("repository", record["repo"]),
+            ("worktree", workspace_text(record)),
             ("pid", record["pid"]),
             ("keeper", record["keeper_pid"]),
             ("size", f"{record['cols']}x{record['lines']}"),
@@ -173,9 +208,32 @@ def rename(invocation: Invocation, *, name: str, new: str) -> None:
     _show(invocation, result["session"], f"is the new name of {session['name']}")
 
 
-def delete(invocation: Invocation, *, name: str, force: bool) -> None:
+def merge(invocation: Invocation, *, name: str, into: str | None, delete_branch: bool) -> None:
+    """``session merge``."""
+    session = find_session(invocation, name)
+    result = invocation.call(
+        "session.merge", MERGING, session_id=session["id"], into=into, delete_branch=delete_branch
+    )
+    done = result["merge"]
+    told = merge_text(done)
+    record = session_record(result["session"])
+    invocation.printer.show(
+        {"session": record, "merge": done}, lambda: invocation.printer.line(told)
+    )
+
+
+def delete(
+    invocation: Invocation, *, name: str, force: bool, keep_worktree: bool, discard: bool
+) -> None:
     """``session delete``."""
     session = find_session(invocation, name)
-    invocation.call("session.delete", PATIENCE + GRACE, session_id=session["id"], force=force)
+    invocation.call(
+        "session.delete",
+        PATIENCE + GRACE,
+        session_id=session["id"],
+        force=force,
+        keep_worktree=keep_worktree or None,
+        discard=discard or None,
+    )
     gone = {"deleted": {"id": session["id"], "name": session["name"]}}
     invocation.printer.show(gone, lambda: invocation.printer.line(f"{session['name']} is gone."))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...core.base.topics import pattern_fault
+from ..failing import fault
 from ..following import RETURNED, Events
 from ..invocation import Invocation
 from ..link import Message
@@ -39,8 +41,17 @@ def events(
     after: int | None,
     session: str | None,
     limit: int | None,
-) -> None:
-    """``events``."""
+    verify: bool,
+) -> int | None:
+    """``events``; exit code 1 if the audit log does not hold."""
+    if verify:
+        # Start-up time: without an engine it loads the store.
+        from .auditing import verify_audit  # noqa: PLC0415
+
+        return verify_audit(invocation)
+    wrong = None if topic is None else pattern_fault(topic)
+    if wrong is not None:
+        raise fault("usage", wrong)
     session_id = find_session(invocation, session)["id"] if session else None
     teller = _Teller(invocation, session_id)
     last = after or 0
@@ -52,8 +63,10 @@ def events(
         for event in found["events"]:
             teller.tell(event)
             last = event["metadata"]["sequence"]
+        last = max(last, found.get("sequence", 0))
     if follow:
         _go_on(Events(invocation, (topic,) if topic else (), since=last), teller)
+    return None
 
 
 def _go_on(coming: Events, teller: _Teller) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..agency import load_catalog
 from ..exits import FAILED
@@ -27,9 +25,7 @@ from ..presenting import (
     workflow_row,
 )
 from ..printing import clean, clean_lines, local_time
-
-if TYPE_CHECKING:
-    from ...core.workflows.files.faults import Fault
+from ..telling_faults import tell_faults
 
 OVER = frozenset({"completed", "failed", "cancelled"})
 
@@ -42,26 +38,8 @@ def check(invocation: Invocation, *, file: str) -> int | None:
     agents = load_catalog(load(invocation.place).settings).definitions
     capabilities = {able for one in agents.values() for able in one.capabilities}
     found = read_file(file, agents=agents, capabilities=capabilities)
-    faults = found.faults
-    told = {
-        "file": file,
-        "ok": not faults,
-        "faults": [{**asdict(one), "text": str(one)} for one in faults],
-        "notes": [{**asdict(one), "text": str(one)} for one in found.notes],
-    }
-    invocation.printer.show(told, lambda: _say(invocation, file, faults, found.notes))
-    return FAILED if faults else None
-
-
-def _say(
-    invocation: Invocation, file: str, faults: Sequence[Fault], notes: Sequence[Fault]
-) -> None:
-    for one in faults:
-        invocation.printer.line(str(one))
-    for one in notes:
-        invocation.printer.line(f"note: {one}")
-    if not faults:
-        invocation.printer.line(f"No fault in {file}.")
+    tell_faults(invocation.printer, file, found.faults, found.notes)
+    return FAILED if found.faults else None
 
 
 def graph(

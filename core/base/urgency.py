@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 from math import inf
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .priority import Priority
 
@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 AGEING_SECONDS = 30.0
 HIGHEST_BY_AGE = int(Priority.HIGH)
-NORMAL = int(Priority.NORMAL)
 
 Entry = tuple[float, int, float, T]
 """Deadline, sequence, since when at this level, what."""
@@ -28,18 +27,27 @@ class UrgencyQueue(Generic[T]):
     over it when it comes.
     """
 
-    __slots__ = ("_fifos", "_heaps", "_interval", "_odd", "_plain", "_sequence")
+    __slots__ = (
+        "_fifos", "_heaped", "_heaps", "_interval", "_levels", "_lines", "_rises_at", "_sequence",
+    )  # fmt: skip
 
     def __init__(self, interval: float | None = AGEING_SECONDS) -> None:
-        self._interval = interval
+        self._interval = inf if interval is None else interval
         self._fifos: list[deque[Entry[T]]] = [deque() for _ in Priority]
+        self._lines = [
+            (fifo, 1 << level, level > HIGHEST_BY_AGE) for level, fifo in enumerate(self._fifos)
+        ]
         self._heaps: list[list[Entry[T]]] = [[] for _ in Priority]
-        self._plain = self._fifos[NORMAL]
         self._sequence = 0
-        self._odd = 0  # items anywhere but in the plain line of NORMAL ones
+        self._heaped = 0  # items in heaps
+        self._levels = 0  # a bit for each level that has any
+        self._rises_at = inf  # nothing rises before
 
     def __len__(self) -> int:
-        return len(self._plain) + self._odd
+        return sum(map(len, self._fifos)) + self._heaped
+
+    def __bool__(self) -> bool:
+        return self._levels != 0
 
     def push(
         self,
@@ -51,21 +59,38 @@ class UrgencyQueue(Generic[T]):
         sequence: int | None = None,
     ) -> None:
         """Enter one; without a ``sequence`` it comes after all that were entered so."""
+        fifo, bit, ages = self._lines[priority]
         if sequence is None:
             sequence = self._sequence = self._sequence + 1
-        self._enter((deadline, sequence, now, item), priority)
+            comes_last = deadline == inf
+        else:
+            comes_last = deadline == inf and (not fifo or fifo[-1][1] < sequence)
+        if comes_last:
+            fifo.append((deadline, sequence, now, item))
+        else:
+            heappush(self._heaps[priority], (deadline, sequence, now, item))
+            self._heaped += 1
+        self._levels |= bit
+        if ages and now + self._interval < self._rises_at:
+            self._rises_at = now + self._interval
 
     def pop(self, now: float) -> T | None:
         """The most urgent one; ``None`` if there is none."""
-        plain, interval = self._plain, self._interval
-        if not self._odd:
-            if not plain:
-                return None
-            if interval is None or plain[0][2] + interval > now:
-                return plain.popleft()[3]
-        if interval is not None:
-            self._age(now, interval)
-        return self._first()
+        if now >= self._rises_at:
+            self._age(now)
+        levels = self._levels
+        if not levels:
+            return None
+        level = _FIRST[levels]
+        if self._heaped:
+            return self._take(level)
+        fifo = self._fifos[level]
+        item = fifo.popleft()[3]
+        if not fifo:
+            self._levels = levels ^ (1 << level)
+        elif level > HIGHEST_BY_AGE and fifo[0][2] + self._interval < self._rises_at:
+            self._rises_at = fifo[0][2] + self._interval
+        return item
 
     def depths(self) -> dict[Priority, int]:
         """How many wait at each level."""
@@ -73,36 +98,38 @@ class UrgencyQueue(Generic[T]):
 
     def pop_least(self) -> T | None:
         """Of the least urgent level that has any, the one that comes first; ``None`` if there is none."""
-        for level in range(len(self._fifos) - 1, -1, -1):
-            if self._fifos[level]:
-                self._odd -= level != NORMAL
-                return self._fifos[level].popleft()[3]
-            if self._heaps[level]:
-                self._odd -= 1
-                return heappop(self._heaps[level])[3]
-        return None
+        if not self._levels:
+            return None
+        level = self._levels.bit_length() - 1
+        return self._take(level, self._fifos[level])
 
-    def _enter(self, entry: Entry[T], level: int) -> None:
+    def _take(self, level: int, first: deque[Entry[T]] | None = None) -> T:
+        """The first of a level that has any; those of ``first`` come before all others."""
         fifo = self._fifos[level]
-        if entry[0] == inf and (not fifo or fifo[-1][1] < entry[1]):
-            fifo.append(entry)
-            self._odd += level != NORMAL
+        if self._heaped and (heap := self._heaps[level]):
+            if not fifo or (heap[0][:2] < fifo[0][:2] and not first):
+                return self._take_heaped(level, heap)
+            item = fifo.popleft()[3]
         else:
-            heappush(self._heaps[level], entry)
-            self._odd += 1
+            item, heap = fifo.popleft()[3], _NO_HEAP
+        if not fifo:
+            if not heap:
+                self._levels ^= 1 << level
+        elif level > HIGHEST_BY_AGE and fifo[0][2] + self._interval < self._rises_at:
+            self._rises_at = fifo[0][2] + self._interval
+        return item
 
-    def _first(self) -> T | None:
-        for level, fifo in enumerate(self._fifos):
-            heap = self._heaps[level]
-            if heap and (not fifo or heap[0][:2] < fifo[0][:2]):
-                self._odd -= 1
-                return heappop(heap)[3]
-            if fifo:
-                self._odd -= level != NORMAL
-                return fifo.popleft()[3]
-        return None
+    def _take_heaped(self, level: int, heap: list[Entry[T]]) -> T:
+        item = heappop(heap)[3]
+        self._heaped -= 1
+        if not heap:
+            if not self._fifos[level]:
+                self._levels ^= 1 << level
+        elif level > HIGHEST_BY_AGE:
+            self._rises_at = min(self._rises_at, heap[0][2] + self._interval)
+        return item
 
-    def _age(self, now: float, interval: float) -> None:
+    def _age(self, now: float) -> None:
         """Raise whatever has waited long enough, the highest levels first.
 
         Of items with a deadline the earliest is looked at alone: those behind it are taken later
@@ -113,15 +140,28 @@ class UrgencyQueue(Generic[T]):
             rose = False
             for level in range(HIGHEST_BY_AGE + 1, len(self._fifos)):
                 fifo, heap = self._fifos[level], self._heaps[level]
-                while fifo and fifo[0][2] + interval <= now:
-                    self._odd -= level != NORMAL
-                    self._rise(fifo.popleft(), level, interval)
+                while fifo and fifo[0][2] + self._interval <= now:
+                    self._rise(fifo.popleft(), level)
                     rose = True
-                while heap and heap[0][2] + interval <= now:
-                    self._odd -= 1
-                    self._rise(heappop(heap), level, interval)
+                while heap and heap[0][2] + self._interval <= now:
+                    self._heaped -= 1
+                    self._rise(heappop(heap), level)
                     rose = True
+        self._levels = 0
+        self._rises_at = inf
+        for level, fifo in enumerate(self._fifos):
+            heads = [line[0] for line in (fifo, self._heaps[level]) if line]
+            self._levels |= bool(heads) << level
+            if level > HIGHEST_BY_AGE:
+                since = min((head[2] for head in heads), default=inf)
+                self._rises_at = min(self._rises_at, since + self._interval)
 
-    def _rise(self, entry: Entry[T], level: int, interval: float) -> None:
+    def _rise(self, entry: Entry[T], level: int) -> None:
         deadline, sequence, since, item = entry
-        self._enter((deadline, sequence, since + interval, item), level - 1)
+        self.push(item, level - 1, since + self._interval, deadline, sequence=sequence)
+
+
+_FIRST = [(levels & -levels).bit_length() - 1 for levels in range(1 << len(Priority))]
+"""The highest level of each set of levels."""
+
+_NO_HEAP: list[Any] = []

@@ -21,6 +21,8 @@ from ..protocol.events import (
     StatusChanged,
     StatusProgress,
 )
+from ..protocol.pipeline_events import AboutPipeline, PipelineUnloaded
+from ..protocol.pipeline_views import PipelineView
 from ..protocol.preferences import with_defaults
 from ..protocol.views import (
     AgentView,
@@ -39,7 +41,8 @@ EVENTS_KEPT = 5000
 class View:
     """The state as of ``sequence``.
 
-    ``sessions`` keeps the order of creation; ``attention`` is by item id, ``workflows`` by their own. ``events`` holds the newest 5 000.
+    ``sessions`` keeps the order of creation; ``attention`` is by item id, ``workflows`` by their own,
+    ``pipelines`` by name; ``halt`` stands while everything is halted. ``events`` holds the newest 5 000.
     """
 
     def __init__(self) -> None:
@@ -49,11 +52,12 @@ class View:
         self._steps: dict[str, StatusProgress] = {}
         self.attention: dict[str, AttentionItem] = {}
         self.workflows: dict[str, WorkflowView] = {}
+        self.pipelines: dict[str, PipelineView] = {}
+        self.halt: HaltView | None = None
         self.preferences: dict[str, Any] = with_defaults({})
         self.agents: tuple[AgentView, ...] = ()
         self.health: HealthView | None = None
         self.notices: tuple[NoticeView, ...] = ()
-        self.halt: HaltView | None = None
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     @property
@@ -84,6 +88,8 @@ class View:
         self.attention = {item.item_id: item for item in state.attention}
         self.preferences = with_defaults(state.preferences)
         self.workflows = {workflow.id: workflow for workflow in state.workflows}
+        self.pipelines = {pipeline.name: pipeline for pipeline in state.pipelines}
+        self.halt = state.halt
         self.agents = state.agents
         self.health = state.health or self.health
         self.notices = state.notices
@@ -108,6 +114,10 @@ class View:
                 self._take_workflow(workflow)
             case WorkflowDeleted(workflow_id=workflow_id):
                 self.workflows.pop(workflow_id, None)
+            case AboutPipeline(pipeline=pipeline):
+                self.pipelines[pipeline.name] = pipeline
+            case PipelineUnloaded(name=name):
+                self.pipelines.pop(name, None)
             case SafetyHalted(halt=halt):
                 self.halt = halt
             case SafetyReset():

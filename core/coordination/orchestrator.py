@@ -25,6 +25,7 @@ from ..safety.model import OperationContext
 from ..safety.monitor import OperationRefused, SafetyMonitor
 from ..scheduling.scheduler import TaskScheduler
 from ..telemetry.audit import AuditChain, AuditRecord, content_hash
+from ..telemetry.ports import MetricsCollector, NullMetrics
 from . import faults as f
 from .layer import CoordinationLayer
 
@@ -98,15 +99,29 @@ class OrchestratorStatistics:
     average_ms: float | None
     slowest_ms: float | None
 
+    @property
+    def success_rate(self) -> float | None:
+        """The share of ended executions that were successful; absent before the first has ended."""
+        ended = self.successful + self.failed
+        return self.successful / ended if ended else None
+
 
 class BaseOrchestrator(ABC, Generic[InT, OutT]):
-    """Write ``orchestrate`` and the four factories, and it can be started, executed and shut down."""
+    """Write ``orchestrate`` and the four factories, and it can be started, executed and shut down.
+
+    ``metrics`` counts executions by outcome (``successful``, ``recovered``, ``failed``) and measures them.
+    """
 
     def __init__(
-        self, config: OrchestratorConfig | None = None, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        config: OrchestratorConfig | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        metrics: MetricsCollector | None = None,
     ) -> None:
         self.config = config or OrchestratorConfig()
         self._clock = clock
+        self._metrics = metrics or NullMetrics()
         self.message_bus = self._create_message_bus()
         self.task_scheduler = self._create_task_scheduler()
         self.coordinator = self._create_coordinator()
@@ -310,6 +325,7 @@ class BaseOrchestrator(ABC, Generic[InT, OutT]):
         self._mended += error is None and execution.recovered
         self._total_ms += duration
         self._slowest_ms = max(self._slowest_ms, duration)
+        self._measure(duration, error, recovered=execution.recovered)
         return ExecutionResult(
             error is None,
             output,
@@ -323,6 +339,15 @@ class BaseOrchestrator(ABC, Generic[InT, OutT]):
             error.code if isinstance(error, QuarterdeckError) else None,
             execution.recovered,
         )
+
+    def _measure(
+        self, milliseconds: float, error: BaseException | None, *, recovered: bool
+    ) -> None:
+        name = self.config.name or "orchestrator"
+        outcome = "failed" if error is not None else "recovered" if recovered else "successful"
+        tags = {"orchestrator": name}
+        self._metrics.increment_counter("orchestrator_executions", {**tags, "outcome": outcome})
+        self._metrics.observe("orchestrator_execution_seconds", milliseconds / 1000, tags)
 
     def _move(self, state: OrchestratorLifecycle) -> OrchestratorLifecycle:
         before = self._lifecycle

@@ -55,16 +55,19 @@ class Sagas:
         """
         return await asyncio.shield(self._start(SagaRun(saga), 0))
 
-    async def resume(self, former: Collection[str] | None = None) -> list[SagaResult]:
+    async def resume(
+        self, former: Collection[str] | None = None, *, only: str | None = None
+    ) -> list[SagaResult]:
         """Take up the sagas that ``former`` engines left behind (``None``: all but this one's own).
 
-        Those engines must be gone: nothing here finds that out.
+        ``only`` is the id of one of them. Those engines must be gone: nothing here finds that out.
         """
         tasks = []
         for record in await self._store.all_kept(KIND, open_only=True):
             run = SagaRun.from_json(record.body)
             mine = former is None or run.engine_id in former
-            if mine and record.key not in self._going and not run.ended:
+            wanted = only is None or record.key == only
+            if mine and wanted and record.key not in self._going and not run.ended:
                 run.interrupted()
                 tasks.append(self._start(run, record.version))
         return [await asyncio.shield(task) for task in tasks]

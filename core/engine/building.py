@@ -10,6 +10,7 @@ from ..telemetry.collectors import metrics_for
 from ..telemetry.ports import MetricsCollector
 from .engine import Engine
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .safety.service import SafetyService
 from .workflows.service import WorkflowService
@@ -23,6 +24,9 @@ SafetyOf = Callable[[Journal, MetricsCollector], SafetyService]
 WorkflowsOf = Callable[[Journal, Any], WorkflowService]
 """Makes the workflows that record in a journal and use those sessions."""
 
+PipelinesOf = Callable[[Journal, WorkflowService, MetricsCollector], PipelineService]
+"""Makes the pipelines that record in a journal and let those workflows work."""
+
 
 def new_engine(
     settings: Settings,
@@ -30,6 +34,7 @@ def new_engine(
     store: Store,
     sessions: SessionsOf,
     workflows: WorkflowsOf | None = None,
+    pipelines: PipelinesOf | None = None,
     safety: SafetyOf | None = None,
     metrics: MetricsCollector | None = None,
     **options: Any,
@@ -43,12 +48,17 @@ def new_engine(
     journal = Journal(store, metrics=collector, **shared)
     made = sessions(journal, collector)
     guards = None if safety is None else safety(journal, collector)
+    flows = None if workflows is None else workflows(journal, made)
+    pipes = None
+    if pipelines is not None and flows is not None:
+        pipes = pipelines(journal, flows, collector)
     return Engine(
         settings,
         store=store,
         journal=journal,
         sessions=made,
-        workflows=None if workflows is None else workflows(journal, made),
+        workflows=flows,
+        pipelines=pipes,
         safety=guards,
         metrics=collector,
         **options,

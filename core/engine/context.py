@@ -17,6 +17,7 @@ from ..telemetry.ports import MetricsCollector
 from .answering import Answerers
 from .crew.service import CrewService
 from .journal import Journal
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .safety.service import SafetyService
 from .safety.starts import AgentBreakers
@@ -47,6 +48,7 @@ class Context:
 
     sessions: SessionService
     workflows: WorkflowService
+    pipelines: PipelineService
     store: Store
     journal: Journal
     breakers: AgentBreakers
@@ -57,8 +59,8 @@ class Context:
     state: Callable[[], StateView]
     stop: Callable[[bool], None]
     answerers: Answerers
-    safety: SafetyService
     crew: CrewService
+    safety: SafetyService
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
 from ..base.ids import new_id
 from ..coordination.layer import CoordinationLayer
+from ..messaging.bus import MessageBus
+from ..messaging.figures import BusStatistics
 from ..protocol.events import StateSnapshot, SystemError_, SystemInfo, SystemWarning
 from ..protocol.views import EngineView, HealthView, NoticeView, StateView
 from ..protocol.wire import PROTOCOL
@@ -37,6 +39,7 @@ from .journal import Journal, JournalStatistics
 from .launch import Launch, Stop
 from .mailboxes import MailboxStatistics
 from .parts import Answers, Given, Parts
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import QueueStatistics
 from .replies import ReplyStatistics
@@ -69,6 +72,7 @@ class EngineStatistics:
     replies: ReplyStatistics
     journal: JournalStatistics
     hub: HubStatistics
+    bus: BusStatistics
     background: list[TaskStatistics]
     limits: dict[str, CacheStatistics]
     breakers: dict[str, BreakerStatistics]
@@ -77,9 +81,10 @@ class EngineStatistics:
 class Engine:
     """Serves the clients of one state directory.
 
-    The parts are given: a ``store``, the ``journal`` over it, ``sessions`` and ``workflows`` that record
-    in that journal (without the latter it has some that only wait), and what ``safety`` holds them against. ``layer`` holds
-    locks, sagas and votes (over the store, if none is given), ``placing`` the places on agents that the workflows use. ``socket`` is where other processes reach it (by default a place of the user's for
+    The parts are given: a ``store``, the ``journal`` over it, ``sessions``, ``workflows`` and ``pipelines`` that
+    record in that journal (without the latter two it has some that only wait). ``layer`` holds locks, sagas and
+    votes (over the store, if none is given), ``placing`` the places on agents that the workflows use, ``safety`` what
+    all is held against. ``socket`` is where other processes reach it (by default a place of the user's for
     this state directory); ``listen`` false does without. ``async with`` starts and stops it.
     """
 
@@ -91,8 +96,9 @@ class Engine:
         journal: Journal,
         sessions: SessionService,
         workflows: WorkflowService | None = None,
-        safety: SafetyService | None = None,
+        pipelines: PipelineService | None = None,
         layer: CoordinationLayer | None = None,
+        safety: SafetyService | None = None,
         placing: Placing | None = None,
         metrics: MetricsCollector | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -116,15 +122,17 @@ class Engine:
         self._started_at = clock.now()
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+        flows = workflows or WorkflowService(store, journal, clock=clock)
         self._given = Given(
             settings=settings,
             store=store,
             journal=journal,
             sessions=sessions,
-            workflows=workflows or WorkflowService(store, journal, clock=clock),
+            workflows=flows,
+            pipelines=pipelines or PipelineService(store, store.kept, journal, flows, clock=clock),
+            layer=layer or CoordinationLayer(store=store.kept, clock=clock),
             safety=safety
             or SafetyService(settings, store.kept, journal, clock=clock, metrics=metrics),
-            layer=layer or CoordinationLayer(store=store.kept, clock=clock),
             placing=placing,
             metrics=metrics or NullMetrics(),
             clock=clock,
@@ -162,6 +170,11 @@ class Engine:
         """Where other processes reach the engine; ``None`` if they can't."""
         return self._launch.socket if self._launch.serving else None
 
+    @property
+    def bus(self) -> MessageBus:
+        """Where the engine publishes its events while it runs; see ``protocol.topics``."""
+        return self._parts.bus
+
     def view(self) -> EngineView:
         """Which engine this is."""
         settings = self._given.settings
@@ -188,6 +201,7 @@ class Engine:
             agents=tuple(sessions.agents()),
             health=self._parts.health.last,
             workflows=self._given.workflows.views(),
+            pipelines=self._given.pipelines.views(),
             halt=self._given.safety.halt_view(),
             notices=tuple(
                 NoticeView(code=notice.code, message=notice.message)
@@ -210,6 +224,7 @@ class Engine:
             replies=parts.replies.statistics(),
             journal=self._given.journal.statistics(),
             hub=parts.hub.statistics(),
+            bus=parts.bus.statistics(),
             background=parts.background.statistics(),
             limits=parts.limits.statistics(),
             breakers=parts.breakers.statistics(),

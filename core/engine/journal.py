@@ -15,6 +15,7 @@ from ..protocol.events import Cause, Event, EventPayload, Metadata, SystemError_
 from ..telemetry.logs import logger
 from ..telemetry.ports import MetricsCollector, NullMetrics, error_code
 from ..telemetry.redaction import Redactor
+from .auditing import event_entry, is_audited
 from .faults import CommitFailed
 from .hiding import without_secrets
 from .ports import Store
@@ -134,7 +135,8 @@ class Journal:
         for event in made:
             _tell(self._recorded, event)
         rows = [_row(event) for event in made if event.metadata.sequence]
-        return self._enter(made, [*changes, *rows])
+        bound = [event_entry(row.event) for row in rows if is_audited(row.event.type)]
+        return self._enter(made, [*changes, *rows, *bound])
 
     def announce(self, payload: EventPayload, cause: Cause | None = None) -> None:
         """Deliver an event in its order without keeping it, whatever its kind."""

@@ -78,12 +78,14 @@ class Launch:
         self.lock.acquire(self._holder())
         stack.callback(self.lock.release)
         await self._open_store()
+        stack.push_async_callback(self._close_bus)
         for hush in parts.listen():
             stack.callback(hush)
         stack.push_async_callback(self._close_crew)
         stack.push_async_callback(self._close_sessions)
         stack.push_async_callback(self._close_safety)
         stack.push_async_callback(self._close_workflows)
+        stack.push_async_callback(self._close_pipelines)
         await self._load()
         stack.push_async_callback(self._end_commands)
         parts.workers.start()
@@ -134,9 +136,11 @@ class Launch:
         await given.sessions.load(epoch)
         await given.safety.begin()
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
-        given.safety.guard(given.workflows, given.placing)
+        placing = given.placing
+        given.safety.guard(given.workflows, None if placing is None else placing.places)
         await self._parts.crew.load()
         await given.workflows.load(epoch)
+        await given.pipelines.load()
         await given.safety.tidy(given.workflows)
 
     async def _open_metrics_port(self) -> None:
@@ -199,6 +203,11 @@ class Launch:
             await self._budget.spend("commands", work, share=0.5, save=False)
         await self._parts.refuse_commands()
 
+    async def _close_pipelines(self) -> None:
+        if self._budget is not None:
+            close = self._given.pipelines.close
+            await self._budget.spend("pipelines", close, share=0.5, save=True)
+
     async def _close_workflows(self) -> None:
         if self._budget is not None:
             close = self._given.workflows.close
@@ -214,6 +223,10 @@ class Launch:
             close = functools.partial(self._given.sessions.close, stop_sessions=stop_sessions)
             await self._budget.spend("sessions", close, share=0.7, save=True)
             await self._budget.spend("journal", self._given.journal.settled, share=0.7, save=True)
+
+    async def _close_bus(self) -> None:
+        if self._budget is not None:
+            await self._budget.spend("bus", self._parts.bus.close, share=0.5, save=False)
 
     async def _close_crew(self) -> None:
         await self._parts.crew.close()

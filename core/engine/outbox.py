@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ..base.topics import topic_matches
+from ..messaging.trie import PatternTrie, Recent
 from ..protocol.events import Event
 from ..protocol.wire import Reply
 
@@ -62,7 +62,8 @@ class Outbox:
         self._ticket = 0
         self._events = 0
         self._topics: tuple[str, ...] | None = None
-        self._wanted: dict[str, bool] = {}
+        self._patterns: PatternTrie[str] = PatternTrie()
+        self._wanted: Recent[bool] = Recent(self._matches)
         self._behind = False
         self._held = False
         self._merged = 0
@@ -72,11 +73,14 @@ class Outbox:
     # Following
 
     def follow(self, topics: Iterable[str], snapshot: Event | None = None) -> None:
-        """Let events of these topics in from now on (none: all), after ``snapshot``.
+        """Let events in whose topic or type these patterns cover (none: all), after ``snapshot``.
 
         That one is of the present moment, so that what comes after it is newer than it.
         """
         self._topics = tuple(topics)
+        self._patterns = PatternTrie()
+        for pattern in self._topics:
+            self._patterns.add(pattern, pattern)
         self._wanted.clear()
         self._opening = snapshot or self._opening
 
@@ -93,7 +97,7 @@ class Outbox:
         if history is None:
             self._fall_behind()
         else:
-            self._history.extend(event for event in history if self._wants(event.type))
+            self._history.extend(event for event in history if self._wants(event))
 
     # Letting in
 
@@ -104,7 +108,7 @@ class Outbox:
 
     def add_event(self, event: Event) -> int:
         """Let an event in, if it is followed; the number of events dropped by that."""
-        if not self._wants(event.type):
+        if not self._wants(event):
             return 0
         if self._behind:
             self._dropped += 1
@@ -119,15 +123,13 @@ class Outbox:
             self._latest[event.type, event.payload.key()] = ticket
         return 0
 
-    def _wants(self, kind: str) -> bool:
-        if self._topics is None:
-            return False
-        wanted = self._wanted.get(kind)
-        if wanted is None:
-            topics = self._topics
-            wanted = not topics or any(topic_matches(topic, kind) for topic in topics)
-            self._wanted[kind] = wanted
-        return wanted
+    def _wants(self, event: Event) -> bool:
+        if not self._topics:
+            return self._topics is not None
+        return self._wanted.find(event.type) or self._wanted.find(event.topic)
+
+    def _matches(self, topic: str) -> bool:
+        return bool(self._patterns.match(topic))
 
     def _put(self, item: Event | Reply) -> int:
         self._ticket += 1

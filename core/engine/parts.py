@@ -9,11 +9,14 @@ from typing import Any
 
 from ..base.clock import Clock
 from ..coordination.layer import CoordinationLayer
+from ..messaging.bus import MessageBus
+from ..messaging.config import MessageBusConfig
 from ..protocol.events import AttentionClosed, Event, SessionCreated, SessionDeleted, SystemError_
 from ..protocol.views import EngineView, HealthView, StateView
 from ..settings import Settings
 from ..telemetry.ports import MetricsCollector
 from ..telemetry.redaction import Redactor
+from .airing import Airing
 from .answering import GATE, Answerers
 from .background import Background, Periodic
 from .connections import Connection, Switchboard
@@ -27,6 +30,7 @@ from .journal import Journal
 from .loop_guard import LoopGuard
 from .mailboxes import Mailboxes
 from .pipeline import Pipeline, birth_box
+from .pipelines.service import PipelineService
 from .ports import SessionService, Store
 from .queue import CommandQueue
 from .replies import KeptReplies
@@ -36,6 +40,9 @@ from .safety.starts import AgentBreakers
 from .upkeep import Upkeep
 from .workers import WorkerPool
 from .workflows.service import WorkflowService
+
+DRAIN_SECONDS = 2.0
+"""How long a stop waits for the bus's subscribers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,9 @@ class Given:
     journal: Journal
     sessions: SessionService
     workflows: WorkflowService
-    safety: SafetyService
+    pipelines: PipelineService
     layer: CoordinationLayer
+    safety: SafetyService
     placing: Placing | None
     metrics: MetricsCollector
     clock: Clock
@@ -84,6 +92,8 @@ class Parts:
         self._answers = answers
         self.preferences: dict[str, Any] = {}
         self._stray = ""
+        self.bus = MessageBus(MessageBusConfig(drain_seconds=DRAIN_SECONDS), clock=given.clock)
+        self._airing = Airing(self.bus)
         self.queue: CommandQueue[Job] = CommandQueue(config.command_buffer_size)
         self.mailboxes = Mailboxes(clock=given.clock)
         self.replies = KeptReplies(given.store, given.journal, clock=given.clock)
@@ -100,9 +110,10 @@ class Parts:
         self.hub = Hub(given.journal, given.metrics, self.limits.forget_client)
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
+        given.pipelines.answer_through(self.answerers)
         safety.answers(self.answerers)
         self.crew = self._crew()
-        self.crew.safety = safety.views
+        self.crew.safety = safety
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,
@@ -135,6 +146,7 @@ class Parts:
         context = Context(
             sessions=given.sessions,
             workflows=given.workflows,
+            pipelines=given.pipelines,
             store=given.store,
             journal=given.journal,
             breakers=self.breakers,
@@ -145,8 +157,8 @@ class Parts:
             state=answers.state,
             stop=answers.stop,
             answerers=self.answerers,
-            safety=self.safety,
             crew=self.crew,
+            safety=self.safety,
         )
         return Pipeline(
             context,
@@ -233,6 +245,7 @@ class Parts:
             journal.preview(self._on_recorded),
             journal.listen(self.safety.watch.heard),
             journal.listen(self.hub.deliver),
+            journal.listen(self._airing.tell),
             journal.listen(self._on_kept),
             journal.listen(self.crew.hear),
         ]

@@ -11,15 +11,18 @@ from ..base.ids import new_id
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem
 from ..protocol.events import Cause
+from ..protocol.pipeline_commands import LoadPipeline, OnPayload, OnPipeline
 from ..protocol.validation import check_values, parse_command, parse_payload
 from ..protocol.views import SessionView
 from ..protocol.wire import Reply
 from ..protocol.workflow_commands import OnWorkflow, RemoveSchedule, SaveSchedule
 from ..telemetry.logs import logger
 from ..telemetry.redaction import Redactor
+from .audit_commands import command_entry
 from .context import Call, Context, Job, Kept, Place, Route, Routes, sent_id
 from .faults import Internal, ShuttingDown
 from .mailboxes import Mailboxes
+from .records import AddAudit
 from .replies import KeptReplies
 from .safety.limits import CommandLimits
 
@@ -189,11 +192,15 @@ class Pipeline:
             context.metrics.observe("dispatch_latency_seconds", waited)
             reply = await self._outcome(work)
             if kept is Kept.STORE:
-                await self._replies.keep(reply)
+                await self._replies.keep(reply, self._audited(work, reply))
         except Exception as error:  # noqa: BLE001  # every claimed command is answered
             self.refuse_work(work, self._fault(error, work.command.type))
         else:
             self._end(work, reply, remember=kept is not Kept.NOT)
+
+    def _audited(self, work: CommandWork, reply: Reply) -> AddAudit:
+        now = self._context.clock.now()
+        return command_entry(work.call, work.wish, reply, self._redactor, now)
 
     async def _repeated(self, work: CommandWork) -> bool:
         """Give the reply that an earlier engine kept, if it did; waits while the store is behind."""
@@ -267,9 +274,15 @@ class CommandWork:
 
 
 def _box_of(wish: c.Payload) -> str | None:
-    """The mailbox of the workflow or schedule that a command is about."""
+    """The mailbox of the workflow, schedule, pipeline or payload that a command is about."""
     if isinstance(wish, OnWorkflow):
         return wish.workflow_id
+    if isinstance(wish, OnPipeline):
+        return f"pipeline:{wish.name}"
+    if isinstance(wish, LoadPipeline):
+        return "pipeline-load"
+    if isinstance(wish, OnPayload):
+        return f"payload:{wish.payload_id}"
     if isinstance(wish, SaveSchedule | RemoveSchedule):
         return f"schedule:{wish.name}"
     return None

@@ -15,6 +15,7 @@ from ..protocol.screen import ScreenFrame
 from ..protocol.views import AgentView, Check, SessionView
 from ..protocol.wire import Input
 from ..sessions.ports import SessionStore
+from ..telemetry.audit import ChainHead, KeptRecord
 from ..workflows.ports import WorkflowStore
 from .records import Change, EventRecord, Retention, StoreNotice, StoreStatistics
 
@@ -75,15 +76,27 @@ class Store(SessionStore, WorkflowStore, Protocol):
         self,
         *,
         after: int | None = None,
+        before: int | None = None,
         types: tuple[str, ...] = (),
         session_id: str | None = None,
         limit: int = 200,
     ) -> list[EventRecord]:
-        """Kept events, oldest first: those after ``after``, else the newest; by type if given."""
+        """Kept events, oldest first: those after ``after``, else the newest; by type if given.
+
+        ``before`` leaves out those from that sequence number on.
+        """
         ...
 
     async def batches(self, log: str) -> list[Batch]:
         """A log's batches, oldest first."""
+        ...
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> list[KeptRecord]:
+        """Records of the audit log with numbers above ``after``, oldest first."""
+        ...
+
+    async def audit_head(self) -> ChainHead | None:
+        """Where the audit log's chain stands; ``None`` if that is gone."""
         ...
 
     async def last_sequence(self) -> int:
@@ -171,6 +184,12 @@ class SessionService(Protocol):
 
     async def delete(self, wish: c.DeleteSession, cause: Cause) -> None:
         """Remove a session."""
+        ...
+
+    async def merge(
+        self, wish: c.MergeSession, cause: Cause
+    ) -> tuple[SessionView, Mapping[str, Any]]:
+        """Merge the branch of a session's worktree: the session, and what was done."""
         ...
 
     async def update(self, wish: c.UpdateSession, cause: Cause) -> SessionView:

@@ -53,7 +53,17 @@ class SavePreference:
     value: Any
 
 
-Change = SessionChange | WorkflowChange | BatchChange | AddEvent | SaveReply | SavePreference
+@dataclass(frozen=True, slots=True)
+class AddAudit:
+    """Append a record to the audit log; the store binds it to the one before. ``body`` is canonical JSON."""
+
+    at: datetime
+    body: str
+
+
+Change = (
+    SessionChange | WorkflowChange | BatchChange | AddEvent | SaveReply | SavePreference | AddAudit
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..protocol.wire import Reply, encode
 from ..telemetry.logs import logger
 from .journal import Journal
 from .ports import Store
-from .records import ReplyRecord, SaveReply
+from .records import Change, ReplyRecord, SaveReply
 
 REPLIES_KEPT = 10_000
 
@@ -78,14 +78,17 @@ class KeptReplies:
         self._repeated += 1
         return Reply.model_validate(json.loads(body))
 
-    async def keep(self, reply: Reply) -> None:
-        """Make ``reply`` durable; a failure is logged, since the command was carried out."""
+    async def keep(self, reply: Reply, *beside: Change) -> None:
+        """Make ``reply`` durable, and ``beside`` in the same transaction.
+
+        A failure is logged, since the command was carried out.
+        """
         if reply.command_id is None:
             return
         body = encode(reply).decode()
         record = ReplyRecord(reply.command_id, self._clock.now(), body)
         try:
-            await self._journal.record([SaveReply(record)], [])
+            await self._journal.record([SaveReply(record), *beside], [])
         except QuarterdeckError as error:
             _log.error("a reply could not be kept", error, command=reply.command_id)
 

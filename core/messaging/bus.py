@@ -19,7 +19,7 @@ from ..base.topics import topic_matches
 from . import faults as f
 from .config import MessageBusConfig
 from .dead_letters import DeadLetter, DeadLetters, Reason
-from .figures import BusStatistics, figures_of
+from .figures import BusStatistics, figures_of, sums
 from .keeping import Keeper
 from .messages import Message, MessageType
 from .pump import Pump
@@ -33,7 +33,7 @@ from .subscription import (
     QueuePolicy,
     Subscription,
 )
-from .trie import PatternTrie, Recent, check_pattern, check_topic
+from .trie import PatternTrie, Recent, check_pattern
 
 _NORMAL = Priority.NORMAL
 
@@ -67,7 +67,7 @@ class MessageBus:
         self._clock = clock
         self._monotonic = monotonic
         self._trie: PatternTrie[Subscription] = PatternTrie()
-        self._recent: Recent[list[Subscription]] = Recent()
+        self._recent: Recent[list[Subscription]] = Recent(self._trie.match)
         self._subs: dict[str, Subscription] = {}
         self._names = count(1)
         self._letters = DeadLetters(self.config.max_dead_letters)
@@ -103,12 +103,14 @@ class MessageBus:
         self._closed = True
         pump, self._pump = self._pump, None
         if pump is not None:
-            if drain:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.config.drain_seconds):
-                        await pump.drained()
-            await pump.stop()
-            self._bury(pump)
+            try:
+                if drain:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self.config.drain_seconds):
+                            await pump.drained()
+            finally:
+                await pump.stop()
+                self._bury(pump)
         if self._keeper is not None:
             await self._keeper.settled()
         self._threads.close()
@@ -212,6 +214,11 @@ class MessageBus:
         self._deliver_kept(sub)
         return subscription_id
 
+    @property
+    def has_subscriptions(self) -> bool:
+        """Whether anybody subscribes to anything."""
+        return bool(self._subs)
+
     async def unsubscribe(self, subscription_id: str) -> bool:
         """Call it no more; ``False`` if there is none of this id. See ``remove_subscription``."""
         return self.remove_subscription(subscription_id)
@@ -243,12 +250,28 @@ class MessageBus:
         :raises BusClosed: after ``close``.
         :raises QuarterdeckError: if it is to be kept, and could not be.
         """
-        pump = self._pump
-        if pump is None or pump.closed:
-            pump = self._here()
-        subs = self._recent.latest.get(message.topic)
+        subs, pump = self._recent.latest.get(message.topic), self._pump
         if subs is None:
-            subs = self._match(message.topic)
+            subs = self._recent.recall(message.topic)
+        if (
+            pump is None
+            or pump.idle
+            or not subs
+            or self._careful
+            or message.ttl_seconds is not None
+            or message.priority is not _NORMAL
+            or message.correlation_id is not None
+            or len(pump.plain) >= BURST
+        ):
+            return await self._publish(message)
+        self._published += 1
+        pump.plain.append((message, subs, NEVER))
+        return len(subs)
+
+    async def _publish(self, message: Message) -> int:
+        """The same for any message, and any state of the bus."""
+        pump = self._here()
+        subs = self._recent.find(message.topic)
         self._published += 1
         if message.correlation_id is not None and message.message_type in _ANSWERS:
             self._requests.answer(message)
@@ -257,16 +280,13 @@ class MessageBus:
             return 0
         if self._careful or len(pump.plain) >= BURST:
             await self._ready(message, subs, pump)
-        if message.ttl_seconds is not None or message.priority is not _NORMAL or pump.idle:
-            pump.put(message, subs, self._expiry(message))
-        else:
-            pump.plain.append((message, subs, NEVER))
+        pump.put(message, subs, self._expiry(message))
         return len(subs)
 
     def publish_nowait(self, message: Message) -> int:
         """The same for callers that are no coroutines: nobody is waited for, and nothing is kept."""
         pump = self._here()
-        subs = self._match(message.topic)
+        subs = self._recent.find(message.topic)
         self._published += 1
         if not subs:
             self._unrouted += 1
@@ -274,14 +294,6 @@ class MessageBus:
         self._count_in(subs)
         pump.put(message, subs, self._expiry(message))
         return len(subs)
-
-    def _match(self, topic: str) -> list[Subscription]:
-        """The subscriptions of a topic; the list is shared, and never changed."""
-        subs = self._recent.get(topic)
-        if subs is None:
-            subs = self._trie.match(check_topic(topic))
-            self._recent.put(topic, subs)
-        return subs
 
     def _is_kept(self, topic: str) -> bool:
         return self._keeper is not None and any(
@@ -295,7 +307,7 @@ class MessageBus:
             await self._keeper.keep(message, (sub.key for sub in subs))
         for sub in subs:
             if sub.policy is QueuePolicy.WAIT:
-                await self._room(sub)
+                await sub.wait_for_room(self.config.wait_seconds)
         self._count_in(subs)
         if pump.depth >= BURST:
             await asyncio.sleep(0)
@@ -306,16 +318,6 @@ class MessageBus:
         if self._careful:
             for sub in subs:
                 sub.coming += sub.policy is QueuePolicy.WAIT
-
-    async def _room(self, sub: Subscription) -> None:
-        if not sub.is_full:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.config.wait_seconds):
-                while sub.is_full and not sub.gone:
-                    sub.room = sub.room or asyncio.Event()
-                    sub.room.clear()
-                    await sub.room.wait()
 
     # ---- requests --------------------------------------------------------------------------
 
@@ -332,7 +334,7 @@ class MessageBus:
         """
         pump = self._here()
         correlation_id = next_id()
-        request = Request(message.topic, len(self._match(message.topic)))
+        request = Request(message.topic, len(self._recent.find(message.topic)))
         if not request.left:
             raise f.NoResponder(
                 f"Nobody subscribes to {message.topic!r}, so nobody can answer.",
@@ -489,11 +491,9 @@ class MessageBus:
     def statistics(self) -> BusStatistics:
         """The figures since the bus was made."""
         each = tuple(sub.statistics() for sub in self._subs.values())
-        every = [self._former, *map(figures_of, self._subs.values())]
-        delivered, failed, retried, dropped, coalesced, expired = map(sum, zip(*every, strict=True))
+        summed = sums(self._former, self._subs.values())
         depth = 0 if self._pump is None else self._pump.depth
         return BusStatistics(
-            self._published, self._unrouted, delivered, failed, retried, dropped, coalesced, expired,
-            len(self._letters), self._letters.lost,
+            self._published, self._unrouted, *summed, len(self._letters), self._letters.lost,
             self._requests.late, len(self._requests), depth + sum(one.waiting for one in each), each,
         )  # fmt: skip

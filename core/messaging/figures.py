@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .subscription import Subscription, SubscriptionStatistics
@@ -27,6 +28,17 @@ class BusStatistics:
     subscriptions: tuple[SubscriptionStatistics, ...]
 
 
-def figures_of(sub: Subscription) -> tuple[int, ...]:
+Sums = tuple[int, int, int, int, int, int]
+
+
+def figures_of(sub: Subscription) -> Sums:
     """What is summed up over subscriptions, former ones included."""
     return sub.delivered, sub.failed, sub.retried, sub.dropped, sub.coalesced, sub.expired
+
+
+def sums(former: Iterable[int], subs: Iterable[Subscription]) -> Sums:
+    """Those of all subscriptions, with what former ones came to."""
+    delivered, failed, retried, dropped, coalesced, expired = map(
+        sum, zip(former, *map(figures_of, subs), strict=True)
+    )
+    return delivered, failed, retried, dropped, coalesced, expired

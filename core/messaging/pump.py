@@ -11,7 +11,6 @@ from asyncio import CancelledError, Task
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from operator import length_hint
 from typing import Any
 
 from ..base.priority import Priority
@@ -20,7 +19,7 @@ from .dead_letters import Reason
 from .faults import described
 from .messages import Message
 from .subscription import NEVER, Held, QueuePolicy, Subscription
-from .workers import Ends, Worker, is_leaving
+from .workers import Ends, Entry, Worker, is_leaving
 
 NORMAL = int(Priority.NORMAL)
 TURN_SECONDS = 0.001
@@ -29,9 +28,6 @@ LOOK_EVERY = 16
 
 SPARE = 2
 """Workers that stay, parked, when there is nothing to do."""
-
-Entry = tuple[Message, Sequence[Subscription], float]
-"""A message, whom it goes to, and when it expires."""
 
 
 class Pump:
@@ -47,11 +43,9 @@ class Pump:
         self._monotonic = monotonic
         self._lines: list[deque[Entry]] = [deque() for _ in Priority]
         self.plain = self._lines[NORMAL]
-        self._odd = 0  # entries in any other line
+        self._left: list[Entry] = []  # what suspended workers had begun
+        self._odd = 0  # entries there and in any other line
         self._again: deque[Subscription] = deque()
-        self._message = _NOTHING
-        self._expires = NEVER
-        self._rest: Iterator[Subscription] = iter(())
         self.idle = True
         self._guarded = False
         self._yielding = 0
@@ -99,22 +93,26 @@ class Pump:
         self._go_on(sub)
 
     def _more(self) -> bool:
-        return bool(self.plain or self._odd or self._again or length_hint(self._rest))
+        return bool(self.plain or self._odd or self._again)
 
-    def _next(self) -> bool:
-        """Take the next entry up; ``False`` if there is none."""
+    def _next(self) -> Entry | None:
+        """Take the next entry out; ``None`` if there is none."""
+        if self._left:
+            self._odd -= 1
+            return self._left.pop()
         if self._odd:
             for line in self._lines:
                 if line:
-                    self._message, subs, self._expires = line.popleft()
                     self._odd -= line is not self.plain
-                    self._rest = iter(subs)
-                    return True
-        if self.plain:
-            self._message, subs, self._expires = self.plain.popleft()
-            self._rest = iter(subs)
-            return True
-        return False
+                    return line.popleft()
+        return self.plain.popleft() if self.plain else None
+
+    def _leave(self, worker: Worker) -> None:
+        """Leave what is left of a worker's entry to whoever comes first."""
+        left = worker.give_up()
+        if left is not None:
+            self._left.append(left)
+            self._odd += 1
 
     # ---- workers ---------------------------------------------------------------------------
 
@@ -148,7 +146,6 @@ class Pump:
         try:
             while not self.closed:
                 await self._work(worker)
-                worker.at = None
                 self.idle = True
                 if len(self._parked) >= SPARE:
                     return
@@ -163,6 +160,7 @@ class Pump:
                 self.workers.pop(worker.task, None)
             if worker in self._parked:
                 self._parked.remove(worker)
+            self._leave(worker)
             self.idle = True
 
     async def _work(self, worker: Worker) -> None:  # noqa: C901, PLR0912  # every call would cost more than its work
@@ -170,43 +168,51 @@ class Pump:
         self._mark()
         looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
         while True:
-            if length_hint(self._rest):
-                pass  # another worker's handler has suspended: go on with its message
-            elif plain and not self._odd:
-                self._message, subs, self._expires = plain.popleft()
-                self._rest = iter(subs)
-            elif not self._next():
-                worker.at = None
+            if plain and not self._odd:
+                entry = plain.popleft()
+            elif (taken := self._next()) is not None:
+                entry = taken
+            else:
+                worker.entry = None
                 if not self._again:
                     self._settle()
                     return
                 await self._deliver_held(worker, self._again.popleft())
                 looked, begun = 0, await self._breathe(worker, begun)
                 continue
-            message, expires = self._message, self._expires
-            lives, asks = expires is NEVER, tell_all or message.reply_to is not None
+            message, subs, expires = worker.entry = entry
+            worker.rest = rest = iter(subs)
             if not self._guarded:
                 self._guard()
-            for sub in self._rest:  # another worker may take some of them
-                if sub.running:
-                    if not self._admit(sub, message, expires):
+            if tell_all or expires is not NEVER or message.reply_to is not None:
+                await self._deliver_carefully(worker, message, rest, expires)
+            else:
+                for sub in rest:  # nothing is left here once a handler has suspended
+                    if sub.running and not self._admit(sub, message, expires):
                         continue
-                elif not lives and self._expired(sub, message, expires, 0):
-                    continue
-                worker.at = sub
-                try:
-                    result = await sub.call(message)
-                except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
-                    self._broke(worker, sub, Held(message, expires), error)
-                else:
-                    sub.delivered += 1
-                    if asks:
-                        self._ends.answered(sub, message, result)
+                    try:
+                        await sub.call(message)
+                    except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
+                        self._broke(worker, sub, Held(message, expires), error)
+                    else:
+                        sub.delivered += 1
                 if worker.marked:
-                    self._resumed(worker, sub)
+                    self._resumed(worker)
             looked += 1
             if looked >= LOOK_EVERY:
                 looked, begun = 0, await self._breathe(worker, begun)
+
+    async def _deliver_carefully(
+        self, worker: Worker, message: Message, rest: Iterator[Subscription], expires: float
+    ) -> None:
+        """The same for a message that may expire, or whose handlers' results somebody wants."""
+        for sub in rest:
+            if sub.running:
+                if not self._admit(sub, message, expires):
+                    continue
+            elif self._expired(sub, message, expires, 0):
+                continue
+            await self._deliver_now(worker, sub, Held(message, expires))
 
     def _mark(self) -> None:
         """Note whose handlers have suspended: their subscriptions take nothing more for now.
@@ -214,16 +220,18 @@ class Pump:
         A handler that does not suspend needs no such note, as nobody could see it.
         """
         for worker in self.workers.values():
-            if worker.at is not None and not worker.marked:
-                worker.marked = True
-                worker.at.running += 1
+            if not worker.marked and (sub := worker.where()) is not None:
+                worker.at, worker.marked = sub, True
+                sub.running += 1
+                self._leave(worker)
 
-    def _resumed(self, worker: Worker, sub: Subscription) -> None:
+    def _resumed(self, worker: Worker) -> None:
         """A handler that had suspended has ended; others may have done so since."""
-        worker.at, worker.marked = None, False
-        sub.running -= 1
-        if sub.held:
-            self._go_on(sub)
+        sub, worker.at, worker.marked = worker.at, None, False
+        if sub is not None:
+            sub.running -= 1
+            if sub.held:
+                self._go_on(sub)
         self._mark()
         if not self._guarded:
             self._guard()
@@ -233,7 +241,7 @@ class Pump:
         now = self._monotonic()
         if now - begun < TURN_SECONDS:
             return begun
-        worker.at = None
+        worker.entry = None
         self._yielding += 1
         try:
             await asyncio.sleep(0)
@@ -247,31 +255,31 @@ class Pump:
         sub.again = False
         sub.running -= 1
         held = sub.take(self._monotonic())
-        if held is not None and not sub.gone:
-            await self._deliver_one(worker, sub, held)
+        if held is None or sub.gone:
+            pass
+        elif not self._expired(sub, held.message, held.expires, held.attempts):
+            await self._deliver_now(worker, sub, held)
         if sub.held:
             self._go_on(sub)
 
-    async def _deliver_one(self, worker: Worker, sub: Subscription, held: Held) -> None:
-        message = held.message
-        if self._expired(sub, message, held.expires, held.attempts):
-            return
+    async def _deliver_now(self, worker: Worker, sub: Subscription, held: Held) -> None:
         if not self._guarded:
             self._guard()
         worker.at = sub
         try:
-            result = await sub.call(message)
+            result = await sub.call(held.message)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
             self._broke(worker, sub, held, error)
         else:
             sub.delivered += 1
-            self._ends.answered(sub, message, result)
+            self._ends.answered(sub, held.message, result)
         if worker.marked:
-            self._resumed(worker, sub)
+            self._resumed(worker)
+        worker.at = None
 
     def _go_on(self, sub: Subscription) -> None:
         """Let the subscription's queue have its turn."""
-        if sub.busy or not len(sub.queue):
+        if sub.busy or not sub.queue:
             return
         sub.running += 1
         sub.again = True
@@ -289,7 +297,7 @@ class Pump:
                 sub.room.set()
         if sub.gone or not self._passes(sub, message, expires):
             return False
-        if sub.busy or len(sub.queue):
+        if sub.busy or sub.queue:
             self._hold(sub, message, expires)
             return False
         return not self._expired(sub, message, expires, 0)
@@ -357,7 +365,7 @@ class Pump:
         if is_leaving(worker, error):
             self._ends.died(sub, held.message, Reason.CLOSED, "The loop ended.", held.attempts)
             if worker.marked:
-                self._resumed(worker, sub)
+                self._resumed(worker)
             worker.at = None
             raise error
         sub.failed += 1
@@ -412,13 +420,14 @@ class Pump:
         """Let the subscription whose handler's own task this is go on meanwhile."""
         task = asyncio.current_task()
         worker = self.workers.get(task) if task is not None else None
-        if worker is None or worker.at is None:
+        sub = None if worker is None else worker.where()
+        if worker is None or sub is None:
             return None
-        sub = worker.at
         worker.lent += 1
         if worker.marked:
-            self._resumed(worker, sub)
+            self._resumed(worker)
         worker.at = None
+        self._leave(worker)
         return worker, sub
 
     def take_back(self, lent: tuple[Worker, Subscription]) -> None:
@@ -441,7 +450,7 @@ class Pump:
         return not (
             self._more()
             or self._timers
-            or any(one.at is not None or one.lent for one in self.workers.values())
+            or any(one.lent or one.where() is not None for one in self.workers.values())
         )
 
     async def drained(self) -> None:
@@ -452,9 +461,9 @@ class Pump:
 
     def left(self) -> Iterator[tuple[Subscription, Message, int]]:
         """Take out what was not delivered, and how often each was tried; queues are left alone."""
-        while length_hint(self._rest) or self._next():
-            for sub in self._rest:
-                yield sub, self._message, 0
+        while (entry := self._next()) is not None:
+            for sub in entry[1]:
+                yield sub, entry[0], 0
         for _, _, sub, held in self._timers:
             yield sub, held.message, held.attempts
         self._timers.clear()
@@ -470,6 +479,3 @@ class Pump:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-_NOTHING = Message()

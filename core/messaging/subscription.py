@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -127,6 +128,17 @@ class Subscription:
     def is_full(self) -> bool:
         """Whether nothing more may wait for it."""
         return self.held + self.coming >= self.bound
+
+    async def wait_for_room(self, seconds: float) -> None:
+        """Return when something more may wait for it, when it is gone, or after that long."""
+        if not self.is_full:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.is_full and not self.gone:
+                    self.room = self.room or asyncio.Event()
+                    self.room.clear()
+                    await self.room.wait()
 
     def make_room(self) -> None:
         """Something that waited does so no more."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from ..base.topics import ANY, ONE
 from .faults import TopicInvalid
 
 T = TypeVar("T")
+
+_NO_LEVELS = frozenset({"", ONE, ANY})
+"""What no level of a topic is."""
 
 RECENT = 1024
 """Answers that are remembered in each of two generations."""
@@ -17,13 +20,14 @@ RECENT = 1024
 class Node(Generic[T]):
     """What stands behind one level of a pattern."""
 
-    __slots__ = ("any", "children", "found", "one")
+    __slots__ = ("any", "children", "found", "grows", "one")
 
     def __init__(self) -> None:
         self.children: dict[str, Node[T]] = {}
         self.one: Node[T] | None = None
         self.any: Node[T] | None = None
         self.found: tuple[T, ...] = ()
+        self.grows = False  # something may hang behind it
 
     def bare(self) -> bool:
         """Whether nothing hangs on it."""
@@ -39,6 +43,7 @@ class Node(Generic[T]):
         """The node behind ``level``, made if it is missing."""
         node = self.child(level)
         if node is None:
+            self.grows = True
             node = Node()
             self._put(level, node)
         return node
@@ -108,33 +113,40 @@ class PatternTrie(Generic[T]):
             node = None if node is None else node.child(level)
         return () if node is None else node.found
 
-    def match(self, topic: str) -> list[T]:
-        """What lies under the patterns that cover ``topic``."""
-        levels = topic.split(".")
-        return self._match_any(levels) if self._inner else self._match(levels)
+    def match(self, topic: str) -> list[T]:  # noqa: C901  # a call for each level would cost as much again
+        """What lies under the patterns that cover ``topic``.
 
-    def _match(self, levels: list[str]) -> list[T]:
-        """Where "#" comes last only, a node is reached in one way at most."""
+        :raises TopicInvalid: if nothing can be published there.
+        """
+        levels = topic.split(".")
+        if not _NO_LEVELS.isdisjoint(levels):
+            check_topic(topic)
+        if self._inner:
+            return self._match_any(levels)
+        # Where "#" comes last only, a node is reached in one way at most, and mostly there is but one.
         found: list[T] = []
-        nodes = [self._root]
-        for level in levels:
-            following = []
-            for node in nodes:
-                if node.any is not None:
-                    found += node.any.found
-                child = node.children.get(level)
-                if child is not None:
-                    following.append(child)
-                if node.one is not None:
-                    following.append(node.one)
-            if not following:
-                return found
-            nodes = following
-        for node in nodes:
-            found += node.found
+        others: list[tuple[Node[T], int]] | None = None
+        node, at, end = self._root, 0, len(levels)
+        while True:
             if node.any is not None:
                 found += node.any.found
-        return found
+            following = None
+            if at == end:
+                found += node.found
+            else:
+                following, one = node.children.get(levels[at]), node.one
+                at += 1
+                if one is not None:
+                    if following is None:
+                        following = one
+                    elif one.grows or at == end:
+                        others = [*(others or ()), (one, at)]
+            if following is not None:
+                node = following
+            elif others:
+                node, at = others.pop()
+            else:
+                return found
 
     def _match_any(self, levels: list[str]) -> list[T]:
         """The nodes reached are a set: a "#" stays where it is, or lets go, at every level."""
@@ -194,27 +206,33 @@ def check_topic(topic: str) -> str:
 
 
 class Recent(Generic[T]):
-    """Answers by topic, the latest ``size`` to twice as many; one that is asked for stays."""
+    """Answers by topic, the latest ``size`` to twice as many; one that is asked for stays.
 
-    __slots__ = ("_former", "_size", "latest")
+    ``ask`` gives an answer that is not remembered.
+    """
 
-    def __init__(self, size: int = RECENT) -> None:
+    __slots__ = ("_ask", "_former", "_size", "latest")
+
+    def __init__(self, ask: Callable[[str], T], size: int = RECENT) -> None:
+        self._ask = ask
         self._size = size
         self.latest: dict[str, T] = {}
         self._former: dict[str, T] = {}
 
-    def get(self, topic: str) -> T | None:
-        """The answer, if it is remembered."""
+    def find(self, topic: str) -> T:
+        """The answer."""
         found = self.latest.get(topic)
-        if found is None and (found := self._former.get(topic)) is not None:
-            self.put(topic, found)
-        return found
+        return self.recall(topic) if found is None else found
 
-    def put(self, topic: str, answer: T) -> None:
-        """Remember an answer."""
+    def recall(self, topic: str) -> T:
+        """The answer, for who has looked into ``latest`` without finding it."""
+        found = self._former.get(topic)
+        if found is None:
+            found = self._ask(topic)
         if len(self.latest) >= self._size:
             self._former, self.latest = self.latest, {}
-        self.latest[topic] = answer
+        self.latest[topic] = found
+        return found
 
     def clear(self) -> None:
         """Forget all: the patterns have changed."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from .handlers import Registered
 from .machine import Machine, Run
 
 TURN_SECONDS = 0.001
@@ -16,6 +17,22 @@ TURN_SECONDS = 0.001
 
 class Work(Protocol):
     """What carrying out a run means. Called in a worker's task."""
+
+    def sole(self, run: Run) -> Registered | None:
+        """Begin a run that is one call of one handler: that handler; ``None``: carry it out."""
+        ...
+
+    def succeeded(
+        self, run: Run, handler: Registered, value: Any, started: float, now: float
+    ) -> None:
+        """That handler has returned; monotonic times."""
+        ...
+
+    async def broke(
+        self, run: Run, handler: Registered, error: BaseException, started: float
+    ) -> None:
+        """That handler has raised; raises only what is to end the worker."""
+        ...
 
     async def carry_out(self, run: Run) -> None:
         """Call its handlers, and see to its end; raises only what is to end the worker."""
@@ -47,10 +64,11 @@ class Dispatcher:
         self._work = work
         self._monotonic = monotonic
         self.workers: dict[Task[Any], Worker] = {}
-        self._idle = True  # no worker is about to look for runs
+        self.idle = True  # no worker is about to look for runs
+        self.now = monotonic()  # when one last looked
         self._guarded = False
         self._yielding = 0
-        self._returning: deque[Future[None]] = deque()
+        self.returning: deque[Future[None]] = deque()
         self._timer: TimerHandle | None = None
         self._armed = 0.0
         self._stopped = False
@@ -62,16 +80,16 @@ class Dispatcher:
 
     def changed(self) -> None:
         """To be called after runs were entered, or slots given back."""
-        if self._returning and self._machine.running < self._machine.limit:
+        if self.returning and self._machine.running < self._machine.limit:
             self._let_return()
-        if self._idle and self._machine.queued:
+        if self.idle and self._machine.queued:
             self._call_worker()
 
     def _call_worker(self) -> None:
         if self._stopped or self._machine.startable < 1:
-            self._idle = True
+            self.idle = True
             return
-        self._idle = False
+        self.idle = False
         worker = Worker()
         worker.task = self.loop.create_task(self._live(worker))
         self.workers[worker.task] = worker
@@ -83,47 +101,75 @@ class Dispatcher:
             self._call_worker()
 
     async def _live(self, worker: Worker) -> None:
+        worker.holds = self._machine.hold()
         try:
-            await self._pull(worker)
+            while await self._pull(worker):  # whoever submits may do so again in a moment
+                await self._breathe(worker)
         except CancelledError:
             self._stopped = True
             raise
         finally:
+            self._give_back(worker)
             if worker.task is not None:
                 self.workers.pop(worker.task, None)
-            self._idle = True
+            self.idle = True
         self.changed()
 
-    async def _pull(self, worker: Worker) -> None:
-        machine, monotonic = self._machine, self._monotonic
+    async def _pull(self, worker: Worker) -> bool:
+        """Carry out run after run, while it holds a slot and nobody waits to take one again.
+
+        Whether there was any.
+        """
+        machine, work, monotonic = self._machine, self._work, self._monotonic
+        take = machine.take
         begun = now = monotonic()
-        while not self._returning and (run := machine.take(now)) is not None:
+        found = False
+        while worker.holds and not self.returning and (run := take(now)) is not None:
             if not self._guarded:
                 self._guarded = True
                 self.loop.call_soon(self._check)
-            worker.run, worker.holds = run, True
+            worker.run, self.now, found = run, now, True
+            handler = work.sole(run)
             try:
-                await self._work.carry_out(run)
+                if handler is None:
+                    await work.carry_out(run)
+                    now = monotonic()
+                else:
+                    try:
+                        value = await handler.call(run.payload)
+                    except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its result
+                        await work.broke(run, handler, error, now)
+                        now = monotonic()
+                    else:
+                        started, now = now, monotonic()
+                        work.succeeded(run, handler, value, started, now)
             except CancelledError:
-                self._work.interrupted(run)
+                work.interrupted(run)
                 raise
-            finally:
-                worker.run = None
-                if worker.holds:
-                    worker.holds = False
-                    machine.leave()
-                    if self._returning:
-                        self._let_return()
             if worker.stopping:
                 await self._absorb(worker)
-            now = monotonic()
             if now - begun > TURN_SECONDS:
-                self._yielding += 1
-                try:
-                    await asyncio.sleep(0)
-                finally:
-                    self._yielding -= 1
+                await self._breathe(worker)
                 begun = now = monotonic()
+        return found
+
+    async def _breathe(self, worker: Worker) -> None:
+        """Give the loop a turn, and whoever waits for a slot that of the worker."""
+        self._give_back(worker)
+        self._yielding += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._yielding -= 1
+        worker.holds = self._machine.hold()
+
+    def _give_back(self, worker: Worker) -> None:
+        worker.run = None
+        if worker.holds:
+            worker.holds = False
+            self._machine.leave()
+            if self.returning:
+                self._let_return()
 
     @staticmethod
     async def _absorb(worker: Worker) -> None:
@@ -150,27 +196,24 @@ class Dispatcher:
 
     async def take_back(self, worker: Worker) -> None:
         """Wait for a slot, before whatever is queued."""
-        if self._returning or self._machine.running >= self._machine.limit:
+        if self.returning or not self._machine.hold():
             mine: Future[None] = self.loop.create_future()
-            self._returning.append(mine)
+            self.returning.append(mine)
             try:
                 await mine
             except BaseException:
                 if mine.done() and not mine.cancelled():
                     self._machine.leave()
                 else:
-                    self._returning.remove(mine)
+                    self.returning.remove(mine)
                 self.changed()
                 raise
-        else:
-            self._machine.running += 1
         worker.holds = True
 
     def _let_return(self) -> None:
-        while self._returning and self._machine.running < self._machine.limit:
-            mine = self._returning.popleft()
-            if not mine.done():
-                self._machine.running += 1
+        while self.returning and self._machine.running < self._machine.limit:
+            mine = self.returning.popleft()
+            if not mine.done() and self._machine.hold():
                 mine.set_result(None)
 
     # ---- stopping, waiting -----------------------------------------------------------------

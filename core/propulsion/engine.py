@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from asyncio import get_running_loop
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
@@ -74,6 +75,7 @@ class PropulsionEngine:
         max_results: int = MAX_RESULTS,
         max_dead: int = MAX_DEAD,
         ageing_seconds: float | None = AGEING_SECONDS,
+        machine: Machine | None = None,
         clock: Clock = SYSTEM_CLOCK,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,7 +89,7 @@ class PropulsionEngine:
         self._policies: dict[int, RetryPolicy] = {}
         self._max_pending = max_pending
         self._monotonic = monotonic
-        self._machine = Machine(max_concurrent, ageing=ageing_seconds)
+        self._machine = machine or Machine(max_concurrent, ageing=ageing_seconds)
         self._running = Running(
             self._machine, self._hooks, clock, monotonic,
             chooser=chooser, max_results=max_results, max_dead=max_dead,
@@ -96,6 +98,7 @@ class PropulsionEngine:
         self._parked: dict[str, list[Run]] = {}
         self._recovering: asyncio.Task[int] | None = None
         self._closed = False
+        self._careful = store is not None  # submitting may have to wait, or to refuse
 
     # ---- handlers --------------------------------------------------------------------------
 
@@ -178,10 +181,29 @@ class PropulsionEngine:
 
         It is tried up to its ``max_attempts`` times; then it becomes a dead payload.
         """
-        run = self._submitted(event_type, payload)
-        written = await self._enter(run)
-        if written is not None:
-            await asyncio.shield(written)
+        dispatcher, running = self._dispatcher, self._running
+        if (
+            self._careful
+            or payload.max_attempts not in self._policies
+            or payload.deadline is not None
+            or self._hooks.registered
+            or dispatcher is None
+            or dispatcher.loop is not get_running_loop()
+            or len(running.open) >= self._max_pending
+        ):
+            written = await self._enter(self._submitted(event_type, payload))
+            if written is not None:
+                await asyncio.shield(written)
+            return payload.id
+        payload.target_stage = event_type
+        run = Run(event_type, payload, self._policies[payload.max_attempts], True)
+        running.figures.propelled += 1
+        running.open[run] = None
+        if dispatcher.idle:
+            self._machine.push(run, payload.priority, self._monotonic())
+            dispatcher.changed()
+        else:
+            self._machine.push(run, payload.priority, dispatcher.now)
         return payload.id
 
     async def chain(
@@ -230,7 +252,7 @@ class PropulsionEngine:
         return {event: call.result() for event, call in zip(wanted, calls, strict=True)}
 
     def _submitted(
-        self, event_type: str, payload: PropulsionPayload, succeeded: Iterable[str] = ()
+        self, event_type: str, payload: PropulsionPayload, succeeded: Collection[str] = ()
     ) -> Run:
         policy = self._policies.get(payload.max_attempts)
         if policy is None:
@@ -260,33 +282,44 @@ class PropulsionEngine:
 
     async def _enter(self, run: Run) -> asyncio.Future[None] | None:
         """Queue a run; when it is kept, if it is."""
-        if self._closed:
-            raise f.PropulsionClosed("The propulsion engine is closed; make another one.")
+        self._check_open()
         dispatcher = self._here()
-        if self._store is not None:
+        if self._store is not None and self._running.journal is None:
             await self.recover()
-        if len(self._running.open) >= self._max_pending:
-            raise f.PropulsionFull(
-                f"{self._max_pending} payloads wait already. Wait for some of them, or raise "
-                "max_pending.",
-                limit=self._max_pending,
-            )
-        self._running.figures.propelled += 1
+        self._check_room()
         if self._hooks.wants(HookType.ON_PROPEL):
             payload = run.payload
             await self._hooks.trigger(
                 HookType.ON_PROPEL, source_stage=payload.source_stage,
                 target_stage=run.event_type, payload=payload,
             )  # fmt: skip
-        journal = self._running.journal
-        written = None if journal is None else journal.entered(run)
-        self._running.open[run] = None
+        written = self._admit(run)
         if run.payload.deadline is not None and run.payload.is_expired(self._running.now()):
             self._machine.adopt(run)
             await self._running.expire(run)
         else:
             self._machine.enter(run, self._monotonic())
             dispatcher.changed()
+        return written
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise f.PropulsionClosed("The propulsion engine is closed; make another one.")
+
+    def _check_room(self) -> None:
+        if len(self._running.open) >= self._max_pending:
+            raise f.PropulsionFull(
+                f"{self._max_pending} payloads wait already. Wait for some of them, or raise "
+                "max_pending.",
+                limit=self._max_pending,
+            )
+
+    def _admit(self, run: Run) -> asyncio.Future[None] | None:
+        """Know it from now on; when it is kept, if it is."""
+        self._running.figures.propelled += 1
+        journal = self._running.journal
+        written = None if journal is None else journal.entered(run)
+        self._running.open[run] = None
         return written
 
     # ---- the loop --------------------------------------------------------------------------
@@ -407,7 +440,7 @@ class PropulsionEngine:
 
         What was cut off ends as cancelled, or stays with the store for the next engine.
         """
-        self._closed = True
+        self._closed = self._careful = True
         self._here()
         if drain:
             await self.drain()

@@ -38,6 +38,8 @@ class Registry:
     def __init__(self) -> None:
         self._handlers: dict[str, tuple[Registered, ...]] = {}
         self._numbers: dict[str, int] = {}
+        self.sole: dict[str, Registered] = {}
+        """By event type: its handler, if it has one alone, without a filter."""
 
     def of(self, event_type: str) -> tuple[Registered, ...]:
         """The handlers of an event type, by priority, then as registered."""
@@ -72,7 +74,7 @@ class Registry:
                 event_type=event_type,
                 name=handler.name,
             )
-        self._handlers[event_type] = tuple(sorted((*known, handler), key=lambda one: one.priority))
+        self._set(event_type, tuple(sorted((*known, handler), key=lambda one: one.priority)))
 
     def remove(self, event_type: str, name: str, only: Registered | None = None) -> bool:
         """Take one out; ``False`` if there is none of this name, or another than ``only``."""
@@ -80,8 +82,13 @@ class Registry:
         left = tuple(one for one in known if one.name != name or only not in {None, one})
         if len(left) == len(known):
             return False
-        if left:
-            self._handlers[event_type] = left
-        else:
-            del self._handlers[event_type]
+        self._set(event_type, left)
         return True
+
+    def _set(self, event_type: str, handlers: tuple[Registered, ...]) -> None:
+        self._handlers[event_type] = handlers
+        if not handlers:
+            del self._handlers[event_type]
+        self.sole.pop(event_type, None)
+        if len(handlers) == 1 and handlers[0].filter_fn is None:
+            self.sole[event_type] = handlers[0]

@@ -35,12 +35,12 @@ class HookManager:
     """Callables by hook type, sync (called in a thread) or async; what they raise is logged."""
 
     def __init__(self) -> None:
-        self._hooks: dict[HookType, list[Hook]] = {}
+        self.registered: dict[HookType, list[Hook]] = {}
         self._threads = Threads(None)
 
     def register(self, hook_type: HookType | str, hook: Hook) -> Callable[[], None]:
         """Call ``hook`` at ``hook_type``, until the returned function is called."""
-        hooks = self._hooks.setdefault(HookType(hook_type), [])
+        hooks = self.registered.setdefault(HookType(hook_type), [])
         hooks.append(hook)
 
         def unregister() -> None:
@@ -51,11 +51,11 @@ class HookManager:
 
     def wants(self, hook_type: HookType) -> bool:
         """Whether anybody wants to be told."""
-        return bool(self._hooks.get(hook_type))
+        return bool(self.registered.get(hook_type))
 
     async def trigger(self, hook_type: HookType, **told: Any) -> None:
         """Call the hooks of ``hook_type``, in the order in which they were registered."""
-        for hook in list(self._hooks.get(hook_type, ())):
+        for hook in list(self.registered.get(hook_type, ())):
             try:
                 if is_async(hook):
                     await hook(**told)

@@ -16,6 +16,8 @@ from .payload import PropulsionPayload
 
 LOG = "propulsion"
 
+_as_text = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class DeadPayload:
@@ -109,10 +111,10 @@ class _Folding:
                 self.runs[run.id] = run
             case ["a", run_id, name]:
                 if (known := self._known(run_id)) is not None:
-                    known.succeeded.add(name)
+                    known.has_succeeded(name)
             case ["f", run_id, name, error]:
                 if (known := self._known(run_id)) is not None:
-                    known.tried[name] = known.tried.get(name, 0) + 1
+                    known.failed_once_more(name)
                     known.error = error
             case ["r", run_id, attempt]:
                 if (known := self._known(run_id)) is not None:
@@ -135,7 +137,7 @@ class _Folding:
 
 def _run_line(run: Run) -> str:
     policy = run.policy
-    return json.dumps(
+    return _as_text(
         [
             "p",
             {
@@ -149,10 +151,9 @@ def _run_line(run: Run) -> str:
                 ],
                 "buried": run.buried,
                 "succeeded": sorted(run.succeeded),
-                "tried": run.tried,
+                "tried": dict(run.tried),
             },
         ],
-        separators=(",", ":"),
     )  # fmt: skip
 
 

@@ -5,19 +5,25 @@ Times are handed in: monotonic seconds for waiting, an aware stamp for deadlines
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from heapq import heappop, heappush
-from math import inf
-from typing import Any
+from heapq import heapify, heappop, heappush
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from ..base.ids import next_id
 from ..base.retry import RetryPolicy
 from ..base.urgency import AGEING_SECONDS, UrgencyQueue
 from .payload import PropulsionPayload, PropulsionResult
 
+T = TypeVar("T")
+
 ONCE = RetryPolicy(max_attempts=1)
+
+_NO_RESULTS: Mapping[str, PropulsionResult] = MappingProxyType({})
+_NOT_TRIED: Mapping[str, int] = MappingProxyType({})
+"""What runs have until there is more to say."""
 
 
 class State(StrEnum):
@@ -30,6 +36,9 @@ class State(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+
+
+_QUEUED, _RUNNING = State.QUEUED, State.RUNNING
 
 
 class Run:
@@ -45,15 +54,14 @@ class Run:
         "state", "succeeded", "tried",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # by place it is made quicker
         self,
         event_type: str,
         payload: PropulsionPayload,
         policy: RetryPolicy = ONCE,
-        *,
         buried: bool = False,
         run_id: str = "",
-        succeeded: Iterable[str] = (),
+        succeeded: Collection[str] = (),
     ) -> None:
         self._id = run_id
         self.event_type = event_type
@@ -61,10 +69,10 @@ class Run:
         self.policy = policy
         self.buried = buried
         self.attempt = 0
-        self.state = State.QUEUED
-        self.results: dict[str, PropulsionResult] = {}
-        self.succeeded: set[str] = set(succeeded)
-        self.tried: dict[str, int] = {}
+        self.state = _QUEUED
+        self.results = _NO_RESULTS
+        self.succeeded = succeeded
+        self.tried = _NOT_TRIED
         self.error: str | None = None
         self.label: Any = None
 
@@ -75,6 +83,23 @@ class Run:
             self._id = next_id()
         return self._id
 
+    def note(self, result: PropulsionResult) -> None:
+        """Keep a handler's latest result."""
+        self.results = {**self.results, result.handler_name: result}
+
+    def has_succeeded(self, name: str) -> None:
+        """The handler of this name is not called again."""
+        self.succeeded = {*self.succeeded, name}
+
+    def failed_once_more(self, name: str) -> None:
+        """One more attempt of the handler of this name has failed."""
+        self.tried = {**self.tried, name: self.tried.get(name, 0) + 1}
+
+    def passed_over(self, name: str) -> None:
+        """The handler of this name is not to be called after all: nothing is known of it."""
+        self.results = _without(self.results, name)
+        self.tried = _without(self.tried, name)
+
     def may_try(self, name: str) -> bool:
         """Whether the handler of this name has an attempt left."""
         return self.tried.get(name, 0) < self.policy.max_attempts
@@ -84,6 +109,10 @@ class Run:
         return name in self.tried and name not in self.succeeded
 
 
+def _without(known: Mapping[str, T], name: str) -> Mapping[str, T]:
+    return {other: one for other, one in known.items() if other != name} if name in known else known
+
+
 class Machine:
     """All runs of one engine: queued, at work (at most ``limit``), backing off.
 
@@ -91,19 +120,24 @@ class Machine:
     ``ageing`` seconds, up to HIGH.
     """
 
+    hears_ends = False
+    """Whether it must be told of every end; else what succeeded at once may be forgotten."""
+
     def __init__(self, limit: int, *, ageing: float | None = AGEING_SECONDS) -> None:
         self.limit = limit
         self.running = 0
-        self.queued = 0
         self.backing_off = 0
+        self._ended = 0  # that still stand in the queue
         self._queue: UrgencyQueue[Run] = UrgencyQueue(ageing)
+        self.push = self._queue.push
+        """Queue a fresh run that has no deadline: run, priority, now."""
         self._timers: list[tuple[float, int, Run]] = []
         self._count = 0
 
     @property
-    def pending(self) -> int:
-        """Payloads whose handlers have not ended, those at work included."""
-        return self.queued + self.backing_off + self.running
+    def queued(self) -> int:
+        """How many wait to be begun."""
+        return len(self._queue) - self._ended
 
     @property
     def startable(self) -> int:
@@ -117,30 +151,35 @@ class Machine:
     def enter(self, run: Run, now: float) -> None:
         """Queue it."""
         payload = run.payload
-        deadline = inf if payload.deadline is None else payload.deadline.timestamp()
-        run.state = State.QUEUED
-        self.queued += 1
-        self._queue.push(run, payload.priority, now, deadline)
+        run.state = _QUEUED
+        if payload.deadline is None:
+            self._queue.push(run, payload.priority, now)
+        else:
+            self._queue.push(run, payload.priority, now, payload.deadline.timestamp())
 
     def adopt(self, run: Run) -> None:
         """Know a run that is to end without being queued."""
-        run.state = State.QUEUED
-        self.queued += 1
+        run.state = _QUEUED
+        self._ended -= 1
 
     def take(self, now: float) -> Run | None:
-        """The next to be begun, which then holds a slot; ``None`` if none is there, or no slot."""
+        """The next to be begun, by one that holds a slot; ``None`` if none is there."""
         if self._timers and self._timers[0][0] <= now:
             self.wake(now)
-        if self.running >= self.limit:
-            return None
         while (run := self._queue.pop(now)) is not None:
-            if run.state is State.QUEUED:
-                run.state = State.RUNNING
+            if run.state is _QUEUED:
+                run.state = _RUNNING
                 run.attempt += 1
-                self.queued -= 1
-                self.running += 1
                 return run
+            self._ended -= 1
         return None
+
+    def hold(self) -> bool:
+        """Take a slot; ``False`` if none is free."""
+        if self.running >= self.limit:
+            return False
+        self.running += 1
+        return True
 
     def leave(self) -> None:
         """Give a slot back."""
@@ -149,7 +188,7 @@ class Machine:
     def end(self, run: Run, state: State) -> bool:
         """It has ended so; ``False`` if it had already."""
         if run.state is State.QUEUED:
-            self.queued -= 1
+            self._ended += 1
         elif run.state is State.BACKING_OFF:
             self.backing_off -= 1
         elif run.state is not State.RUNNING:
@@ -178,6 +217,16 @@ class Machine:
         self.backing_off += 1
         self._count += 1
         heappush(self._timers, (due, self._count, run))
+
+    def hurry(self, run: Run, now: float) -> bool:
+        """Queue it now, if it waits for its next attempt."""
+        if run.state is not State.BACKING_OFF:
+            return False
+        self._timers = [timer for timer in self._timers if timer[2] is not run]
+        heapify(self._timers)
+        self.backing_off -= 1
+        self.enter(run, now)
+        return True
 
     def next_due(self) -> float | None:
         """When the next wait ends."""

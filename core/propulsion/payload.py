@@ -116,10 +116,14 @@ class PropulsionResult:
     timestamp: datetime = field(default_factory=_now)
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, dict, list})
+
 _FIELDS = tuple(one.name for one in fields(PropulsionPayload) if one.init)
 
 
 def _plain(value: Any) -> Any:
+    if value is None or type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Priority):
         return value.name
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value

@@ -8,7 +8,8 @@ from asyncio import CancelledError, Future
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from ..base.calling import Threads
@@ -23,6 +24,8 @@ from .payload import PropulsionPayload, PropulsionResult
 from .ports import AgentChooser
 
 _log = logging.getLogger(__name__)
+
+_RUNNING, _DONE = State.RUNNING, State.DONE
 
 DEADLINE_CHECK = "deadline_check"
 EXPIRED = "Payload expired before processing"
@@ -42,30 +45,64 @@ class Figures:
     dead_lost: int = 0
 
 
-class Results:
-    """The latest results by payload and handler, a bounded number of them."""
+Outcome = tuple[str, str, Any, float, float]
+"""A success: payload, handler, what it returned, when it began and when it ended (monotonic)."""
 
-    def __init__(self, bound: int) -> None:
+
+class Results:
+    """The latest results by payload and handler, a bounded number of them.
+
+    Successes are noted as tuples, and made into results when somebody asks.
+    """
+
+    def __init__(self, bound: int, monotonic: Callable[[], float]) -> None:
         self._bound = bound
+        self._monotonic = monotonic
         self._kept: OrderedDict[tuple[str, str], PropulsionResult] = OrderedDict()
+        self.fresh: list[PropulsionResult | Outcome] = []
+        self.most_fresh = 2 * bound
 
     def __len__(self) -> int:
+        self._fold()
         return len(self._kept)
 
-    def add(self, result: PropulsionResult) -> None:
+    def add(self, result: PropulsionResult | Outcome) -> None:
         """Keep one; the oldest gives way."""
-        kept = self._kept
-        kept[result.payload_id, result.handler_name] = result
-        if len(kept) > self._bound:
-            kept.popitem(last=False)
+        self.fresh.append(result)
+        if len(self.fresh) >= self.most_fresh:
+            self.trim()
+
+    def trim(self) -> None:
+        """Forget what so many fresh ones make of no account."""
+        self._kept.clear()
+        del self.fresh[: -self._bound]
 
     def get(self, payload_id: str, handler_name: str) -> PropulsionResult | None:
         """The result, if it is still kept."""
+        self._fold()
         return self._kept.get((payload_id, handler_name))
 
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()
+        self.fresh.clear()
+
+    def _fold(self) -> None:
+        kept = self._kept
+        for one in self.fresh:
+            result = one if isinstance(one, PropulsionResult) else self.made(one)
+            kept[result.payload_id, result.handler_name] = result
+            if len(kept) > self._bound:
+                kept.popitem(last=False)
+        self.fresh.clear()
+
+    def made(self, outcome: Outcome) -> PropulsionResult:
+        """A success as a result."""
+        payload_id, name, value, started, ended = outcome
+        stamp = datetime.fromtimestamp(time() - (self._monotonic() - ended), UTC)
+        return PropulsionResult(
+            payload_id, True, name, value, None, (ended - started) * 1000, stamp
+        )
 
 
 class Running:
@@ -83,9 +120,11 @@ class Running:
         max_dead: int,
     ) -> None:
         self.registry = Registry()
+        self._sole = self.registry.sole
         self.threads = Threads(None)
         self.figures = Figures()
-        self.results = Results(max_results)
+        self.results = Results(max_results, monotonic)
+        self._fresh, self._most_fresh = self.results.fresh, self.results.most_fresh
         self.dead: OrderedDict[str, DeadPayload] = OrderedDict()
         self.open: dict[Run, None] = {}
         self.parked = 0  # of those, what waits for a handler to be registered
@@ -100,6 +139,59 @@ class Running:
         self._max_dead = max_dead
 
     # ---- the work of a worker ----------------------------------------------------------------
+
+    def sole(self, run: Run) -> Registered | None:
+        """Begin an attempt that is one call of one handler: that handler, else ``None``."""
+        handler, payload = self._sole.get(run.event_type), run.payload
+        if (
+            handler is None
+            or run.tried
+            or run.succeeded
+            or payload.deadline is not None
+            or payload.timeout is not None
+            or self._chooser is not None
+            or self._hooks.registered
+        ):
+            return None
+        payload.attempt_count += 1
+        return handler
+
+    def succeeded(
+        self, run: Run, handler: Registered, value: Any, started: float, now: float
+    ) -> None:
+        """The handler that ``sole`` gave has returned."""
+        outcome = (run.payload.id, handler.name, value, started, now)
+        self.figures.successful += 1
+        if (
+            run.label is None
+            and self.journal is None
+            and run.state is _RUNNING
+            and not self._machine.hears_ends
+        ):
+            fresh = self._fresh
+            fresh.append(outcome)
+            if len(fresh) >= self._most_fresh:
+                self.results.trim()
+            run.state = _DONE
+            del self.open[run]
+            if self.idle:
+                self._look_idle()
+            return
+        result = self.results.made(outcome)
+        self.results.add(result)
+        run.note(result)
+        self.end(run, _DONE, [handler.quoted])
+
+    async def broke(
+        self, run: Run, handler: Registered, error: BaseException, started: float
+    ) -> None:
+        """The handler that ``sole`` gave has raised."""
+        try:
+            await self._broke(run, handler, error, started)
+        except _Cancelled:
+            self._end_cancelled(run)
+        else:
+            await self._judge(run, (handler,), [])
 
     async def carry_out(self, run: Run) -> None:
         """One attempt: the handlers that have not succeeded, in their order."""
@@ -121,8 +213,7 @@ class Running:
                 if await self._attempt(run, handler):
                     fresh.append(handler.quoted)
         except _Cancelled:
-            self._note(run, "cancelled", CANCELLED, 0.0)
-            self.end(run, State.CANCELLED)
+            self._end_cancelled(run)
             return
         if handlers and not run.tried and not self._hooks.wants(HookType.ON_COMPLETE):
             self.end(run, State.DONE, fresh)
@@ -134,28 +225,32 @@ class Running:
         payload, started = run.payload, self._monotonic()
         try:
             if handler.filter_fn is not None and not handler.filter_fn(payload):
-                run.results.pop(handler.name, None)
-                run.tried.pop(handler.name, None)
+                run.passed_over(handler.name)
                 return False
             if payload.timeout is None:
                 value = await handler.call(payload)
             else:
                 value = await _within(payload.timeout, handler.call(payload))
         except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its result
-            self._failed(run, handler, error, started)
-            if self._hooks.wants(HookType.ON_ERROR):
-                await self._hooks.trigger(
-                    HookType.ON_ERROR, payload=payload, handler_name=handler.name, error=error
-                )
+            await self._broke(run, handler, error, started)
             return False
         result = PropulsionResult(
             payload.id, True, handler.name, value, None, (self._monotonic() - started) * 1000
         )
-        run.results[handler.name] = result
-        run.succeeded.add(handler.name)
+        run.note(result)
+        run.has_succeeded(handler.name)
         self.results.add(result)
         self.figures.successful += 1
         return True
+
+    async def _broke(
+        self, run: Run, handler: Registered, error: BaseException, started: float
+    ) -> None:
+        self._failed(run, handler, error, started)
+        if self._hooks.wants(HookType.ON_ERROR):
+            await self._hooks.trigger(
+                HookType.ON_ERROR, payload=run.payload, handler_name=handler.name, error=error
+            )
 
     def _failed(self, run: Run, handler: Registered, error: BaseException, started: float) -> None:
         text = f"{type(error).__name__}: {error}"
@@ -168,7 +263,7 @@ class Running:
         warn(_log, "Handler %s failed on payload %s: %s", handler.name, run.payload.id, text,
              error=error)  # fmt: skip
         self._note(run, handler.name, text, spent)
-        run.tried[handler.name] = run.tried.get(handler.name, 0) + 1
+        run.failed_once_more(handler.name)
         if self.journal is not None:
             self.journal.failed(run, handler.name)
 
@@ -178,7 +273,7 @@ class Running:
             return
         run.error = run.payload.last_error = error
         result = PropulsionResult(run.payload.id, False, name, None, error, spent)
-        run.results[name] = result
+        run.note(result)
         self.results.add(result)
         self.figures.failed += 1
 
@@ -242,11 +337,10 @@ class Running:
     async def expire(self, run: Run) -> None:
         """Past its deadline: that is its end."""
         self.figures.expired += 1
-        run.results[DEADLINE_CHECK] = PropulsionResult(
-            run.payload.id, False, DEADLINE_CHECK, None, EXPIRED
-        )
+        result = PropulsionResult(run.payload.id, False, DEADLINE_CHECK, None, EXPIRED)
+        run.note(result)
         run.error = run.payload.last_error = EXPIRED
-        self.results.add(run.results[DEADLINE_CHECK])
+        self.results.add(result)
         self.figures.failed += 1
         if self._hooks.wants(HookType.ON_EXPIRE):
             await self._hooks.trigger(HookType.ON_EXPIRE, payload=run.payload)
@@ -264,8 +358,7 @@ class Running:
             if self.dispatcher is not None:
                 self.dispatcher.stop_run(run)
         else:
-            self._note(run, "cancelled", CANCELLED, 0.0)
-            self.end(run, State.CANCELLED)
+            self._end_cancelled(run)
 
     def interrupted(self, run: Run) -> None:
         """The loop ends under it: kept runs come again, others if nobody has waited for them."""
@@ -277,8 +370,11 @@ class Running:
             self._machine.put_back(run, self._monotonic())
             run.payload.attempt_count -= 1
         else:
-            self._note(run, "cancelled", CANCELLED, 0.0)
-            self.end(run, State.CANCELLED)
+            self._end_cancelled(run)
+
+    def _end_cancelled(self, run: Run) -> None:
+        self._note(run, "cancelled", CANCELLED, 0.0)
+        self.end(run, State.CANCELLED)
 
     def end(self, run: Run, state: State, fresh: list[str] | None = None) -> None:
         """Its end, told to whoever waits once it is on disk."""
@@ -293,7 +389,12 @@ class Running:
                 written.add_done_callback(lambda done: _pass_on(done, waiter))
         elif waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if self.idle and len(self.open) <= self.parked:
+        if self.idle:
+            self._look_idle()
+
+    def _look_idle(self) -> None:
+        """Tell whoever waits for the end of all, if it has come."""
+        if len(self.open) <= self.parked:
             waiting, self.idle = self.idle, []
             for one in waiting:
                 if not one.done():

@@ -13,9 +13,10 @@ from ..base.priority import Priority
 from .crew_commands import CREW_PAYLOADS
 from .payload import Payload as Payload
 from .pipeline_commands import PIPELINE_PAYLOADS
-from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp
+from .rules import TEXT_LIMIT, Argument, Environment, Id, SessionName, Stamp, TopicPattern
 from .status import Activity, Lifecycle
 from .workflow_commands import WORKFLOW_PAYLOADS
+from .workspace import BranchName, WorktreeWish
 
 MIN_COLS, MAX_COLS = 2, 1000
 MIN_LINES, MAX_LINES = 1, 1000
@@ -45,13 +46,39 @@ class CreateSession(Payload):
     priority: Priority = Priority.NORMAL
     cols: Cols | None = None
     lines: Lines | None = None
+    worktree: WorktreeWish | None = None
 
 
 class DeleteSession(OnSession):
-    """Remove a session; a living one only with ``force``, which stops it first."""
+    """Remove a session; a living one only with ``force``, which stops it first.
+
+    Its worktree goes with it if nothing in it would be lost; with ``discard`` in any case, with
+    ``keep_worktree`` in none. A branch that is not merged stays.
+    """
 
     type: ClassVar[str] = "session.delete"
     force: bool = False
+    keep_worktree: bool = False
+    discard: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DeleteSession:
+        if self.keep_worktree and self.discard:
+            raise PydanticCustomError(
+                "worktree_both_ways", "A worktree is either kept or discarded, not both.", {}
+            )
+        return self
+
+
+class MergeSession(OnSession):
+    """Merge a session's branch into the branch ``into`` (the one it was made from).
+
+    With ``delete_branch`` it is deleted then; its worktree stays at the same commit.
+    """
+
+    type: ClassVar[str] = "session.merge"
+    into: BranchName | None = None
+    delete_branch: bool = False
 
 
 class SessionUpdates(BaseModel):
@@ -294,13 +321,19 @@ class ListAgents(Payload):
 
 
 class ListEvents(Payload):
-    """Kept events after a sequence number, oldest first, or the newest ones."""
+    """Kept events after a sequence number, oldest first, or the newest ones; of one topic pattern."""
 
     type: ClassVar[str] = "events.list"
     after: Annotated[int, Field(ge=0)] | None = None
-    topic: str | None = None
+    topic: TopicPattern | None = None
     session_id: Id | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 200
+
+
+class VerifyEvents(Payload):
+    """Whether the audit log holds, and the first record that does not fit."""
+
+    type: ClassVar[str] = "events.verify"
 
 
 class GetState(Payload):
@@ -310,14 +343,14 @@ class GetState(Payload):
 
 
 _PAYLOADS: tuple[type[Payload], ...] = (
-    CreateSession, DeleteSession, UpdateSession, ListSessions,
+    CreateSession, DeleteSession, MergeSession, UpdateSession, ListSessions,
     StartAgent, StopAgent, RestartAgent,
     SetFocus, NextActionable, ToggleMinimal, SetPreference, GetPreferences,
     HealthCheck, Shutdown, GetState,
     Prompt, SendKeys, Resize, Answer, ReadScreen, SearchScreen, ReadLog,
     ExplainSession, SessionHistory,
     ListAttention, AnswerItem, SnoozeItem, ResolveItem,
-    ListAgents, ListEvents,
+    ListAgents, ListEvents, VerifyEvents,
 )  # fmt: skip
 
 PAYLOADS: dict[str, type[Payload]] = {

@@ -15,6 +15,7 @@ from .crew_events import CREW_EVENTS
 from .event_payload import EventPayload as EventPayload
 from .pipeline_events import PIPELINE_EVENTS
 from .status import Activity, Lifecycle, Status
+from .topics import topic_of
 from .views import HealthView, SessionView, StateView
 from .workflow_events import WORKFLOW_EVENTS
 
@@ -263,15 +264,26 @@ class Event(BaseModel):
         """The event in ``raw``; a type that this version doesn't know gives ``UnknownEvent``."""
         model = EVENTS.get(str(raw.get("type")), UnknownEvent)
         body = raw.get("payload", {})
-        payload = UnknownEvent(body=body) if model is UnknownEvent else model.model_validate(body)
+        payload = (
+            UnknownEvent(body=body, topic=str(raw.get("topic") or ""))
+            if model is UnknownEvent
+            else model.model_validate(body)
+        )
         metadata = Metadata.model_validate(raw.get("metadata", {}))
         return cls(type=str(raw.get("type")), metadata=metadata, payload=payload)
+
+    @property
+    def topic(self) -> str:
+        """Under which name it is told on the bus; see ``topics``."""
+        told = self.payload.topic if isinstance(self.payload, UnknownEvent) else ""
+        return told or topic_of(self.type, self.payload)
 
     def dump(self) -> dict[str, Any]:
         """The event as JSON-ready data."""
         return {
             "kind": self.kind,
             "type": self.type,
+            "topic": self.topic,
             "metadata": self.metadata.model_dump(mode="json"),
             "payload": self.payload.model_dump(mode="json"),
         }
@@ -282,3 +294,4 @@ class UnknownEvent(EventPayload):
 
     type: ClassVar[str] = "unknown"
     body: dict[str, Any] = Field(default_factory=dict)
+    topic: str = Field(default="", exclude=True)

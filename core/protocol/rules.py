@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from ..base.ids import is_id
+from ..base.topics import pattern_fault
 
 NAME_LIMIT = 50
 ENV_KEY_LIMIT = 100
@@ -96,8 +97,16 @@ def _argument(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    fault = pattern_fault(value)
+    if fault is not None:
+        raise PydanticCustomError("topic_pattern_invalid", "{fault}", {"fault": fault})
+    return value
+
+
 Id = Annotated[str, BeforeValidator(_ulid)]
 SessionName = Annotated[str, BeforeValidator(_name)]
 Stamp = Annotated[datetime, AfterValidator(_aware)]
 Environment = Annotated[dict[str, str], AfterValidator(_env)]
 Argument = Annotated[str, AfterValidator(_argument)]
+TopicPattern = Annotated[str, AfterValidator(_pattern)]

@@ -15,6 +15,7 @@ from .pipeline_views import PipelineView
 from .status import Lifecycle, Status, shown_status
 from .view import View as View
 from .workflow_views import WorkflowView
+from .workspace import WorkspaceView
 
 
 class SessionView(View):
@@ -41,6 +42,7 @@ class SessionView(View):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     resumable: bool = False
+    workspace: WorkspaceView | None = None
     version: int = 0
 
     @property

@@ -25,7 +25,7 @@ from pydantic_core import PydanticSerializationError
 from ..base.errors import ErrorInfo
 from .commands import Cols, Command, Lines
 from .events import Event
-from .rules import Id
+from .rules import Id, TopicPattern
 from .screen import ScreenFrame
 from .validation import CommandFault
 from .views import EngineView
@@ -72,13 +72,13 @@ class Hello(Message):
 class Follow(Message):
     """Send events from now on, after a snapshot; with ``since``, the kept ones after it first.
 
-    ``topics`` are patterns over event types (``session.*``, ``status.changed``; see
-    ``base.topics``), at most 100; none: all.
+    ``topics`` are patterns over the events' topics (``session.*.status``, ``workflow.#``) or types
+    (``session.*``, ``status.changed``), at most 100; none: all. See ``topics``.
     ``snapshot`` false leaves out the first snapshot.
     """
 
     kind: Literal["follow"] = "follow"
-    topics: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    topics: Annotated[tuple[TopicPattern, ...], Field(max_length=100)] = ()
     since: int | None = None
     snapshot: bool = True
 

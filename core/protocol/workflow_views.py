@@ -95,7 +95,10 @@ class WholeWorkflowView(View):
 
 
 class AttemptView(View):
-    """One attempt, ended or running."""
+    """One attempt, ended or running; ``given`` is what it was given, templates rendered, secrets hidden.
+
+    It is told of a task's newest attempts, by ``workflow.task`` alone.
+    """
 
     task_id: str
     attempt: int
@@ -105,6 +108,7 @@ class AttemptView(View):
     error: str | None = None
     error_type: str | None = None
     has_log: bool = False
+    given: dict[str, Any] = Field(default_factory=dict)
 
 
 class HandoffView(View):
@@ -130,9 +134,10 @@ class ArtifactView(View):
 
 
 class TaskDetailView(View):
-    """All about one task. ``given`` is what its last attempt was given, templates rendered.
+    """All about one task.
 
-    ``result`` means something where ``has_result`` is true.
+    ``given`` is what its last attempt was given, templates rendered; before the first one what the
+    file says. ``result`` means something where ``has_result`` is true.
     """
 
     workflow_id: str

@@ -11,12 +11,14 @@ from typing import Any
 from ..base.errors import QuarterdeckError
 from ..base.homes import expanded
 from ..base.ids import new_id
+from ..coordination.layer import CoordinationLayer
 from ..protocol import commands as c
 from ..protocol.attention import AttentionItem, AttentionKind
 from ..protocol.events import Cause, SessionCreated, SessionDeleted
 from ..protocol.status import Lifecycle, Status
 from ..protocol.views import AgentView, Check, HealthStatus, SessionView
 from ..protocol.wire import Input
+from ..protocol.workspace import WorkspaceState
 from ..telemetry.logs import logger
 from .adoption import FIRST, epoch_above, strays
 from .agents.definition import AgentDefinition
@@ -24,19 +26,20 @@ from .errands import Errands
 from .faults import ItemNotAnswerable, SessionLiving
 from .first_prompt import FirstPrompts
 from .focus import FocusWatch
-from .inspection import explain, history_of, log_of, screen_of, search_in
 from .keyboard import press, take_input
 from .prompting import answer_request, deliver_prompt
+from .readings import Readings
 from .records import RemoveSession, SessionRecord
 from .register import Register
 from .restore import Restorer
 from .roster import Roster
-from .screen import SessionScreen
 from .services import Services
 from .session import Session
 from .starter import Starter
 from .surroundings import repository_of
 from .winding_up import WindingUp
+from .workspaces.model import Plan, WorktreeOptions
+from .workspaces.workspaces import Workspaces
 
 _ANSWERED = frozenset({AttentionKind.APPROVAL, AttentionKind.QUESTION, AttentionKind.GATE})
 
@@ -77,19 +80,38 @@ async def _let_go(winding_up: WindingUp, session: Session) -> None:
         await winding_up.release(session)
 
 
-class SessionManager:
-    """Owns the sessions; implements the engine's ``SessionService``."""
+class SessionManager(Readings):
+    """Owns the sessions; implements the engine's ``SessionService``.
 
-    def __init__(self, services: Services, roster: Roster) -> None:
+    ``layer`` keeps what worktrees need to be made and merged safely; without one that lives as long as
+    the manager.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        roster: Roster,
+        *,
+        layer: CoordinationLayer | None = None,
+        worktrees: WorktreeOptions | None = None,
+    ) -> None:
         self._services = services
         self._roster = roster
-        self._register = Register(roster, services.options.max_sessions)
+        super().__init__(Register(roster, services.options.max_sessions))
         self._errands = Errands()
         self._first_prompts = FirstPrompts(self._errands)
         self._winding_up = WindingUp(services, self._errands)
         self._restorer = Restorer(services, self._errands)
         self._starter = Starter(services, self._winding_up, self._restorer, self._first_prompts)
         self._focus = FocusWatch(self._register.by_id)
+        self._workspaces = Workspaces(
+            services,
+            self._starter,
+            find=self._register.get,
+            remove=self._undo,
+            layer=layer,
+            options=worktrees,
+        )
 
     async def load(self, epoch: int) -> None:
         """Take up the kept sessions: reconnect keepers, call the others lost."""
@@ -108,6 +130,9 @@ class SessionManager:
                 self._errands.run(_stop(self._starter, session), "session-stop")
             elif session.living:
                 self._first_prompts.deliver(session)
+            workspace = session.record.workspace
+            if workspace is not None and workspace.state is WorkspaceState.PREPARING:
+                self._errands.run(self._workspaces.settle(session), "session-worktree")
         await self._restorer.meet_strangers(self._register.by_id)
         self._errands.run(self._restorer.sweep(self._register.by_id), "keeper-sweep")
 
@@ -126,6 +151,7 @@ class SessionManager:
         self._first_prompts.close()
         sessions = list(self._register)
         try:
+            await self._workspaces.close()
             if stop_sessions:
                 await _each(_stop(self._starter, session) for session in sessions)
             self._services.recorder.settle()
@@ -150,6 +176,7 @@ class SessionManager:
         await self._restorer.tidy(self._register.by_id)
         living = frozenset(session.id for session in self._register if session.living)
         await self._services.containers.orphans(living)
+        await self._workspaces.tidy(frozenset(self._register.by_id))
 
     async def checks(self) -> list[Check]:
         """The health of sessions and their keepers."""
@@ -166,26 +193,6 @@ class SessionManager:
         status = HealthStatus.DEGRADED if problems else HealthStatus.HEALTHY
         message = "; ".join(problems) or f"{len(living)} living"
         return [Check(name="sessions", status=status, message=message)]
-
-    def views(self) -> list[SessionView]:
-        """Every session, oldest first."""
-        return [session.view() for session in self._register]
-
-    def view(self, session_id: str) -> SessionView:
-        """One session.
-
-        :raises SessionUnknown: if there is none of this id.
-        """
-        return self._register.get(session_id).view()
-
-    async def changed(self, session_id: str, version: int) -> SessionView:
-        """The session as soon as its version is not ``version`` any more.
-
-        :raises SessionUnknown: if there is none of this id, or it is removed meanwhile.
-        """
-        session = self._register.get(session_id)
-        await session.until(lambda now: now.removed or now.record.version != version, None)
-        return self._register.get(session_id).view()
 
     async def hush(self, session_id: str, *, on: bool = True) -> None:
         """Ask for nobody's attention when a turn of this session ends; or do so again."""
@@ -207,10 +214,6 @@ class SessionManager:
         """The next or previous item that needs a person."""
         return self._services.desk.next(wish.current, backwards=wish.backwards)
 
-    def screen_source(self, session_id: str) -> SessionScreen:
-        """A session's screen to watch."""
-        return self._register.get(session_id).screen
-
     def focus(self, client_id: str, session_id: str | None) -> None:
         """Note what a client's person looks at; two seconds of it count as seen."""
         self._focus.look(client_id, session_id)
@@ -226,7 +229,8 @@ class SessionManager:
     async def create(self, wish: c.CreateSession, cause: Cause) -> SessionView:
         """Create a session; its place within the limit is taken before anything is awaited.
 
-        A session whose start fails stays, crashed, with the reason.
+        A session whose start fails stays, crashed, with the reason; but one that was to have a worktree
+        goes, with all that was made for it.
 
         :raises AgentUnknown: if no agent has this name.
         :raises NameTaken: if another session has this name.
@@ -234,11 +238,16 @@ class SessionManager:
         """
         definition = self._register.definition(wish.agent)
         self._register.check_name(wish.name)
-        session = self._enter(wish, definition)
+        place = str(expanded(wish.cwd or definition.cwd or Path.cwd()).absolute())
+        plan = await self._workspaces.plan(wish, place)
+        self._register.check_name(wish.name)
+        session = self._enter(wish, definition, place, plan)
         async with session.busy:
             try:
                 await self._introduce(session, cause)
-                if wish.start:
+                if plan is not None:
+                    await self._workspaces.make(session, cause, start=wish.start)
+                elif wish.start:
                     await self._starter.start(session, cause)
             finally:
                 session.claimed = False
@@ -248,7 +257,9 @@ class SessionManager:
         """Journal a new session; one that can't be journalled never was."""
         told = False
         try:
-            repo = await asyncio.to_thread(repository_of, session.record.cwd)
+            record = session.record
+            seat = record.cwd if record.workspace is None else record.workspace.repository
+            repo = await asyncio.to_thread(repository_of, seat)
             view = session.view().model_copy(update={"repo": repo})
             told = True
             await session.change(cause, tell=[SessionCreated(session=view)], repo=repo)
@@ -265,13 +276,17 @@ class SessionManager:
                 )
             raise
 
-    def _enter(self, wish: c.CreateSession, definition: AgentDefinition) -> Session:
-        now, options = self._services.clock.now(), self._services.options
+    def _enter(
+        self, wish: c.CreateSession, definition: AgentDefinition, place: str, plan: Plan | None
+    ) -> Session:
+        now, options, session_id = self._services.clock.now(), self._services.options, new_id()
+        workspace = None if plan is None else self._workspaces.place(plan, session_id)
         record = SessionRecord(
-            id=new_id(),
+            id=session_id,
             name=wish.name,
             agent=wish.agent,
-            cwd=str(expanded(wish.cwd or definition.cwd or Path.cwd()).absolute()),
+            cwd=place if plan is None or workspace is None else plan.seat(workspace),
+            workspace=workspace,
             created_at=now,
             status=Status(since=now, evidence="not started yet"),
             args=wish.args,
@@ -298,9 +313,25 @@ class SessionManager:
         async with session.busy:
             self._register.get(wish.session_id)
             _check_dead(session, force=wish.force)
+            await self._workspaces.check_removal(session, wish)
             await self._starter.stop(session, cause)
-            await self._remove(session, cause)
-            await self._winding_up.erase(session)
+            await self._workspaces.take_down(session, wish)
+            await self._undo(session, cause)
+
+    async def _undo(self, session: Session, cause: Cause) -> None:
+        """Let a session be gone, with all that is left of it."""
+        await self._remove(session, cause)
+        await self._winding_up.erase(session)
+
+    async def merge(
+        self, wish: c.MergeSession, cause: Cause
+    ) -> tuple[SessionView, Mapping[str, Any]]:
+        """Merge the branch of a session's worktree; the session, and what was done."""
+        session = self._register.get(wish.session_id)
+        async with session.busy:
+            self._register.get(wish.session_id)
+            done = await self._workspaces.merge(session, wish, cause)
+        return session.view(), done
 
     async def _remove(self, session: Session, cause: Cause) -> None:
         """Journal that a session is gone; until that is on disk it is still there."""
@@ -431,26 +462,6 @@ class SessionManager:
             if outcome[0]:
                 self._services.recorder.record(*outcome)
             raise
-
-    async def screen(self, wish: c.ReadScreen) -> Mapping[str, Any]:
-        """A screen or a part of its history as data."""
-        return screen_of(self._register.get(wish.session_id), wish)
-
-    async def search(self, wish: c.SearchScreen) -> Mapping[str, Any]:
-        """Matches in scrollback and screen."""
-        return search_in(self._register.get(wish.session_id), wish)
-
-    async def logs(self, wish: c.ReadLog) -> Mapping[str, Any]:
-        """The tail of the output."""
-        return await log_of(self._register.get(wish.session_id), wish)
-
-    def explain(self, wish: c.ExplainSession) -> Mapping[str, Any]:
-        """What says the status."""
-        return explain(self._register.get(wish.session_id))
-
-    async def history(self, wish: c.SessionHistory) -> Mapping[str, Any]:
-        """Former statuses."""
-        return await history_of(self._register.get(wish.session_id), wish.limit)
 
     def input(self, message: Input) -> None:
         """Pass input on, in order; dropped with a counter where the session can't take it."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from ..base.priority import Priority
 from ..protocol.attention import AttentionItem
 from ..protocol.status import Activity, Lifecycle, Source, Status
+from ..protocol.workspace import WorkspaceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class SessionRecord:
     lines: int = 40
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    workspace: WorkspaceView | None = None
     version: int = 1
 
 

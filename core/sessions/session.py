@@ -135,6 +135,7 @@ class Session:
             started_at=record.started_at,
             ended_at=record.ended_at,
             resumable=not self.living and bool(record.session_ref) and self.definition.resumable,
+            workspace=record.workspace,
             version=record.version,
         )
 

@@ -84,6 +84,18 @@ class SessionSettings(Section):
     lines: Annotated[int, Field(ge=1, le=1000)] = 40
 
 
+class WorktreeSettings(Section):
+    """``[worktrees]``: git worktrees of sessions' own (``session new --worktree``); times in seconds.
+
+    ``setup`` is a command, as a list of arguments, that is run in each new one, ``setup_timeout`` how
+    long it may take. ``directory`` is where they lie, in the state directory unless its path is absolute.
+    """
+
+    setup: tuple[str, ...] = ()
+    setup_timeout: Seconds = 600
+    directory: Path = Path("worktrees")
+
+
 class WorkflowSettings(Section):
     """``[workflows]``: how workflows run.
 
@@ -130,6 +142,7 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     terminal: TerminalSettings = TerminalSettings()
     sessions: SessionSettings = SessionSettings()
+    worktrees: WorktreeSettings = WorktreeSettings()
     workflows: WorkflowSettings = WorkflowSettings()
     crew: CrewSettings = CrewSettings()
     ui: UiSettings = UiSettings()

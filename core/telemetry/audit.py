@@ -74,6 +74,68 @@ def first_broken(records: Iterable[AuditRecord], before: str = GENESIS) -> Audit
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record as a store keeps it: ``body`` is its canonical JSON."""
+
+    sequence: int
+    at: str
+    body: str
+    chain_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """Where a chain stands: the last record's number and hash."""
+
+    sequence: int = 0
+    chain_hash: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first record that does not fit, and in what."""
+
+    sequence: int
+    what: str
+
+
+def kept_link(before: str, sequence: int, at: str, body: str) -> str:
+    """The chain hash of a kept record: what ``AuditChain`` gives for the same content."""
+    text = f'["{before}",{sequence},"{at}",{body}]'
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class ChainCheck:
+    """Goes through kept records, oldest first, in as many pieces as one likes."""
+
+    def __init__(self) -> None:
+        self.head = ChainHead()
+
+    def follow(self, records: Iterable[KeptRecord]) -> Broken | None:
+        """The first of ``records`` that does not follow from the one before."""
+        for record in records:
+            number = self.head.sequence + 1
+            if record.sequence != number:
+                return Broken(number, f"it is missing; record {record.sequence} comes next")
+            link = kept_link(self.head.chain_hash, number, record.at, record.body)
+            if link != record.chain_hash:
+                return Broken(number, "its content and its hash do not fit each other")
+            self.head = ChainHead(number, record.chain_hash)
+        return None
+
+    def end(self, kept: ChainHead | None) -> Broken | None:
+        """What the head kept beside the chain says against where the records end."""
+        if kept is None:
+            return Broken(self.head.sequence, "the chain's head, kept beside it, is gone")
+        if kept == self.head:
+            return None
+        if kept.sequence > self.head.sequence:
+            what = f"it is missing; the chain went on to record {kept.sequence}"
+            return Broken(self.head.sequence + 1, what)
+        return Broken(self.head.sequence, "it does not fit the chain's head, kept beside it")
+
+
 def _link(before: str, sequence: int, at: str, body: Mapping[str, Any]) -> str:
     return content_hash([before, sequence, at, body])
 

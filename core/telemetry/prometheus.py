@@ -42,6 +42,9 @@ COUNTERS = {
     "loop_errors": Figure("Errors that no task or callback caught.", ("code",)),
     "retries": Figure("Operations tried again after a transient failure.", ("operation",)),
     "breaker_refusals": Figure("Starts refused by an open circuit breaker.", ("agent",)),
+    "pipeline_payloads": Figure(
+        "Payloads of pipelines that ended.", ("pipeline", "event", "status")
+    ),
     "metrics_misrecorded": Figure("Figures whose labels did not fit their metric."),
     "links_refused": Figure("Links to the socket that were refused.", ("reason",)),
 }

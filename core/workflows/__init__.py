@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..base.retry import RetryPolicy
+    from .agent_session import AgentSession, SessionsMissing, Turn
     from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
     from .definition import OnFailure, TaskDefinition, WorkflowDefinition
     from .faults import DependencyError, ExecutionError, OrchestrationError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .workflow_engine import WorkflowEngine
 
 _HOMES = {
+    "AgentSession": "agent_session",
     "AttemptLost": "context",
     "ConditionFalse": "context",
     "DependencyError": "faults",
@@ -42,11 +44,13 @@ _HOMES = {
     "StateManager": "state_manager",
     "StateManagerError": "state_faults",
     "StateNotFoundError": "state_faults",
+    "SessionsMissing": "agent_session",
     "Task": "workflow",
     "TaskDefinition": "definition",
     "TaskExecutionContext": "context",
     "TaskState": "states",
     "TaskStatus": "statuses",
+    "Turn": "agent_session",
     "Workflow": "workflow",
     "WorkflowDefinition": "definition",
     "WorkflowEngine": "workflow_engine",
@@ -58,6 +62,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentSession",
     "AttemptLost",
     "ConditionFalse",
     "DependencyError",
@@ -72,6 +77,7 @@ __all__ = [
     "OrchestrationError",
     "PermanentFailure",
     "RetryPolicy",
+    "SessionsMissing",
     "StateManager",
     "StateManagerError",
     "StateNotFoundError",
@@ -80,6 +86,7 @@ __all__ = [
     "TaskExecutionContext",
     "TaskState",
     "TaskStatus",
+    "Turn",
     "Workflow",
     "WorkflowDefinition",
     "WorkflowEngine",

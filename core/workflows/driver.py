@@ -102,7 +102,7 @@ class Driver:
         self._followed = followed
         self._monotonic = monotonic
         self._grace = grace
-        self._workers: set[Worker] = set()
+        self._workers: dict[Worker, None] = {}  # in the order in which they came
         self._parked: list[Worker] = []
         self._coming = 0
         self._busy = 0
@@ -149,7 +149,7 @@ class Driver:
                 self._rouse(self._parked.pop())
             else:
                 worker = Worker()
-                self._workers.add(worker)
+                self._workers[worker] = None
                 worker.task = self.loop.create_task(self._live(worker))
 
     @staticmethod
@@ -192,7 +192,7 @@ class Driver:
                     await asyncio.sleep(0)
                     self._yielded = now = self._monotonic()
         finally:
-            self._workers.discard(worker)
+            self._workers.pop(worker, None)
 
     async def _park(self, worker: Worker) -> None:
         worker.nap = self.loop.create_future()
@@ -224,11 +224,12 @@ class Driver:
         return self._work.begin(*start)
 
     def _keep(self, worker: Worker, start: Start, result: Any) -> bool:
-        """Keep the result of an attempt that is still wanted; whether it has become a fan-out."""
+        """Keep the result of an attempt that is still wanted; whether it was a fan-out."""
         run, task, attempt = start
         if worker.at is start and run.tasks[task] is _RUNNING and run.attempts[task] == attempt:
             if type(result) is FanOut and self._work.fans_out:
-                return self._fan_out(start, result)
+                self._fan_out(worker, start, result)
+                return True
             self._work.succeeded(run, task, attempt, result)
         return False
 
@@ -242,14 +243,16 @@ class Driver:
             self._after(now)
         return now
 
-    def _fan_out(self, start: Start, result: FanOut) -> bool:
-        """Append the children; ``False`` if the attempt was to end meanwhile."""
+    def _fan_out(self, worker: Worker, start: Start, result: FanOut) -> None:
+        """Append the children; an attempt that was to end meanwhile has ended by that."""
         run, task, attempt = start
         now = self._monotonic()
         places = self.machine.expand(run, task, attempt, result.children, now, groups=result.groups)
         if places is not None:
             self._work.expanded(run, task, result, places)
-        return places is not None
+        else:
+            worker.at = None
+            self._tell_end(start, CancelledError(), stopped=True)
 
     async def _broke(self, worker: Worker, start: Start, error: BaseException) -> None:
         """An attempt ended with an exception: its own, or because it was cancelled."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
 from .changing import CREATED
-from .context import AttemptLost, TaskExecutionContext
+from .context import AttemptLost, SessionOpener, TaskExecutionContext
 from .definition import TaskDefinition
 from .driver import STOP_GRACE
 from .durable_driver import DurableDriver
@@ -97,13 +98,17 @@ class Driving:
         if self._driver is not None:
             self._changed()
 
-    def drives(self, workflow_id: str) -> bool:
+    def drives(self, workflow_id: str, task_id: str | None = None) -> bool:
         """Whether this engine drives the instance, and goes on to do so.
 
         An attempt that is cancelled while it does not leaves its child alone: whoever drives the
-        instance next adopts it.
+        instance next adopts it. The attempt of ``task_id`` that was asked to end, before the engine
+        was or by it, ends its child all the same: nobody will adopt it.
         """
-        return not self.closing and workflow_id in self._instances
+        instance = self._instances.get(workflow_id)
+        if instance is None or not self.closing:
+            return instance is not None
+        return task_id is not None and instance.plan.index[task_id] in instance.run.stopping
 
     def epoch_of(self, workflow_id: str) -> int:
         """The epoch of the lease that the instance is driven under; 0 without one."""
@@ -127,6 +132,10 @@ class Driving:
         if instance is None or task_id not in instance.plan.index:
             return ""
         return self._machine.reason(instance.run, instance.plan.index[task_id])
+
+    def barred(self) -> list[tuple[Run, int, float]]:
+        """Tasks that the guard has told to wait: run, number, and since when (monotonic seconds)."""
+        return [(entry[4], entry[5], entry[1]) for entry in self._machine.barred()]
 
     def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """Let ``closer`` be called when this closes, once nothing is under way any more."""
@@ -165,14 +174,20 @@ class Driving:
         :raises WorkflowUnknown: if it is not kept.
         :raises WorkflowBusy: if another engine drives it.
         """
-        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
-        async with lock:
+        async with self._alone_with(workflow_id):
             instance = self._instances.get(workflow_id)
             if instance is None:
                 instance = await self._load(workflow_id)
+        return instance
+
+    @asynccontextmanager
+    async def _alone_with(self, workflow_id: str) -> AsyncIterator[None]:
+        """Nobody else opens the instance in this engine, or changes it as a whole."""
+        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
+        async with lock:
+            yield
         if not lock.locked():
             self._opening.pop(workflow_id, None)
-        return instance
 
     async def _load(self, workflow_id: str) -> Instance:
         now = self._clock.now()
@@ -233,6 +248,7 @@ class Driving:
             run = self._machine.put_back(
                 record.id, instance.plan, record.status, states, now,
                 label=instance, deadlines=deadlines,
+                winding=record.error if record.status not in ENDED else None,
             )  # fmt: skip
         instance.attach(run)
         self._instances[record.id] = instance
@@ -255,6 +271,7 @@ class Driving:
             else:
                 self._runs.failed(run, task, attempt, _lost(instance, task))
                 self._machine.ended(run, task, attempt, Outcome.LOST, now)
+        self._machine.wind_up_again(run)
 
     def _due(self, stamp: datetime) -> float:
         """The machine's time of a stamp."""
@@ -303,15 +320,38 @@ class Driving:
             self._is_releasing = False
 
     async def _let_go(self, instance: Instance) -> None:
-        if self._instances.get(instance.id) is instance:
-            await self._on_disk()
+        """Drive it no further from where it stands now; not if it has moved on meanwhile."""
+        status = instance.run.status
+        if self._instances.get(instance.id) is not instance:
+            return
+        await self._on_disk()
+        if self._instances.get(instance.id) is instance and instance.run.status is status:
             self._forget(instance)
             await self._leases.release(instance)
+            if not (self.closing or instance.done.done()):
+                instance.done.set_result(None)
+
+    async def _set_down(self, instance: Instance | None) -> Instance | None:
+        """The instance, if nothing of it is under way: then it is driven no further, untold."""
+        if instance is None:
+            return None
+        await self._on_disk()
+        if self._instances.get(instance.id) is not instance or instance.run.busy:
+            return None
+        self._forget(instance)
+        await self._leases.release(instance)
+        return instance
 
     async def _keep_child(self, instance: Instance, task: int) -> None:
         self._machine.note(instance.run, task)
         self._changed()
         await self._on_disk()
+        if self._instances.get(instance.id) is not instance:  # it was refused: none may be begun
+            raise _lost(instance, task)
+
+    def open_sessions_with(self, opener: SessionOpener) -> None:
+        """Let attempts open sessions of agents: ``TaskExecutionContext.session``."""
+        self._runs.opener = opener
 
     def register_executor(self, agent_type: str, executor: Any) -> None:
         """Let ``executor`` run the attempts of ``agent_type``; it replaces an earlier one.

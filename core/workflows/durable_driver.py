@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from .driver import Driver, Work, Worker
 from .instance import Instance
 from .journal import Batch, Settled
-from .machine import Drained, Machine, Run, Start, Stop
+from .machine import Drained, Machine, Run, Start, Stop, StopReason
 from .records import SignalRecord
 from .statuses import TaskStatus
 
@@ -68,6 +68,7 @@ class DurableDriver(Driver):
         self._journal = journal
         self._starts: deque[Start] = deque()
         self._signals: dict[Run, list[SignalRecord]] = {}
+        self._adoptions: dict[Start, bool] = {}
         self._scheduled = False
         self._turning = False
         self._parking = False
@@ -98,6 +99,22 @@ class DurableDriver(Driver):
     def adopt(self, start: Start) -> None:
         """Carry on an attempt that was begun by another engine."""
         self._starts.append(start)
+        self._adoptions[start] = False
+
+    def _begin(self, worker: Worker, start: Start) -> Awaitable[Any]:
+        awaitable = super()._begin(worker, start)
+        if self._adoptions.pop(start, False):
+            self.loop.call_soon(self._end_adopted, start)
+        return awaitable
+
+    def _end_unstarted(self, start: Start) -> None:
+        if start in self._adoptions and start in self._starts:
+            self._adoptions[start] = True  # its child lives: whoever adopts it ends it
+        else:
+            super()._end_unstarted(start)
+
+    def _end_adopted(self, start: Start) -> None:
+        super()._end_attempts([Stop(*start, StopReason.CANCEL)])
 
     def keep_signal(self, run: Run, signal: SignalRecord) -> None:
         """Keep a signal with the next changes of its run."""

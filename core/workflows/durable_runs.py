@@ -14,7 +14,14 @@ from ..base.calling import Threads, is_async
 from ..base.logs import warn
 from ..safety.budgets import BudgetExceeded
 from ..safety.monitor import OperationRefused
-from .context import AttemptLost, ConditionFalse, FanOut, PermanentFailure, TaskExecutionContext
+from .context import (
+    AttemptLost,
+    ConditionFalse,
+    FanOut,
+    PermanentFailure,
+    SessionOpener,
+    TaskExecutionContext,
+)
 from .encoding import value_text
 from .faults import ExecutorMissing
 from .guarding import Guard, Pass
@@ -91,6 +98,7 @@ class DurableRuns:
     ) -> None:
         self.executors: dict[str, Registered] = {}
         self.guard: Guard | None = None
+        self.opener: SessionOpener | None = None
         self._threads = threads
         self._gone = gone
         self._over = over
@@ -203,6 +211,7 @@ class DurableRuns:
             given = instance.plan.rules[child]
             instance.tasks[child] = given  # type: ignore[call-overload]  # children are definitions
         instance.groups[task] = dict(result.groups)
+        instance.parts[task] = len(children)
         instance.texts[task] = json.dumps([instance.plan.ids[child] for child in children])
 
     def after(self, drained: Drained) -> None:
@@ -235,6 +244,7 @@ class DurableRuns:
             instance.children.get(task),
             partial(self._keep, instance, task),
             instance.run.placed.get(task, ""),
+            opener=self.opener,
         )
 
     async def _keep(self, instance: Instance, task: int, place: str) -> None:

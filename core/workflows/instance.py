@@ -15,6 +15,7 @@ from .deltas import stamp_text, task_body
 from .encoding import definition_of, task_of
 from .handoff import HandoffContext
 from .machine import Run, TaskState
+from .machine.reasons import ErrorType
 from .made import Made
 from .plan import Plan, compile_plan
 from .records import Lease, TaskRecord, WorkflowRecord
@@ -67,6 +68,7 @@ class Instance:
         self.errors: dict[int, str] = {}
         self.children: dict[int, str] = {}
         self.groups: dict[int, dict[str, int]] = {}
+        self.parts: dict[int, int] = {}
         self.adopted: set[int] = set()
         self.signals: dict[str, str] = {}
         self.shared = False
@@ -142,7 +144,7 @@ class Instance:
             if text is not None and statuses[at] is _COMPLETED:
                 data: Any = None
                 if fan_outs and at in fan_outs:
-                    data = [self._part(one) for one in fan_outs[at]]
+                    data = [self._part(one) for one in fan_outs[at] if not self.run.retired(one)]
                 elif text != "null":
                     data = _decode(text)[0]
                 agent = tasks[at].agent_id
@@ -208,6 +210,8 @@ class Instance:
     def _note_times(self, task: int, status: TaskStatus, attempt: int, at: str) -> None:
         if status is _RUNNING:
             if attempt != self.begun[task] or self.started_at[task] is None:
+                if attempt != self.begun[task]:
+                    self.children.pop(task, None)  # that was the attempt's before
                 self.started_at[task] = at
                 self.begun[task] = attempt
             self.ended_at[task] = None
@@ -291,6 +295,7 @@ class Instance:
             from .encoding import task_values  # noqa: PLC0415  # fan-outs only
 
             found["parent"] = run.plan.ids[parent]
+            found["parts"] = self.parts.get(parent, 0)
             found["task"] = task_values(self.tasks[task])
         return json.dumps(found, separators=(",", ":")) if found else None
 
@@ -319,6 +324,8 @@ class Instance:
         for row in rows.values():
             kept = _kept(row)
             by_parent.setdefault(kept["parent"], []).append(task_of(kept["task"]))
+            if row.error_type != ErrorType.RETIRED:
+                self.parts[self.plan.index[kept["parent"]]] = kept.get("parts", 0)
         for parent, children in by_parent.items():
             self.plan.extend(self.plan.index[parent], children)
             self.tasks += children

@@ -165,7 +165,7 @@ class Journal:
             status=status,
             started_at=record.started_at or (at if status is not WorkflowStatus.PENDING else None),
             ended_at=at if status in ENDED else None,
-            error=failure_of(instance) if status is WorkflowStatus.FAILED else None,
+            error=_error_of(instance),
             version=version,
         )
         return status_body(instance.record)
@@ -191,6 +191,13 @@ def _renumbered(instance: Instance, change: WorkflowChange) -> WorkflowChange:
 
 class CutOff(Exception):
     """The store gave up a transaction without saying why."""
+
+
+def _error_of(instance: Instance) -> str | None:
+    run = instance.run
+    if run.status in ENDED:
+        return failure_of(instance) if run.status is WorkflowStatus.FAILED else None
+    return run.winding
 
 
 def failure_of(instance: Instance) -> str:

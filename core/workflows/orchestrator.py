@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
+from ..base.errors import QuarterdeckError
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
 from .durable_driver import DurableDriver
@@ -19,14 +20,15 @@ from .instance import CONTEXT, Instance
 from .machine import Run
 from .made import Made
 from .plan import compile_plan
-from .records import SignalRecord
+from .records import SignalRecord, TaskRecord, WorkflowRecord
 from .states import WorkflowState
 from .statuses import ENDED, TaskStatus, WorkflowStatus
 from .turns import Ended
 
 RECOVERED_AT_ONCE = 1000
 _UNFINISHED = frozenset({WorkflowStatus.RUNNING})
-_WAITING = frozenset({WorkflowStatus.PENDING, WorkflowStatus.PAUSED})
+_PENDING = WorkflowStatus.PENDING
+_WAITING = frozenset({_PENDING, WorkflowStatus.PAUSED})
 
 
 class WorkflowOrchestrator(Driving):
@@ -116,9 +118,8 @@ class WorkflowOrchestrator(Driving):
             self._machine.start(run, self._now())
         elif run.status is WorkflowStatus.PAUSED:
             self._machine.resume(run, self._now())
-        elif (
-            instance.record.status in ENDED
-        ):  # on disk; one that ends by being taken up goes on to it
+        elif instance.record.status in ENDED:
+            # on disk; one that ends by being taken up goes on to it
             await self._let_go(instance)
             raise OrchestrationError(
                 f"Workflow {workflow_id} is {run.status}; retry it, or rerun it from a task.",
@@ -136,7 +137,7 @@ class WorkflowOrchestrator(Driving):
             await asyncio.shield(instance.done)
 
     async def recover(self, *, former: Collection[str] = ()) -> list[str]:
-        """Take up what former engines left running; the ids.
+        """Take up what former engines left running, paused or not; the ids.
 
         That is what nobody holds, whose lease expired, or what one of the ``former`` engines held.
         An attempt that its executor can adopt goes on; any other that ran was lost, and is begun
@@ -151,13 +152,10 @@ class WorkflowOrchestrator(Driving):
             former=former,
         )
         for record in found:
-            assert record.lease is not None  # noqa: S101  # that is what was asked for
-            rows = await self._store.tasks(record.id)
-            signals = await self._store.signals(record.id)
-            self._take_in(record, rows, record.lease, signals)
-        self._changed()
+            await self._take_up(record, await self._store.tasks(record.id))
         if former:
-            await self._free_waiting(former)
+            found += await self._take_up_paused(former)
+        self._changed()
         return [record.id for record in found]
 
     # ---- steering --------------------------------------------------------------------------
@@ -195,11 +193,12 @@ class WorkflowOrchestrator(Driving):
                 f"Workflow {workflow_id} is {state.status}; cancel it before you delete it.",
                 workflow_id=workflow_id,
             )
-        instance = self._instances.get(workflow_id)
-        if instance is not None:
-            await self._let_go(instance)
-        await self._released()
-        await self._states.delete_workflow(workflow_id)
+        async with self._alone_with(workflow_id):
+            instance = self._instances.get(workflow_id)
+            if instance is not None:
+                await self._let_go(instance)
+            await self._released()
+            await self._states.delete_workflow(workflow_id)
 
     async def retry_workflow(self, workflow_id: str) -> None:
         """Begin anew from the failed and cancelled tasks of one that has ended, in the background."""
@@ -229,11 +228,31 @@ class WorkflowOrchestrator(Driving):
 
         :raises TasksRunning: if tasks run.
         """
-        instance = self._instances.get(workflow_id)
-        if instance is not None and instance.run.running == 0:
-            await self._let_go(instance)
-        await self._released()
-        return await self._states.rollback_workflow(workflow_id, version=version)
+        async with self._alone_with(workflow_id):
+            held = await self._set_down(self._instances.get(workflow_id))
+            await self._released()
+            try:
+                state = await self._rolled_back(workflow_id, version)
+            except QuarterdeckError:
+                if held is not None:
+                    (await self._load(workflow_id)).done = held.done
+                raise
+        if held is not None and not held.done.done():
+            held.done.set_result(None)
+        return state
+
+    async def _rolled_back(self, workflow_id: str, version: int) -> WorkflowState:
+        """Restore a version, under a lease so that no engine takes the instance meanwhile."""
+        if workflow_id in self._instances:  # busy: that is said
+            return await self._states.rollback_workflow(workflow_id, version)
+        lease = await self._store.take(
+            workflow_id, self.engine_id, until=self._leases.until(), now=self._clock.now()
+        )
+        try:
+            return await self._states.rollback_workflow(workflow_id, version, guard=lease)
+        finally:
+            if lease is not None:
+                await self._store.release([(workflow_id, lease)])
 
     async def get_workflow_status(self, workflow_id: str) -> WorkflowState:
         """How an instance stands, on disk."""
@@ -247,15 +266,18 @@ class WorkflowOrchestrator(Driving):
         Tasks with ``metadata["signal"] == name`` that wait are completed with ``value``; later ones
         at once. The first signal of a ``key`` counts.
         """
-        instance = await self._open(workflow_id)
         text = value_text(value, f"The signal {name!r}")
-        known = await self._store.signals(workflow_id)
-        if any(one.name == name and one.key == (key or name) for one in known):
-            return False
-        record = SignalRecord(workflow_id, name, key or name, self._clock.now(), text)
-        instance.signals.setdefault(name, text)
-        self._here().keep_signal(instance.run, record)
-        return self._deliver(instance, name)
+        instance = await self._open(workflow_id)
+        try:
+            known = await self._store.signals(workflow_id)
+            if any(one.name == name and one.key == (key or name) for one in known):
+                return False
+            record = SignalRecord(workflow_id, name, key or name, self._clock.now(), text)
+            instance.signals.setdefault(name, text)
+            self._here().keep_signal(instance.run, record)
+            return self._deliver(instance, name)
+        finally:
+            await self._let_go_ended(instance)
 
     async def close(self) -> None:
         """Let go of what can be adopted, end what else runs, give the leases back.
@@ -302,8 +324,12 @@ class WorkflowOrchestrator(Driving):
         if self._releasing:
             await asyncio.wait(self._releasing)
 
-    async def _free_waiting(self, former: Collection[str]) -> None:
-        """Give back what former engines held of those that wait for a person to go on."""
+    async def _take_up(self, record: WorkflowRecord, rows: Sequence[TaskRecord]) -> None:
+        assert record.lease is not None  # noqa: S101  # that is what was asked for
+        self._take_in(record, rows, record.lease, await self._store.signals(record.id))
+
+    async def _take_up_paused(self, former: Collection[str]) -> list[WorkflowRecord]:
+        """Take up what is paused with tasks that run on; give back what waits for a person."""
         found = await self._store.lease(
             self.engine_id,
             until=self._leases.until(),
@@ -312,7 +338,15 @@ class WorkflowOrchestrator(Driving):
             limit=RECOVERED_AT_ONCE,
             former=former,
         )
-        await self._store.release([(one.id, one.lease) for one in found if one.lease is not None])
+        taken: list[WorkflowRecord] = []
+        for record in found:
+            rows = [] if record.status is _PENDING else await self._store.tasks(record.id)
+            if any(row.status is TaskStatus.RUNNING for row in rows):
+                await self._take_up(record, rows)
+                taken.append(record)
+        waiting = [one for one in found if one.id not in self._instances]
+        await self._store.release([(one.id, one.lease) for one in waiting if one.lease is not None])
+        return taken
 
     def _check_executors(self, tasks: Sequence[TaskDefinition]) -> None:
         missing = [task for task in tasks if task.agent_type not in self._runs.executors]
@@ -328,9 +362,13 @@ class WorkflowOrchestrator(Driving):
             wish(instance.run, self._now())
         finally:
             self._changed()
-            if instance.run.status in ENDED and not self._machine.pressing:
-                await self._let_go(instance)
+            await self._let_go_ended(instance)
         await self._on_disk()
+
+    async def _let_go_ended(self, instance: Instance) -> None:
+        """Let go of one that was opened though it has ended; not of one that is just ending."""
+        if instance.record.status in ENDED and instance.run.status in ENDED:
+            await self._let_go(instance)
 
     async def _begin_anew(self, workflow_id: str, wish: Callable[[Run, float], list[int]]) -> None:
         def begin(run: Run, now: float) -> None:

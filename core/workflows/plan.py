@@ -107,6 +107,12 @@ class Plan:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def is_final(self, task: int) -> bool:
+        """Whether it runs when all others have ended, or is a part of one that does."""
+        if self.parents:
+            task = self.parents.get(task, task)
+        return self.rules[task].final
+
     def extend(self, parent: int, children: Sequence[TaskDefinition]) -> list[int]:
         """Append the children of a fan-out; one whose id is there already takes that place.
 

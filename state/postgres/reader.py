@@ -29,6 +29,7 @@ _READS: Mapping[str, Named] = {
     **load_named("reads"),
     **load_named("workflow_reads"),
     **load_named("batch_reads"),
+    **load_named("audit_reads"),
 }
 
 

@@ -9,7 +9,11 @@ from ..encoding import Encoder, Statement
 from .statements import load_statements
 from .texts import to_kept
 
-_HOMED = {**load_statements("changes"), **load_statements("batch_changes")}
+_HOMED = {
+    **load_statements("changes"),
+    **load_statements("batch_changes"),
+    **load_statements("audit_changes"),
+}
 ENTER_ENGINE = _HOMED.pop("enter_engine")
 _CHANGES = {**_HOMED, **load_statements("workflow_changes")}
 _ENCODER = Encoder(_CHANGES)

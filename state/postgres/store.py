@@ -11,6 +11,7 @@ from typing import Any
 
 from ...core.base.clock import Clock
 from ...core.engine.records import Change, Retention, StoreNotice, StoreStatistics
+from ...core.telemetry.audit import ChainHead
 from ...core.workflows.records import Lease, TaskRecord, WorkflowRecord
 from ...core.workflows.statuses import WorkflowStatus
 from .. import workflow_rows as wr
@@ -71,6 +72,8 @@ class PostgresStore(Reads):
     waits; ten times as many are refused. ``patience`` in seconds is how long a server that is gone
     is waited for before what is pending fails.
     """
+
+    _no_audit_head = ChainHead()
 
     def __init__(
         self,

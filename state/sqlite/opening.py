@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...core.base.clock import Clock
 from ...core.engine.records import StoreNotice
+from ...core.telemetry.audit import kept_link
 from .. import faults as f
 from ..stamps import for_file_name
 from . import translating
@@ -180,6 +181,7 @@ def _configure(connection: sqlite3.Connection, terms: Terms) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints never run on the loop
     connection.execute("PRAGMA journal_size_limit = 16777216")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.create_function("audit_link", 4, kept_link, deterministic=True)
 
 
 def _recover(

@@ -10,6 +10,7 @@ _CHANGES = {
     **load_statements("changes"),
     **load_statements("workflow_changes"),
     **load_statements("batch_changes"),
+    **load_statements("audit_changes"),
     "add_turn": ADD_TURN,
 }
 _ENCODER = Encoder(_CHANGES)

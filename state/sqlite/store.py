@@ -36,7 +36,12 @@ from .wal import journal_of, size_of
 from .writer import POSTED_AT, Writer
 
 _WORKFLOW_READS = load_statements("workflow_reads")
-_READS = {**load_statements("reads"), **_WORKFLOW_READS, **load_statements("batch_reads")}
+_READS = {
+    **load_statements("reads"),
+    **_WORKFLOW_READS,
+    **load_statements("batch_reads"),
+    **load_statements("audit_reads"),
+}
 _CHECKED = {name: checked(_READS[name]) for name in ("workflow", "version")}
 """Reads of one row, which tell before it whether turns are to be posted: one trip instead of two."""
 _OF_TURNS = _WORKFLOW_READS.keys() - {"handoffs", "artifacts", "signals", "schedules"}

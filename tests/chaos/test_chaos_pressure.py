@@ -121,7 +121,7 @@ def test_an_engine_that_gets_no_more_memory_loses_nothing(vessel: Vessel) -> Non
         for number in range(12):
             _demand_much(vessel, number)
     if not _goes_on(vessel):
-        vessel.engine.communicate(timeout=20)
+        vessel.engine.communicate(timeout=60)
         vessel.launch()
     assert vessel.pids() == pids
     vessel.obeys("a", "b")

@@ -19,7 +19,7 @@ from tests.cli.fake_engine import FakeEngine
 
 from quarterdeck.core.protocol.wire import RawInput, SizeInput
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 PROGRAM = "import sys; from quarterdeck.cli.main import run; sys.exit(run())"
 
 

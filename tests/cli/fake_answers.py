@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cli.fake_views import SINCE
 
-from quarterdeck.core.base.topics import topic_matches
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import ItemState
 from quarterdeck.core.protocol.preferences import check_preference
 from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
+from quarterdeck.core.protocol.topics import covers
 from quarterdeck.core.protocol.validation import CommandFault
 from quarterdeck.core.protocol.views import (
     AgentView,
@@ -186,7 +186,7 @@ class Answers:
     def events_list(self, wish: c.ListEvents) -> dict[str, Any]:
         events = [one for one in self.engine.kept if one.metadata.sequence > (wish.after or 0)]
         if wish.topic:
-            events = [one for one in events if topic_matches(wish.topic, one.type)]
+            events = [one for one in events if covers(wish.topic, one.topic, one.type)]
         if wish.session_id:
             events = [one for one in events if one.metadata.session_id == wish.session_id]
         return {"events": [event.dump() for event in events[-wish.limit :]]}

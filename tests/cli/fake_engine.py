@@ -16,7 +16,6 @@ from tests.cli.fake_views import SINCE, attention_item, engine_view, session_vie
 from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.listening import close_server
-from quarterdeck.core.base.topics import topic_matches
 from quarterdeck.core.engine.lock import Holder, StateLock
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import AttentionItem
@@ -31,6 +30,7 @@ from quarterdeck.core.protocol.preferences import with_defaults
 from quarterdeck.core.protocol.status import (
     Activity,
 )
+from quarterdeck.core.protocol.topics import covers
 from quarterdeck.core.protocol.validation import parse_command
 from quarterdeck.core.protocol.views import (
     HealthStatus,
@@ -130,7 +130,7 @@ class FakeEngine:
         message = Output(session_id=session_id, data=data, ended=ended)
         self._loop.call_soon_threadsafe(self._to_all, encode(message))
 
-    def wait_for(self, what: Callable[[], Any], patience: float = 20.0) -> None:
+    def wait_for(self, what: Callable[[], Any], patience: float = 60.0) -> None:
         """Wait until ``what`` holds, looked at whenever something has come."""
         with self.arrived:
             assert self.arrived.wait_for(what, patience), f"came: {self.came}, asked: {self.asked}"
@@ -260,7 +260,7 @@ class FakeEngine:
         if (
             topics is None
             or not topics
-            or any(topic_matches(topic, event.type) for topic in topics)
+            or any(covers(topic, event.topic, event.type) for topic in topics)
         ):
             writer.write(encode(event))
 

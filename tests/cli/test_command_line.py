@@ -283,7 +283,7 @@ def test_a_reader_that_goes_away_is_141_and_quiet(engine: FakeEngine, state_dir:
         "session", "list", "--state-dir", str(state_dir), stdout=write, stderr=subprocess.PIPE
     )
     os.close(write)
-    _, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (141, b"")
 
 
@@ -293,7 +293,7 @@ def test_sigint_ends_a_command_that_waits(engine: FakeEngine, state_dir: Path) -
     child = process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     engine.wait_for(lambda: engine.asked)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=30)
+    out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (130, b"", b"")
 
 

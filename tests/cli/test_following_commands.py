@@ -192,6 +192,8 @@ def test_events_as_json_are_a_line_each(engine: FakeEngine, qd: CommandLine) -> 
         (["--after", "2"], [3, 4]),
         (["--limit", "1"], [4]),
         (["--topic", "attention.*"], [2]),
+        (["--topic", "attention.*.raised"], [2]),
+        (["--topic", "engine.#"], [3, 4]),
         (["--session", "docs"], [1, 2]),
         (["--after", "9"], []),
     ],
@@ -202,6 +204,22 @@ def test_events_can_be_narrowed(
     happen(engine)
     lines = [json.loads(line) for line in qd("events", "--json", *words).out.splitlines()]
     assert [line["metadata"]["sequence"] for line in lines] == wanted
+
+
+def test_events_as_json_tell_their_topic(engine: FakeEngine, qd: CommandLine) -> None:
+    happen(engine)
+    lines = [json.loads(line) for line in qd("events", "--json").out.splitlines()]
+    assert lines[-1]["topic"] == "engine.warning.slow_disk"
+
+
+@pytest.mark.parametrize("words", [(), ("--follow",), ("--follow", "--after", "0")])
+def test_a_bad_topic_is_refused_before_anything_is_asked(
+    engine: FakeEngine, qd: CommandLine, words: tuple[str, ...]
+) -> None:
+    done = qd("events", "--topic", "sess*", *words)
+    assert done.code == 2
+    assert "* stands for one whole level" in done.err
+    assert not engine.asked
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ ASKING = Request(
 RECORD_KEYS = {
     "id", "name", "agent", "cwd", "repo", "lifecycle", "activity", "source", "evidence", "since",
     "request", "shown", "priority", "pid", "keeper_pid", "exit_code", "exit_signal", "reason",
-    "title", "progress", "cols", "lines", "created_at", "started_at", "ended_at", "resumable",
+    "title", "progress", "cols", "lines", "created_at", "started_at", "ended_at", "resumable", "workspace",
     "version",
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from quarterdeck.core.sessions.keeper.places import find_keepers
 T = TypeVar("T")
 BIN = Path(sys.executable).parent
 PROGRAM = str(BIN / "quarterdeck")
-PATIENCE = 20.0
+PATIENCE = 60.0
 PROMPT = "ready> "
 
 

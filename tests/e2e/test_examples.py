@@ -60,7 +60,12 @@ def repository(place: Path) -> None:
 def test_every_file_runs_on_the_practice_crew(machine: Machine) -> None:
     repository(machine.work)
     machine.serve()
-    files = sorted(EXAMPLES.glob("*.yaml"))
+    texts = {path: path.read_text() for path in sorted(EXAMPLES.glob("*.yaml"))}
+    files = [
+        path
+        for path, text in texts.items()
+        if "/workflow.schema.json" in text and "emit:" not in text  # those need a pipeline
+    ]
     target = str(machine.work / "stored.json")
     inputs = {"document-processing": {"target": target}}
     made = {

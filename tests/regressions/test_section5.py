@@ -81,7 +81,7 @@ async def test_a_lock_is_handed_over_to_a_waiter_who_sees_it() -> None:
     second = asyncio.create_task(layer.lock("r", "second"))
     await asyncio.sleep(0)
     await layer.release_lock(first)
-    grant = await asyncio.wait_for(second, 5)
+    grant = await asyncio.wait_for(second, 60)
     assert grant.holder == "second"
     assert layer.statistics().locks[0].holder == "second"
     await layer.close()
@@ -109,7 +109,7 @@ async def test_retried_failures_leak_no_agent_slot() -> None:
     for _ in range(6):
         task = Task("t")
         await made.schedule(task)
-        await made.wait_for_completion(task.task_id, timeout=10)
+        await made.wait_for_completion(task.task_id, timeout=60)
         assert (task.state, task.attempt) == (TaskState.FAILED, 4)
     assert made.statistics().agents[0].running == 0
     await made.stop()
@@ -140,7 +140,7 @@ async def test_a_dead_dependency_ends_its_dependents_and_spins_no_loop() -> None
     dead = Task("t")
     await made.schedule(dead)
     await made.schedule(after := Task("t", dependencies=[dead.task_id]))
-    ended = await made.wait_for_completion(after.task_id, timeout=10)
+    ended = await made.wait_for_completion(after.task_id, timeout=60)
     assert ended is after
     assert (after.state, after.error_type) == (TaskState.FAILED, "dependency")
     assert made._machine.next_at is None
@@ -154,7 +154,7 @@ async def test_one_unplaceable_high_task_does_not_block_normal_ones() -> None:
     high = Task("t", priority=TaskPriority.HIGH, required_capabilities={"gpu"})
     await made.schedule(high)
     await made.schedule(normal := Task("t"))
-    assert await made.wait_for_completion(normal.task_id, timeout=10) is normal
+    assert await made.wait_for_completion(normal.task_id, timeout=60) is normal
     assert made.reason(high.task_id) == "no agent with capability gpu"
     await made.stop()
 

@@ -50,7 +50,7 @@ async def test_a_publisher_never_blocks_on_a_full_queue() -> None:
 
     await bus.subscribe("a", stuck, "stuck")
     await bus.subscribe("a", quick, "quick")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for number in range(1_000):
             await bus.publish(Message(topic="a", payload=number))
             await asyncio.sleep(0)
@@ -113,7 +113,7 @@ async def test_two_agents_that_ask_each_other_don_t_wait_for_ever() -> None:
 
     await bus.subscribe("a", agent("b"), "a")
     await bus.subscribe("b", agent("a"), "b")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await bus.request_response(Message(topic="a", payload=5), 5)
     assert answer.payload == [5, 4, 3, 2, 1]
     assert all(one.running == 0 for one in bus.statistics().subscriptions)
@@ -163,7 +163,7 @@ async def test_a_slow_subscriber_delays_neither_publisher_nor_others() -> None:
     bus.subscribe("task.*", cast("Any", stuck))
     bus.subscribe("task.#", asleep)
     bus.subscribe("task.done", quick)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for number in range(100):
             await bus.emit("task.done", number)
         while len(got) < 100:  # noqa: ASYNC110  # the condition is no event's

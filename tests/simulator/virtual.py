@@ -6,11 +6,17 @@ import asyncio
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+LONGEST = 5000.0
+"""Virtual seconds after which nothing but timers goes on."""
 
 
 class Crash(Exception):
@@ -38,6 +44,8 @@ class _Selector(selectors.DefaultSelector):
         if timeout is None:
             raise Stuck
         self.at += max(timeout, 0.0)
+        if self.at > LONGEST:
+            raise Stuck
         return []
 
 
@@ -46,7 +54,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.selector = _Selector()
+        self._born: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+        self._numbers = count()
         super().__init__(self.selector)
+        self.set_task_factory(self._make)
+
+    def _make(self, _: Any, work: Any, **more: Any) -> asyncio.Task[Any]:
+        """A task whose place in the order of all is known: so that each run is like the others."""
+        task = asyncio.Task(work, loop=self, **more)
+        self._born[task] = next(self._numbers)
+        return task
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -68,7 +85,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def bury(self) -> None:
         """Clear away what a crash left in memory."""
-        while left := asyncio.all_tasks(self):
+        while left := sorted(asyncio.all_tasks(self), key=self._born.__getitem__):
             for task in left:
                 task.cancel()
             self.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -13,6 +13,7 @@ import pytest
 from tests.tui.crew import Crew, agent
 from tests.tui.fleet import R, W, feature, hundred, task
 from tests.tui.hand import Hand, dashboard
+from tests.tui.lanes import VOTE, at_work, debate
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -23,22 +24,27 @@ from quarterdeck.core.protocol.screen import Cursor, Run
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
 from quarterdeck.core.protocol.views import NoticeView
 from quarterdeck.core.protocol.workflow_views import ScheduleView
+from quarterdeck.tui.dialogs.ask import AskDialog
 from quarterdeck.tui.dialogs.confirm import ConfirmDialog
 from quarterdeck.tui.dialogs.create import CreateDialog
 from quarterdeck.tui.dialogs.help import HelpDialog
+from quarterdeck.tui.dialogs.load_file import LoadFileDialog
 from quarterdeck.tui.dialogs.notice import NoticeDialog
 from quarterdeck.tui.dialogs.palette import PaletteDialog
 from quarterdeck.tui.dialogs.peek import PeekDialog
 from quarterdeck.tui.dialogs.prompt import PromptDialog
+from quarterdeck.tui.dialogs.propel import PropelDialog
 from quarterdeck.tui.dialogs.quit import QuitDialog
 from quarterdeck.tui.dialogs.run_file import RunFileDialog
 from quarterdeck.tui.dialogs.schedules import SchedulesDialog
 from quarterdeck.tui.dialogs.settings import SettingsDialog
 from quarterdeck.tui.dialogs.signal import SignalDialog
 from quarterdeck.tui.dialogs.welcome import WelcomeDialog
+from quarterdeck.tui.screens.crew import CrewScreen
 from quarterdeck.tui.screens.deck import DeckScreen
 from quarterdeck.tui.screens.flows import FlowsScreen
 from quarterdeck.tui.screens.log import LogScreen
+from quarterdeck.tui.screens.pipelines import PipelinesScreen
 from quarterdeck.tui.screens.small import SmallScreen
 
 SIZES = ((80, 24), (200, 60))
@@ -190,6 +196,36 @@ FLOWS: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
 }
 
 
+LANES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
+    "pipelines": ("3", "j", "j", "enter", "j"),
+    "pipelines-payload": ("3", "j", "j", "enter", *"jjjjjjjj", "enter"),
+    "propel": ("3", "j", "i", *'{"topic'),
+    "crew": ("4",),
+    "ask": ("4", "H"),
+}
+SMALL_LANES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
+    "pipelines-empty": ("3",),
+    "pipelines-handlers": ("3", "7"),
+    "load": ("3", "c"),
+    "crew-limits": ("4", "8"),
+    "crew-locks": ("4", "9"),
+}
+"""Those that look alike where there is room."""
+
+
+def manned(*, empty: bool = False) -> Crew:
+    """A debate under way, and a crew with something in every section."""
+    crew = scene()
+    if not empty:
+        crew.items.clear()
+        debate(crew)
+        crew.lanes.load = at_work(crew)
+        crew.lanes.item("budget/daily/2026-03-01", "The daily budget is used up: 20.40 of 20.00")
+        proposal = "proposal/01JV0000000000000000000003"
+        crew.lanes.item(proposal, "Use a write-through cache?", AttentionKind.GATE, VOTE)
+    return crew
+
+
 def under_way() -> Crew:
     """Workflows in every state."""
     crew = scene()
@@ -246,6 +282,11 @@ KINDS = {
 SHOWS: dict[str, type[Screen[Any]]] = {
     "deck": DeckScreen,
     "flows": FlowsScreen,
+    "pipelines": PipelinesScreen,
+    "crew": CrewScreen,
+    "propel": PropelDialog,
+    "load": LoadFileDialog,
+    "ask": AskDialog,
     "run": RunFileDialog,
     "signal": SignalDialog,
     "schedules": SchedulesDialog,
@@ -306,7 +347,9 @@ def picture(snap_compare: Compare, crew: Crew, name: str, size: tuple[int, int])
         run_before=told(
             crew,
             name,
-            {**STORIES, **FLOWS}.get(name, ("space",) if name.startswith("peek") else ()),
+            {**STORIES, **FLOWS, **LANES, **SMALL_LANES}.get(
+                name, ("space",) if name.startswith("peek") else ()
+            ),
         ),
     )
 
@@ -321,6 +364,17 @@ def test_picture(snap_compare: Compare, name: str, size: tuple[int, int]) -> Non
 @pytest.mark.parametrize("name", FLOWS)
 def test_picture_of_workflows(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
     assert picture(snap_compare, under_way(), name, size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", LANES)
+def test_picture_of_lanes(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
+    assert picture(snap_compare, manned(), name, size)
+
+
+@pytest.mark.parametrize("name", SMALL_LANES)
+def test_picture_of_lanes_in_little_room(snap_compare: Compare, name: str) -> None:
+    assert picture(snap_compare, manned(empty=name.endswith("empty")), name, (80, 24))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -351,7 +405,9 @@ def classes_of(package: str) -> set[type[Screen[Any]]]:
 
 def test_every_screen_and_dialog_has_its_pictures() -> None:
     assert classes_of("quarterdeck.tui") == set(SHOWS.values())
-    told_of = {name.partition("-")[0] for name in [*STORIES, *FLOWS, *OTHERS]} | {"small"}
+    told_of = {
+        name.partition("-")[0] for name in [*STORIES, *FLOWS, *LANES, *SMALL_LANES, *OTHERS]
+    } | {"small"}
     assert told_of == SHOWS.keys()
     assert {AttentionKind.APPROVAL, AttentionKind.QUESTION, *KINDS} == set(AttentionKind)
 
@@ -360,6 +416,8 @@ def test_every_picture_on_disk_is_one_that_is_compared() -> None:
     sizes = [f"{cols}x{rows}" for cols, rows in SIZES]
     wanted = {f"test_picture[{name}-{size}]" for name in STORIES for size in sizes}
     wanted |= {f"test_picture_of_workflows[{name}-{size}]" for name in FLOWS for size in sizes}
+    wanted |= {f"test_picture_of_lanes[{name}-{size}]" for name in LANES for size in sizes}
+    wanted |= {f"test_picture_of_lanes_in_little_room[{name}]" for name in SMALL_LANES}
     wanted |= {f"test_picture_of_a_beginning[{name}-{size}]" for name in OTHERS for size in sizes}
     wanted |= {f"test_picture_of_a_look[{kind}-{size}]" for kind in KINDS for size in sizes}
     wanted |= {f"test_picture_without_colour[{name}]" for name in COLOURLESS}

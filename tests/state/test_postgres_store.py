@@ -276,7 +276,7 @@ async def test_a_closed_store_leaves_nothing_behind_on_the_server(opened: Opened
     await store.close()
     assert await ask("SELECT count(*) FROM writers") == 0
     rows = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'quarterdeck'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await ask(rows):  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.05)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.core.telemetry.audit import kept_link
 from quarterdeck.state.sqlite.statements import HERE, load_migrations, load_statements
 from quarterdeck.state.statements import parse_statements
 
@@ -34,6 +35,7 @@ def test_a_file_with_a_fault_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize("name", [path.stem for path in sorted((HERE / "sql").glob("*.sql"))])
 def test_every_shipped_statement_fits_the_schema(name: str) -> None:
     connection = sqlite3.connect(":memory:")
+    connection.create_function("audit_link", 4, kept_link)
     try:
         for _, sql in load_migrations():
             connection.executescript(sql)

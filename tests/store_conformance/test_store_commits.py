@@ -281,7 +281,7 @@ async def test_ready_waits_while_more_is_pending_than_the_bound(home: Home, make
     assert store.statistics().pending == 11
     await asyncio.sleep(0)
     assert not waiting.done()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     assert store.statistics().pending <= 10
     assert set(await outcomes(futures)) == {"ok"}
 

@@ -61,6 +61,16 @@ async def test_events_after_a_sequence_come_in_order(
     assert await sequences(store, after=500, limit=0) == []
 
 
+async def test_events_before_a_sequence_are_those_below_it(
+    store: Store, make: Make, commit: Commit
+) -> None:
+    await commit(*(make.event(number) for number in range(10, 110, 10)))
+    assert await sequences(store, before=50) == [10, 20, 30, 40]
+    assert await sequences(store, before=51, limit=2) == [40, 50]
+    assert await sequences(store, before=60, after=20) == [30, 40, 50]
+    assert await sequences(store, before=10) == []
+
+
 async def test_events_are_found_by_type_and_session(
     store: Store, make: Make, commit: Commit
 ) -> None:

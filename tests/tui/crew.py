@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.tui.crew_answers import execute
 from tests.tui.fleet import Fleet
+from tests.tui.lanes import Lanes
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import Category, ErrorInfo, QuarterdeckError
@@ -128,8 +129,9 @@ class Crew:
         self.held: set[str] = set()
         self.waiting: list[Callable[[], None]] = []
         self._sequence = 0
-        self._numbers = {"S": 0, "T": 0, "E": 0, "W": 0}
+        self._numbers = {"S": 0, "T": 0, "E": 0, "W": 0, "P": 0}
         self.fleet = Fleet(self)
+        self.lanes = Lanes(self)
 
     # ---- the connector's side
 
@@ -464,6 +466,8 @@ class Crew:
             health=self.health,
             notices=self.notices,
             workflows=tuple(ship.line for ship in reversed(self.fleet.ships.values())),
+            pipelines=tuple(self.lanes.pipelines.values()),
+            halt=self.lanes.load.halt,
         )
         return e.Event(
             type="system.state_snapshot",

@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from tests.tui.fleet_answers import flow_answer
+from tests.tui.lanes_answers import lane_answer
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
@@ -24,7 +25,7 @@ Do = Callable[["Crew"], "Result | None"]
 
 def execute(crew: Crew, payload: c.Payload) -> Result:
     """Do what ``payload`` says; the reply's result."""
-    return (flow_answer(payload) or _do(payload))(crew) or {}
+    return (flow_answer(payload) or lane_answer(payload) or _do(payload))(crew) or {}
 
 
 @singledispatch

@@ -20,8 +20,8 @@ from quarterdeck.tui.app import QuarterdeckApp
 from quarterdeck.tui.pace import Pacing
 from quarterdeck.tui.screens.deck import DeckScreen
 
-AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0, retry=60.0, rest=0.0)
-PATIENCE = 30.0
+AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0, retry=60.0, rest=0.0, pull=0.0)
+PATIENCE = 60.0
 
 
 class Hand:

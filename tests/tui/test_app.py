@@ -69,7 +69,7 @@ async def test_every_action_has_someone_to_carry_it_out(busy: Crew) -> None:
                 Context.SELECTION,
                 Context.ENTERED,
                 Context.SHUT_DOWN,
-                Context.FLOW_ITEM,
+                Context.ITEM,
             }
         ]
         assert set(ON_DECK + over) == set(hand.screen.handlers)

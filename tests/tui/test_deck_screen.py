@@ -16,8 +16,8 @@ from quarterdeck.core.protocol.status import Activity, Lifecycle
 
 async def test_the_deck_shows_sessions_items_and_the_focused_session(busy: Crew) -> None:
     async with aboard(busy) as hand:
-        assert hand.top().startswith("1 working · 2 need you · 1 done · 1 idle")
-        assert hand.top().endswith("[1 Deck] 2 Workflows  5 Log")
+        assert hand.top().startswith("1 working · 2 need you")
+        assert hand.top().endswith("[1 Deck] 2 Workflows  3 Pipelines  4 Crew  5 Log")
         assert hand.shows("! fix-login", "claude approve", "✓ add-tests", "✗ old", "exit 1")
         assert hand.shows("! fix-login run: npm i      0:42", "? docs      Which colour?    11m")
         assert hand.shows("─ fix-login · claude · needs approval 0:42 ─", "$ hello from fix-login")
@@ -373,7 +373,7 @@ async def test_hints_and_screen_names_can_be_clicked(busy: Crew) -> None:
         assert [sent.choice for sent in hand.sent(c.Answer)] == ["1"]
         await hand.pilot.click("#status-line", offset=(76, 0))
         await hand.settle()
-        assert hand.top().endswith("1 Deck  2 Workflows [5 Log]")
+        assert hand.top().endswith("1 Deck  2 Workflows  3 Pipelines  4 Crew [5 Log]")
 
 
 async def test_a_click_beside_the_hints_does_nothing(busy: Crew) -> None:
@@ -425,7 +425,7 @@ async def test_a_new_size_is_filled(busy: Crew) -> None:
         await hand.settle()
         lines = hand.lines()
         assert len(lines) == 60
-        assert lines[0].endswith("[1 Deck] 2 Workflows  5 Log")
+        assert lines[0].endswith("[1 Deck] 2 Workflows  3 Pipelines  4 Crew  5 Log")
         assert lines[1].endswith("╮")
         assert "? help" in lines[-1]
 

@@ -11,7 +11,8 @@ from tests.tui.hand import aboard
 
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.workflow_views import ScheduleView
-from quarterdeck.tui.dialogs.run_file import RunFileDialog, read_inputs
+from quarterdeck.tui.dialogs.file_form import read_inputs
+from quarterdeck.tui.dialogs.run_file import RunFileDialog
 from quarterdeck.tui.dialogs.signal import value_of
 from quarterdeck.tui.model.directories import file_completion
 

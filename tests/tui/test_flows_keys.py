@@ -60,7 +60,7 @@ TOUR: tuple[tuple[str, tuple[str, ...], Seen], ...] = (
     ("flow.rerun", ("o", "G"), shows("Rerun old?")),
     ("flow.delete", ("escape",), shows("Delete old?")),
     ("flow.rollback", ("escape", "9", "j"), shows("Go back to version 1 of old?")),
-    ("flow.item", ("escape", "1", "n"), lambda hand, _: hand.shows("[2 Workflows]", "# ship")),
+    ("attention.go", ("escape", "1", "n"), lambda hand, _: hand.shows("[2 Workflows]", "# ship")),
 )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ DESIGNED = {
     "x": "answer.reject", "space": "attention.peek", "z": "attention.snooze", "/": "ui.filter",
 }  # fmt: skip
 EVERYWHERE = {
-    ":": "ui.palette", "1": "screen.deck", "2": "screen.flows", "5": "screen.log", "j": "nav.down", "k": "nav.up",
+    ":": "ui.palette", "1": "screen.deck", "2": "screen.flows", "3": "screen.pipelines",
+    "4": "screen.crew", "5": "screen.log", "j": "nav.down", "k": "nav.up",
     "?": "ui.help", "q": "app.quit",
 }  # fmt: skip
 

@@ -147,6 +147,21 @@ async def test_the_filter_narrows_and_tells_what_it_does_not_know(told: Crew) ->
         assert hand.shows("32 of 32 events")
 
 
+async def test_the_filter_takes_topics_and_the_detail_tells_them(told: Crew) -> None:
+    async with aboard(told) as hand:
+        login = next(iter(told.sessions.values()))
+        told.act(login, Activity.WORKING)
+        await hand.settle()
+        await hand.press("5", "slash")
+        await hand.write("topic:session.*.status")
+        assert hand.shows("1 of 32 events", "topic:session.*.status")
+        await hand.press("enter")
+        assert hand.shows('"topic": "session.')
+        await hand.press("slash")
+        await hand.write("x*")
+        assert hand.shows("is no topic pattern")
+
+
 async def test_events_are_found_by_their_sessions_name(told: Crew) -> None:
     async with aboard(told) as hand:
         login = next(iter(told.sessions.values()))

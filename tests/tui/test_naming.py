@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.protocol.commands import CreateSession
-from quarterdeck.tui.model.directories import completion, fault_of, full_path
+from quarterdeck.tui.model.directories import fault_of, file_completion, full_path
 from quarterdeck.tui.model.naming import free_name, suggest_name
 
 
@@ -79,16 +79,16 @@ def tree(tmp_path: Path) -> Path:
     ],
 )
 def test_directories_are_completed(tree: Path, typed: str, completed: str | None) -> None:
-    assert completion(typed, str(tree)) == completed
+    assert file_completion(typed, str(tree), ()) == completed
 
 
 def test_absolute_paths_are_completed(tree: Path) -> None:
-    assert completion(f"{tree}/si", "/") == f"{tree}/site/"
+    assert file_completion(f"{tree}/si", "/", ()) == f"{tree}/site/"
 
 
 def test_hidden_directories_are_offered_only_when_asked_for(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    assert completion(f"{tmp_path}/", "/") is None
+    assert file_completion(f"{tmp_path}/", "/", ()) is None
 
 
 def test_a_session_can_work_only_in_a_directory(tree: Path) -> None:

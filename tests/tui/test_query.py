@@ -129,4 +129,14 @@ def test_events_are_found_by_type_session_source_and_text(crew: Crew) -> None:
     assert passing("-session:login") == [info, warning]
     assert passing("source:engine disk") == [warning]
     assert passing("started") == [info]
-    assert "type:… session:… source:…" in parse("is:idle", vocabulary).faults[0]
+    assert "type:… topic:… session:… source:…" in parse("is:idle", vocabulary).faults[0]
+    assert passing(f"topic:session.{login.id}.progress") == [progress]
+    assert passing("topic:session.*.progress") == [progress]
+    assert passing("topic:engine.# -topic:#.slow") == [info]
+    assert passing("topic:STATUS.*") == [progress]
+
+
+def test_a_topic_that_is_no_pattern_is_left_out_and_told() -> None:
+    query = parse("topic:session. word", events_vocabulary({}))
+    assert len(query.tests) == 1
+    assert "empty level" in query.faults[0]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import events
-from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -18,15 +17,23 @@ from ...core.protocol.views import AgentView
 from ..bridge import Bridge
 from ..keys.names import name_of
 from ..model.cells import Column, Row, arrange
-from ..model.directories import completion, fault_of, full_path
+from ..model.directories import fault_of, full_path
 from ..model.naming import suggest_name
 from ..model.words import clean, short_path
 from ..widgets.fault_line import FaultLine
 from ..widgets.lines import Lines
+from ..widgets.path_field import PathField
 from ..widgets.prompt_area import PromptArea
+from ..widgets.tick import Tick
 from .base import Dialog, Offer
 
-FIELD_OF_CODE = {"cwd": "directory", "directory": "directory", "agent": "agent", "name": "name"}
+FIELD_OF_CODE = {
+    "cwd": "directory",
+    "no": "directory",
+    "directory": "directory",
+    "agent": "agent",
+    "name": "name",
+}
 """The field that an error belongs to, by the first word of its code or the field it names."""
 
 
@@ -57,18 +64,6 @@ class AgentList(Lines):
         return super().can_pick(index) and bool(self.rows[index].found)
 
 
-class DirectorySuggester(Suggester):
-    """Goes on with the name of a directory; the disk is read in a thread."""
-
-    def __init__(self, base: str) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._base = base
-
-    async def get_suggestion(self, value: str) -> str | None:
-        """The completed path."""
-        return await asyncio.to_thread(completion, value, self._base)
-
-
 class CreateDialog(Dialog[str]):
     """Ends with the new session's id; errors stand at the field that they belong to."""
 
@@ -76,15 +71,16 @@ class CreateDialog(Dialog[str]):
         super().__init__(bridge, "Create a session", kind="create")
         self._wanted = agent or str(bridge.preferences["last_agent"])
         self.agents = AgentList(id="create-agents")
-        self.directory = Input(
-            short_path(bridge.directory), id="create-directory", compact=True,
-            suggester=DirectorySuggester(bridge.directory), select_on_focus=False,
-        )  # fmt: skip
+        self.directory = PathField(
+            short_path(bridge.directory), bridge.directory, id="create-directory"
+        )
+        self.worktree = Tick(
+            "in a git worktree, on a branch of its own", id="create-worktree", compact=True
+        )
         self.name_field = Input(id="create-name", compact=True, select_on_focus=False)
         self.prompt = PromptArea(id="create-prompt", placeholder="may stay empty")
         self.faults = {field: FaultLine() for field in ("agent", "directory", "name", "")}
         self._suggested = ""
-        self._found = self.directory.value
         self._sending = False
 
     def body(self) -> Iterable[Widget]:
@@ -94,7 +90,7 @@ class CreateDialog(Dialog[str]):
             Static("Directory", classes="field-label"), self.directory, self.faults["directory"],
             Static("First prompt", classes="field-label"), self.prompt,
             Static("Name", classes="field-label"), self.name_field, self.faults["name"],
-            self.faults[""],
+            self.worktree, self.faults[""],
         )  # fmt: skip
 
     def begin(self) -> None:
@@ -124,26 +120,24 @@ class CreateDialog(Dialog[str]):
             *((Offer(("down", "j"), "", lambda: self._step(1), repeatable=True),
                Offer(("up", "k"), "", lambda: self._step(-1), repeatable=True))
               if self.agents.has_focus else ()),
+            *((Offer(("space",), "worktree or not", self._tick),)
+              if self.worktree.has_focus else ()),
             self.escape(),
         )  # fmt: skip
 
     def take_key(self, event: events.Key) -> None:
         """The end of a directory's name is filled in by tab."""
-        if name_of(event) == "tab" and self._complete():
+        if name_of(event) == "tab" and self.directory.complete():
             event.stop()
             event.prevent_default()
             return
         super().take_key(event)
 
-    def _complete(self) -> bool:
-        """Take the suggested directory, if one was begun here; whether there was one."""
-        before = self.directory.value
-        if self.directory.has_focus and before != self._found:
-            self.directory.action_cursor_right()
-        return self.directory.value != before
-
     def _next(self) -> None:
         self.focus_next()
+
+    def _tick(self) -> None:
+        self.worktree.toggle()
 
     def _previous(self) -> None:
         self.focus_previous()
@@ -165,7 +159,7 @@ class CreateDialog(Dialog[str]):
 
     def on_descendant_focus(self) -> None:
         """What stands in the directory's field before the person writes is no beginning."""
-        self._found = self.directory.value
+        self.directory.note()
 
     def on_text_area_changed(self) -> None:
         """The name follows the prompt until the person writes one."""
@@ -226,6 +220,7 @@ class CreateDialog(Dialog[str]):
             "agent": self.agent,
             "cwd": path,
             "prompt": self.prompt.text.strip() or None,
+            "worktree": {} if self.worktree.value else None,
             "cols": min(max(cols, MIN_COLS), MAX_COLS),
             "lines": min(max(lines, 1), MAX_LINES),
         }

@@ -17,12 +17,15 @@ from .finder import Entry, FinderDialog
 
 HEADINGS = {
     Context.APP: "EVERYWHERE",
-    Context.BOARD: "DECK AND WORKFLOWS",
+    Context.BOARD: "EVERYWHERE BUT THE LOG",
     Context.DECK: "DECK",
     Context.FLOWS: "WORKFLOWS",
+    Context.PIPELINES: "PIPELINES",
+    Context.CREW: "CREW",
     Context.GRAPH: "IN A GRAPH",
     Context.VERSIONS: "IN A HISTORY",
-    Context.FLOW_ITEM: "AT A WORKFLOW'S ITEM ON THE DECK",
+    Context.ITEM: "AT AN ITEM OF NO SESSION, ON THE DECK",
+    Context.VOTE: "AT A PROPOSAL, ON THE CREW'S SCREEN",
     Context.LOG: "LOG",
     Context.HISTORY: "WHILE SCROLLED BACK, OR SEARCHING",
     Context.SELECTION: "WHILE TEXT IS SELECTED",

@@ -18,6 +18,7 @@ def entries(bridge: Bridge, contexts: Sequence[Context], themes: Sequence[str]) 
     """Everything that can be done by name, where the person is."""
     yield from _sessions(bridge)
     yield from _flows(bridge)
+    yield from _pipelines(bridge)
     for name, action in ACTIONS.items():
         if action.context in contexts and name not in NOT_NAMED:
             key = bridge.keymap.label(name)
@@ -41,6 +42,14 @@ def _flows(bridge: Bridge) -> Iterator[Entry]:
         run = partial(bridge.host.show_flow, flow.id)
         words = f"go to workflow {flow.file} {flow.id}"
         yield Entry(f"Go to {clean(flow.name)}", flow_word(flow), "WORKFLOWS", words, run)
+
+
+def _pipelines(bridge: Bridge) -> Iterator[Entry]:
+    for name, pipeline in bridge.view.pipelines.items():
+        run = partial(bridge.host.show_pipelines, f"pipeline/{name}/")
+        state = "paused" if pipeline.paused else ""
+        words = f"go to pipeline {pipeline.file}"
+        yield Entry(f"Go to {clean(name)}", state, "PIPELINES", words, run)
 
 
 def _go_to(bridge: Bridge, session_id: str) -> None:

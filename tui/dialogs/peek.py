@@ -14,6 +14,7 @@ from textual.widgets import Input
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.status import Choice
 from ..bridge import Bridge
+from ..going import show_item
 from ..keys.names import name_of
 from ..model.ages import age_of, age_text
 from ..model.answering import WORDS, choice_for
@@ -25,6 +26,7 @@ from ..widgets.text_lines import TextLines
 from .base import Dialog, Offer
 
 CHOICES_SHOWN = 9
+WORD = 20
 GONE = "It is gone or was answered elsewhere."
 CHANGED = "It has changed: look again before you answer."
 
@@ -55,7 +57,7 @@ class PeekDialog(Dialog[None]):
     """Answers go to the item as it was opened; if it changes, the person looks again first."""
 
     def __init__(self, bridge: Bridge, item: AttentionItem, answers: Answering) -> None:
-        name = clean(bridge.owner(item)) or "a session that is gone"
+        name = clean(bridge.owner(item)) or "something that is gone"
         super().__init__(bridge, f"{KIND_WORDS[item.kind].capitalize()} · {name}", kind="peek")
         self.item = item
         self._answers = answers
@@ -154,7 +156,8 @@ class PeekDialog(Dialog[None]):
             choice = choice_for(self.item, meaning)
             keys = self.bridge.keymap.keys[f"answer.{meaning}"]
             if choice is not None and keys:
-                text = meaning.replace("_", " ")
+                usual = meaning.replace("_", " ")
+                text = usual if self.item.session_id else clean(choice.label, WORD)
                 yield Offer(keys, text, partial(self._choose, choice, said), guarded=True)
 
     def _again(self) -> Iterable[Offer]:
@@ -213,8 +216,8 @@ class PeekDialog(Dialog[None]):
 
     def _go(self) -> None:
         self.dismiss(None)
-        if self.item.workflow_id and not self.item.session_id:
-            self.bridge.host.show_flow(self.item.workflow_id, self.item.task_id or None)
+        if not self.item.session_id:
+            show_item(self.bridge, self.item)
             return
         self.bridge.deck.select_session(self.item.session_id, jump=True)
         self.bridge.moved()

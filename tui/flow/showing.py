@@ -10,7 +10,7 @@ from textual.widget import Widget
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.workflow_views import TaskView, WorkflowView
 from ..bridge import Bridge
-from ..model.ages import age_of, age_text
+from ..model.asking import question_rows
 from ..model.cells import Cell, Row, cut
 from ..model.flow.desk import Desk, Mode
 from ..model.flow.detail import detail_rows, summary
@@ -21,7 +21,7 @@ from ..model.flow.rows import rows_last
 from ..model.flow.state import Flow
 from ..model.flow.tasks import task_row
 from ..model.flow.words import FLOW_SIGNS, bar, flow_state, flow_word, time_of
-from ..model.words import KIND_SIGNS, clean, plural, short_path
+from ..model.words import clean, plural, short_path
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.flow_tables import task_heading, version_heading
 from ..widgets.virtual_lines import LazyRows
@@ -143,25 +143,7 @@ class Showing:
         if item is None:
             self._panel.show_question((), ())
             return
-        sign, tone = KIND_SIGNS[item.kind]
-        age = age_text(age_of(item.created_at, now))
-        question = (
-            Cell(f" {sign} ", tone),
-            Cell(f"{clean(item.task_id, 60)}: " if item.task_id else "", "muted"),
-            Cell(clean(item.title or item.text, 300), tone),
-            Cell(f"  {age}", "muted"),
-        )
-        self._panel.show_question(question, self._choices(item))
-
-    def _choices(self, item: AttentionItem) -> Row:
-        label = self._bridge.keymap.label
-        cells: list[Cell] = [Cell("   ")]
-        for choice in item.choices:
-            key = label(f"answer.{choice.meaning}") if choice.meaning else ""
-            if key:
-                cells += [Cell(f"{key} ", "key"), Cell(f"{clean(choice.label, 60)}   ")]
-        more = "all choices" if len(cells) < 1 + 2 * len(item.choices) else "peek"
-        return (*cells, Cell(f"{label('attention.peek')} ", "key"), Cell(more))
+        self._panel.show_question(*question_rows(item, self._bridge.keymap.label, now))
 
     # ---- the views
 

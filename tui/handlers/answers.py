@@ -15,6 +15,8 @@ from ..model.words import clean
 from .base import Handler, Handlers
 
 SNOOZE_SECONDS = 600.0
+WORD = 20
+"""Cells for a choice's own words in the line of keys."""
 
 _NOTHING_ASKED = {
     AttentionKind.FAILURE: "It failed, and asks nothing",
@@ -38,7 +40,9 @@ class Answers:
         return {
             **{
                 f"answer.{meaning}": Handler(
-                    partial(self.mean, meaning), partial(self._no_choice, meaning)
+                    partial(self.mean, meaning),
+                    partial(self._no_choice, meaning),
+                    word=partial(self._word, meaning),
                 )
                 for meaning in WORDS
             },
@@ -129,7 +133,9 @@ class Answers:
         """What can be done about an item that asks nothing."""
         label = self._bridge.keymap.label
         session = self._deck.view.sessions.get(item.session_id)
-        if session is None or not session.living:
+        if not item.session_id:
+            act = f"{label('attention.go')} goes there"
+        elif session is None or not session.living:
             act = f"{label('agent.start')} starts it again"
         else:
             act = f"{label('session.prompt')} sends it a prompt"
@@ -141,8 +147,16 @@ class Answers:
         if missing is not None:
             return missing
         item = self._target()
-        if item is not None and item.kind in _NOTHING_ASKED:
+        if choice_for(item, meaning) is not None:
+            return None
+        if item is not None and not item.choices and item.kind in _NOTHING_ASKED:
             return self._way_out(item)
-        if choice_for(item, meaning) is None:
-            return f"This item has no choice to {meaning.replace('_', ' ')}; space shows it."
-        return None
+        return f"This item has no choice to {meaning.replace('_', ' ')}; space shows it."
+
+    def _word(self, meaning: str) -> str:
+        """What the choice says itself; an agent's own words are long, and mean what is usual."""
+        item = self._target()
+        choice = choice_for(item, meaning)
+        if item is None or choice is None or item.session_id:
+            return ""
+        return clean(choice.label, WORD)

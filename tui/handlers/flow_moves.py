@@ -10,6 +10,7 @@ from ...core.protocol.workflow_views import TaskView
 from ..bridge import Bridge
 from ..flow.feed import FlowFeed
 from ..flow.showing import Showing
+from ..going import show_item
 from ..model.flow.desk import Desk, Mode
 from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
@@ -168,7 +169,7 @@ class FlowMoves:
     # ---- jumps
 
     def to_item(self, *, backwards: bool) -> None:
-        """Go to the next item that needs someone: its workflow here, its session on the deck."""
+        """Go to the next item that needs someone: its workflow here, its session on the deck, all else where it is."""
         deck = self._bridge.deck
         item = deck.next_actionable(backwards=backwards)
         if item is None:
@@ -176,8 +177,10 @@ class FlowMoves:
         deck.select_item(item.item_id, jump=True)
         if item.workflow_id in deck.view.workflows:
             self.look_at(item.workflow_id, item.task_id or None)
-        else:
+        elif item.session_id:
             self._switch("deck")
+        else:
+            show_item(self._bridge, item)
         self._bridge.moved()
 
     def look_at(self, flow_id: str, task_id: str | None) -> None:

@@ -23,6 +23,8 @@ class General:
         return {
             "screen.deck": Handler(partial(self.show_screen, "deck")),
             "screen.flows": Handler(partial(self.show_screen, "flows")),
+            "screen.pipelines": Handler(partial(self.show_screen, "pipelines")),
+            "screen.crew": Handler(partial(self.show_screen, "crew")),
             "screen.log": Handler(partial(self.show_screen, "log")),
             "ui.help": Handler(self.help),
             "ui.palette": Handler(self.palette),

@@ -49,7 +49,7 @@ class Moves:
         """Move the cursor by so many rows of the focused list."""
         lines = self._list
         index = lines.neighbour(rows)
-        if index is None and self._deck.flow_item is not None and lines is self._sessions:
+        if index is None and self._deck.lone_item is not None and lines is self._sessions:
             index = lines.cursor  # what is shown is a workflow's item: back to the session
         if index is None:
             return

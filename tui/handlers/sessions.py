@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ...core.base.errors import QuarterdeckError
 from ...core.protocol.commands import (
     DeleteSession,
     Payload,
@@ -29,6 +30,9 @@ STANDS = {
     "crashed": "has crashed",
 }
 """How a session stands, where ``is`` and its shown status make no sentence."""
+
+LEFTOVERS = frozenset({"worktree_dirty", "branch_unmerged"})
+"""Why a session with a worktree is not deleted: a person may wish it all the same."""
 
 NO_SESSION = "There is no session here; c creates one."
 
@@ -100,12 +104,7 @@ class Sessions:
 
     def delete(self) -> None:
         """Remove it, once confirmed."""
-        self._confirm(
-            "session.delete",
-            "Delete",
-            lambda session: DeleteSession(session_id=session.id, force=session.living),
-            "Deleting",
-        )
+        self._confirm("session.delete", "Delete", _deletion, "Deleting")
 
     def _do(self, payload: Any, said: str) -> None:
         session = self._deck.session
@@ -114,7 +113,24 @@ class Sessions:
 
     def _send(self, payload: Payload, said: str) -> None:
         self._bridge.host.tell(said)
-        self._bridge.send(payload)
+        failed = partial(self._not_deleted, payload) if isinstance(payload, DeleteSession) else None
+        self._bridge.send(payload, failed=failed)
+
+    def _not_deleted(self, payload: DeleteSession, error: QuarterdeckError) -> None:
+        """Ask what becomes of work in a worktree that stands against the deletion."""
+        session = self._deck.view.sessions.get(payload.session_id)
+        if error.code not in LEFTOVERS or session is None or payload.discard:
+            self._bridge.complain(error)
+            return
+        from ..dialogs.leftover import LeftoverDialog  # noqa: PLC0415 - start-up time
+
+        dialog = LeftoverDialog(self._bridge, name=clean(session.name), why=clean(error.message))
+        self._bridge.host.open(dialog, partial(self._chosen, session.id))
+
+    def _chosen(self, session_id: str, way: str | None) -> None:
+        session = self._deck.view.sessions.get(session_id)
+        if way is not None and session is not None:
+            self._send(_deletion(session, way), f"Deleting {clean(session.name)}.")
 
     def _confirm(self, action: str, verb: str, payload: Any, said: str) -> None:
         session = self._deck.session
@@ -167,6 +183,12 @@ class Sessions:
         return problem
 
 
+def _deletion(session: SessionView, way: str = "") -> DeleteSession:
+    """The command that deletes a session; ``way`` is what becomes of its worktree."""
+    ways = {"keep": {"keep_worktree": True}, "discard": {"discard": True}}
+    return DeleteSession(session_id=session.id, force=session.living, **ways.get(way, {}))
+
+
 def _consequence(session: SessionView, verb: str) -> str:
     """What is lost, in one sentence."""
     lost = {
@@ -174,4 +196,6 @@ def _consequence(session: SessionView, verb: str) -> str:
         "Restart": "Its processes are ended and it begins anew.",
         "Delete": "It leaves the list with its history; files in its directory stay.",
     }[verb]
+    if verb == "Delete" and session.workspace is not None:
+        lost = "Its worktree goes with it if all in it is committed and merged."
     return f"It {STANDS.get(session.shown, f'is {session.shown}')}. {lost}"

@@ -9,18 +9,21 @@ from enum import StrEnum
 class Context(StrEnum):
     """Where an action's keys work.
 
-    ``BOARD`` is the deck and the workflows. ``SHUT_DOWN``, ``SELECTION`` (some text is selected), ``HISTORY`` (the
-    focused session is scrolled back, or something was searched), ``GRAPH``, ``VERSIONS`` and ``FLOW_ITEM`` lie over
+    ``BOARD`` is every screen but the log. ``SHUT_DOWN``, ``SELECTION`` (some text is selected), ``HISTORY`` (the
+    focused session is scrolled back, or something was searched), ``GRAPH``, ``VERSIONS``, ``ITEM`` and ``VOTE`` lie over
     the screen's own context and win while they last. In ``ENTERED`` all other keys go to the session.
     """
 
     APP = "everywhere"
-    BOARD = "deck and workflows"
+    BOARD = "everywhere but the log"
     DECK = "deck"
     FLOWS = "workflows"
+    PIPELINES = "pipelines"
+    CREW = "crew"
     GRAPH = "in a graph"
     VERSIONS = "in a history"
-    FLOW_ITEM = "an item of a workflow"
+    ITEM = "an item that is of no session"
+    VOTE = "a proposal under vote"
     LOG = "log"
     HISTORY = "scrolled back"
     SELECTION = "text selected"
@@ -45,6 +48,8 @@ _APP = (
     Action("ui.preferences", "comma", "settings", "Show and change the preferences"),
     Action("screen.deck", "1", "deck", "Show the deck: sessions and what needs you"),
     Action("screen.flows", "2", "workflows", "Show the workflows"),
+    Action("screen.pipelines", "3", "pipelines", "Show the pipelines: lanes, handlers, payloads"),
+    Action("screen.crew", "4", "crew", "Show the crew: load, limits, locks, votes, safety"),
     Action("screen.log", "5", "log", "Show the log: every event, and the engine's health"),
     Action("link.reconnect", "ctrl+r", "reconnect", "Try to reach the engine now"),
     Action("app.quit", "q,ctrl+c", "quit", "Leave the dashboard; agents go on unless told"),
@@ -118,6 +123,42 @@ _FLOWS = (
     Action("flow.schedules", "w", "schedules", "Show what is started by the clock"),
 )
 
+_PIPELINES = (
+    Action("pipeline.open", "enter", "open", "Open the lane, the payload, or what a line leads to"),
+    Action("pipeline.close", "escape", "back", "Go back: to the payloads, then to the lanes"),
+    Action("pipeline.payloads", "6", "payloads", "Show the payloads of the lane"),
+    Action("pipeline.handlers", "7", "handlers", "Show the handlers and triggers of the pipeline"),
+    Action("pipeline.go", "d", "go there", "Go to the workflow or the session behind the payload"),
+    Action("pipeline.load", "c", "load a file", "Load a pipeline from a file"),
+    Action("pipeline.propel", "i", "propel", "Put a payload into the lane"),
+    Action(
+        "pipeline.pause", "p", "pause", "Pause the pipeline: what runs ends, nothing else begins"
+    ),
+    Action("pipeline.resume", "R", "resume", "Go on with what waits"),
+    Action(
+        "pipeline.retry", "r", "retry now", "Try the payload now that waits for its next attempt"
+    ),
+    Action("pipeline.replay", "t", "replay", "Submit the dead payload anew"),
+    Action("pipeline.discard", "D", "discard", "Remove the dead payload"),
+    Action("pipeline.cancel", "S", "cancel", "End the payload that waits or runs"),
+    Action("pipeline.unload", "U", "unload", "Forget the pipeline"),
+)
+
+_CREW = (
+    Action("crew.agents", "6", "agents", "Show the agents with their load, and shared limits"),
+    Action("crew.work", "7", "work", "Show what waits for a place and why, and what runs"),
+    Action("crew.limits", "8", "limits", "Show budgets, circuit breakers and rate limits"),
+    Action("crew.locks", "9", "locks, votes", "Show locks, sagas and proposals"),
+    Action("crew.safety", "0", "safety", "Show the halt, the rules and what broke them"),
+    Action("crew.go", "enter", "go there", "Go to the workflow or the payload of the line"),
+    Action("crew.grant", "a", "grant more", "Allow more of the budget"),
+    Action("crew.reset_breaker", "r", "reset breaker", "Close the circuit breaker now"),
+    Action("crew.release_lock", "D", "take the lock", "Take the lock from its holder"),
+    Action("crew.resume_saga", "u", "undo again", "Try again what the saga could not undo"),
+    Action("crew.halt", "H", "halt", "Halt: nothing is dispatched until it is reset"),
+    Action("crew.reset_halt", "R", "end the halt", "Go on after a halt"),
+)
+
 _LOG = (
     Action("log.filter", "/", "filter", "Filter the events", Context.LOG),
     Action("log.follow", "f", "follow", "Follow the newest event, or hold still", Context.LOG),
@@ -129,7 +170,10 @@ _OVER = (
     Action("flow.right", "right,l", "right", "Go to the box at the right", Context.GRAPH),
     Action("flow.mark", "space", "mark", "Mark the version to compare with", Context.VERSIONS),
     Action("flow.rollback", "B", "roll back", "Go back to this version", Context.VERSIONS),
-    Action("flow.item", "enter", "its workflow", "Go to the item's workflow", Context.FLOW_ITEM),
+    Action("attention.go", "enter", "go there", "Go to what the item is about", Context.ITEM),
+    Action("crew.approve", "y", "approve", "Vote for the proposal", Context.VOTE),
+    Action("crew.reject", "x", "reject", "Vote against the proposal", Context.VOTE),
+    Action("crew.abstain", "o", "abstain", "Vote for neither side of the proposal", Context.VOTE),
     Action("search.next", "n", "next match", "Go to the next older match", Context.HISTORY),
     Action("search.previous", "N", "match before", "Go to the newer match", Context.HISTORY),
     Action("search.again", "/", "search", "Search the session's output", Context.HISTORY),
@@ -151,7 +195,8 @@ ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         *_APP, *_placed(_BOARD, Context.BOARD), *_placed(_DECK, Context.DECK),
-        *_placed(_FLOWS, Context.FLOWS), *_LOG, *_OVER,
+        *_placed(_FLOWS, Context.FLOWS), *_placed(_PIPELINES, Context.PIPELINES),
+        *_placed(_CREW, Context.CREW), *_LOG, *_OVER,
     )
 }  # fmt: skip
 """Every action by its name, in the order in which help shows them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .actions import ACTIONS, PRESETS, Context
 from .names import is_key, parse_keys
@@ -12,10 +12,16 @@ from .names import is_key, parse_keys
 _NEIGHBOURS = {
     Context.DECK: (Context.BOARD, Context.APP),
     Context.FLOWS: (Context.BOARD, Context.APP),
-    Context.BOARD: (Context.DECK, Context.FLOWS, Context.APP),
+    Context.PIPELINES: (Context.BOARD, Context.APP),
+    Context.CREW: (Context.BOARD, Context.APP),
+    Context.BOARD: (
+        Context.DECK, Context.FLOWS, Context.PIPELINES, Context.CREW, Context.APP,
+    ),
     Context.LOG: (Context.APP,),
-    Context.APP: (Context.BOARD, Context.DECK, Context.FLOWS, Context.LOG),
-}
+    Context.APP: (
+        Context.BOARD, Context.DECK, Context.FLOWS, Context.PIPELINES, Context.CREW, Context.LOG,
+    ),
+}  # fmt: skip
 """Which contexts are active together, so that a key can stand in one of them only."""
 
 
@@ -25,6 +31,14 @@ class Keymap:
 
     keys: Mapping[str, tuple[str, ...]]
     problems: tuple[str, ...] = ()
+    _places: dict[tuple[Context, str], str] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        for name, keys in self.keys.items():
+            for key in keys:
+                self._places.setdefault((ACTIONS[name].context, key), name)
 
     def label(self, action: str) -> str:
         """The first key of ``action``; empty if it has none."""
@@ -33,10 +47,7 @@ class Keymap:
 
     def find(self, context: Context, key: str) -> str | None:
         """The action that ``key`` stands for in ``context``."""
-        for name, keys in self.keys.items():
-            if key in keys and ACTIONS[name].context is context:
-                return name
-        return None
+        return self._places.get((context, key))
 
 
 def resolve(preset: str = "default", overrides: Mapping[str, str] | None = None) -> Keymap:

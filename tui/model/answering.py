@@ -20,7 +20,7 @@ def choice_for(item: AttentionItem | None, meaning: str) -> Choice | None:
 
 def answer_to(item: AttentionItem, choice: str | None, text: str | None) -> Payload:
     """The command that answers ``item``: by its request's id wherever it has one of a session."""
-    if item.kind in OF_A_SESSION:
+    if item.session_id and item.kind in OF_A_SESSION:
         return Answer(
             session_id=item.session_id, request_id=item.request_id, choice=choice, text=text
         )

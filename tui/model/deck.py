@@ -57,14 +57,14 @@ class Deck:
 
     @property
     def session(self) -> SessionView | None:
-        """The focused session; none while an item of a workflow is shown."""
-        return None if self.flow_item else self.view.sessions.get(self.session_id or "")
+        """The focused session; none while an item is shown that is of none."""
+        return None if self.lone_item else self.view.sessions.get(self.session_id or "")
 
     @property
-    def flow_item(self) -> AttentionItem | None:
-        """The selected item, if it is of a workflow and of no session."""
+    def lone_item(self) -> AttentionItem | None:
+        """The selected item, if it is of no session: of a workflow, or of what it names as ``about``."""
         item = self.view.attention.get(self.item_id or "")
-        return item if item is not None and item.workflow_id and not item.session_id else None
+        return item if item is not None and not item.session_id else None
 
     @property
     def target(self) -> AttentionItem | None:
@@ -78,7 +78,7 @@ class Deck:
         self._select(session_id, items[0].item_id if items else None)
 
     def select_item(self, item_id: str, *, jump: bool = False, by_hand: bool = True) -> None:
-        """Focus an item and its session; one of a workflow has none, and leaves the focus where it is."""
+        """Focus an item and its session; one of another kind has none, and leaves the focus where it is."""
         item = self.view.attention.get(item_id)
         if item is not None and item.session_id:
             self._leave_for(item.session_id, jump=jump)

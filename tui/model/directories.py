@@ -14,16 +14,11 @@ def full_path(typed: str, base: str) -> str:
     return os.path.normpath(path if path.is_absolute() else Path(base) / path)
 
 
-def completion(typed: str, base: str) -> str | None:
-    """``typed`` gone on to the end of the first directory's name that begins so.
+def file_completion(typed: str, base: str, endings: tuple[str, ...]) -> str | None:
+    """``typed`` gone on to the end of the first name that begins so: a directory's, or a file's with one of ``endings``.
 
     Looks at the disk: call it in a thread.
     """
-    return file_completion(typed, base, ())
-
-
-def file_completion(typed: str, base: str, endings: tuple[str, ...]) -> str | None:
-    """The same; files whose names have one of ``endings`` count, too."""
     if not typed.strip():
         return None
     head, slash, start = typed.rpartition("/")

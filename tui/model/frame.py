@@ -15,7 +15,10 @@ REACHING = "reaching the engine…"
 NO_SESSION = "no session"
 NO_ITEM = "nothing needs you"
 SESSIONS_TITLE, ATTENTION_TITLE = "SESSIONS", "ATTENTION"
-TABS = (("screen.deck", "Deck"), ("screen.flows", "Workflows"), ("screen.log", "Log"))
+TABS = (
+    ("screen.deck", "Deck"), ("screen.flows", "Workflows"), ("screen.pipelines", "Pipelines"),
+    ("screen.crew", "Crew"), ("screen.log", "Log"),
+)  # fmt: skip
 FIRST_HINTS = ("link.reconnect", "ui.filter", "ui.toggle_minimal", "ui.palette", "app.quit")
 LAST_HINT = "ui.help"
 
@@ -57,11 +60,14 @@ class Hints(NamedTuple):
 
 def status_row(hints: Hints, width: int) -> Row:
     """The line at the top."""
-    left = (Cell(f" {TITLE}", "bar-head"), Cell("  ", "bar"), Cell(REACHING, "bar-muted"))
     right = tuple(
         Cell(tab_text(key, name, current=not n), "bar-muted" if n else "bar-head")
         for n, (key, name) in enumerate(hints.tabs)
     )
+    told = Cell(REACHING, "bar-muted")
+    left: Row = (Cell(f" {TITLE}", "bar-head"), Cell("  ", "bar"), told)
+    if row_width((*left, *right)) + GAP > width:
+        left = (Cell(" ", "bar"), told)
     return _on_bar(both_ends(left, right, width))
 
 

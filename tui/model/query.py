@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from ...core.protocol.events import Event
 from ...core.protocol.status import Lifecycle
+from ...core.protocol.topics import covers, pattern_fault
 from ...core.protocol.views import SessionView
 from .words import clean, needs_person
 
@@ -22,12 +23,14 @@ class Vocabulary(Generic[T]):
     """What can be asked of one kind of thing.
 
     ``fields`` gives a test for each token's value, ``values`` the allowed values of tokens that
-    have few, and ``text`` what a bare word is looked for in.
+    have few, ``faults`` what is wrong with a value of tokens that have a form, and ``text`` what a
+    bare word is looked for in.
     """
 
     fields: Mapping[str, Callable[[T, str], bool]]
     text: Callable[[T], str]
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    faults: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
 
     def tokens(self) -> str:
         """The tokens as help shows them."""
@@ -91,6 +94,9 @@ def _test(part: str, vocabulary: Vocabulary[T]) -> Test[T] | str:
     known = vocabulary.values.get(name)
     if known is not None and value not in known:
         return _unknown_value(name, value, known)
+    fault = vocabulary.faults[name](value) if name in vocabulary.faults else None
+    if fault is not None:
+        return fault
     check = vocabulary.fields[name]
     return lambda thing: check(thing, value.casefold())
 
@@ -130,7 +136,7 @@ SESSIONS: Vocabulary[SessionView] = Vocabulary(
 
 def event_text(event: Event) -> str:
     """Everything an event says, as a line to search in."""
-    return f"{event.type} {event.metadata.source} {event.payload.model_dump_json()}"
+    return f"{event.type} {event.topic} {event.metadata.source} {event.payload.model_dump_json()}"
 
 
 def _about(event: Event, value: str, names: Mapping[str, str]) -> bool:
@@ -143,8 +149,10 @@ def events_vocabulary(names: Mapping[str, str]) -> Vocabulary[Event]:
     return Vocabulary(
         fields={
             "type": lambda event, value: value in event.type.casefold(),
+            "topic": lambda event, value: covers(value, event.topic.casefold(), event.type),
             "session": lambda event, value: _about(event, value, names),
             "source": lambda event, value: value in event.metadata.source.casefold(),
         },
         text=event_text,
+        faults={"topic": pattern_fault},
     )

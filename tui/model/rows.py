@@ -10,6 +10,7 @@ from ...core.client.view import View
 from ...core.protocol.attention import AttentionItem, is_snoozed
 from ...core.protocol.status import Activity
 from ...core.protocol.views import SessionView
+from .about import about, about_words
 from .ages import age_of, age_text
 from .words import KIND_SIGNS, clean, is_quiet, plural, repo_name, short_status, sign
 
@@ -135,12 +136,16 @@ def item_row(item: AttentionItem, session_name: str, now: datetime, *, sent: boo
 
 
 def item_owner(item: AttentionItem, view: View) -> str:
-    """Whom an item is of: the session's name, or the workflow's; empty if it is gone."""
+    """Whom an item is of: the session's name, the workflow's, what it is about; empty if it is gone."""
     session = view.sessions.get(item.session_id)
     if session is not None:
         return session.name
     flow = view.workflows.get(item.workflow_id)
-    return flow.name if flow is not None else ""
+    if flow is not None:
+        return flow.name
+    part = about(item.about).part
+    account = view.sessions.get(part) or view.workflows.get(part)
+    return about_words(item.about, account.name if account is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ from ..widgets.status_line import ScreenTab, StatusLine
 SCREENS = (
     ("deck", "Deck", "screen.deck"),
     ("flows", "Workflows", "screen.flows"),
+    ("pipelines", "Pipelines", "screen.pipelines"),
+    ("crew", "Crew", "screen.crew"),
     ("log", "Log", "screen.log"),
 )
 ALWAYS = ("ui.help",)
@@ -114,7 +116,8 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
             ScreenTab(keymap.label(action), title, action, name == self.NAME)
             for name, title, action in SCREENS
         ]
-        self.status_line.show_state(self.bridge.deck.counts(), tabs, state)
+        halt = self.bridge.view.halt
+        self.status_line.show_state(self.bridge.deck.counts(), tabs, state, halt)
         self.banner.show_link(state, keymap.label("link.reconnect"), keymap.label("link.start"))
         self.show_hints()
 
@@ -175,7 +178,10 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
         handler = self.handlers.get(name)
         if not key or handler is None or handler.why_not() is not None:
             return None
-        return Hint("esc" if key == "escape" else key, ACTIONS[name].hint, name)
+        if self.find(key) not in {name, None}:  # here the key stands for something else
+            return None
+        word = handler.word() or ACTIONS[name].hint
+        return Hint("esc" if key == "escape" else key, word, name)
 
     def hint_names(self) -> Sequence[str]:
         """The actions to hint at, the most useful first."""

@@ -13,6 +13,7 @@ from ...core.protocol.commands import ToggleMinimal
 from ...core.protocol.status import Lifecycle
 from ...core.protocol.views import SessionView
 from ..bridge import Bridge
+from ..going import show_item
 from ..handlers.answers import Answers
 from ..handlers.base import Handler, Handlers
 from ..handlers.moves import Moves
@@ -24,7 +25,7 @@ from ..model.ages import age_of, age_text
 from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE, list_width
 from ..model.query import SESSIONS, parse
 from ..model.words import clean, is_quiet, plural
-from ..widgets.asked import flow_note, flow_titles
+from ..widgets.asked import item_note, item_titles
 from ..widgets.attention_list import AttentionList
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
@@ -45,7 +46,7 @@ class DeckScreen(MainScreen):
     NAME = "deck"
     HINTS = (
         "link.reconnect",
-        "answer.allow_once", "answer.allow_always", "answer.reject", "attention.peek",
+        "answer.allow_once", "answer.allow_always", "answer.reject", "attention.peek", "attention.go",
         "attention.snooze", "attention.resolve", "agent.start", "agent.resume", "session.prompt",
         "nav.next_actionable", "session.create", "ui.filter", "agent.stop", "session.fit",
         "ui.toggle_minimal", "nav.back", "ui.palette", "app.quit",
@@ -82,7 +83,7 @@ class DeckScreen(MainScreen):
             **self.viewing.handlers(),
             **self.answers.handlers(),
             **Sessions(self.bridge).handlers(),
-            "flow.item": Handler(self.go_to_flow),
+            "attention.go": Handler(self.go_to_item),
             "ui.filter": Handler(self.open_filter),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
             "ui.toggle_idle": Handler(self.toggle_idle, self._none_quiet),
@@ -106,7 +107,7 @@ class DeckScreen(MainScreen):
         over = self.terminal.viewport.scrolled or self.viewing.searching
         return (
             *self.over(), *((Context.HISTORY,) if over else ()),
-            *((Context.FLOW_ITEM,) if self.deck.flow_item else ()),
+            *((Context.ITEM,) if self.deck.lone_item else ()),
             Context.DECK, Context.BOARD, Context.APP,
         )  # fmt: skip
 
@@ -132,7 +133,7 @@ class DeckScreen(MainScreen):
             self._first_state()
         super().show_state()
         self._show_lists()
-        self._look_at(None if self.deck.flow_item else self.deck.session_id)
+        self._look_at(None if self.deck.lone_item else self.deck.session_id)
         self._show_panel()
 
     def _first_state(self) -> None:
@@ -185,17 +186,17 @@ class DeckScreen(MainScreen):
         age = ""
         if session is not None:
             age = age_text(age_of(session.shown_since, self.bridge.clock.now()))
-        item = self.deck.flow_item
-        self.panel.show_session(session, age, flow_titles(item, self.bridge) if item else ())
+        item = self.deck.lone_item
+        self.panel.show_session(session, age, item_titles(item, self.bridge) if item else ())
         self.terminal.show_note(self._terminal_note(session))
         self.show_foot()
 
     def _terminal_note(self, session: SessionView | None) -> str:
         """What the panel says where there is no picture."""
         label = self.bridge.keymap.label
-        item = self.deck.flow_item
+        item = self.deck.lone_item
         if item is not None:
-            return flow_note(item, self.bridge.keymap)
+            return item_note(item, self.bridge.keymap)
         if session is None:
             if not self.bridge.ready:
                 return "Reaching the engine…"
@@ -230,8 +231,6 @@ class DeckScreen(MainScreen):
         """What can be done, by what the person is about."""
         if self.terminal.entered:
             return ("session.leave",)
-        if self.deck.flow_item and not self.selections:
-            return ("flow.item", *super().hint_names())
         if not self.selections and Context.HISTORY in self.contexts():
             past = ("search.next", "search.previous", "search.again", "history.up")
             return (*past, "history.down", "history.close")
@@ -244,7 +243,7 @@ class DeckScreen(MainScreen):
         """While the person types into the session, nothing else holds."""
         if self.terminal.entered:
             return ()
-        return super().ending() if self.deck.flow_item else ("session.enter", *super().ending())
+        return super().ending() if self.deck.lone_item else ("session.enter", *super().ending())
 
     @property
     def list_width(self) -> int:
@@ -337,11 +336,11 @@ class DeckScreen(MainScreen):
         self.show_hints()
         self.bridge.moved()
 
-    def go_to_flow(self) -> None:
-        """Go to the workflow of the item that is shown."""
-        item = self.deck.flow_item
+    def go_to_item(self) -> None:
+        """Go to what the item that is shown is about."""
+        item = self.deck.lone_item
         if item is not None:
-            self.bridge.host.show_flow(item.workflow_id, item.task_id or None)
+            show_item(self.bridge, item)
 
     def toggle_minimal(self) -> None:
         """Minimal mode on or off; the engine hears of it, as any client's state."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from ...core.protocol.attention import AttentionItem
 from ...core.protocol.commands import ToggleMinimal
+from ...core.protocol.workflow_commands import ShowWorkflow
+from ...core.protocol.workflow_views import WholeWorkflowView
 from ..bridge import Bridge
 from ..flow.feed import FlowFeed
 from ..flow.showing import Showing
@@ -21,7 +24,7 @@ from ..handlers.flow_views import FlowViews
 from ..keys.actions import Context
 from ..model.flow.desk import Desk
 from ..model.flow.rows import flow_rows
-from ..model.frame import list_width
+from ..model.frame import NARROWEST, SHARE, WIDEST, list_width
 from ..model.words import clean
 from ..pace import Alarm
 from ..widgets.flow_graph import FlowGraph
@@ -193,7 +196,11 @@ class FlowsScreen(MainScreen):
         minimal = self.bridge.deck.minimal
         self.set_class(minimal, "-minimal")
         self.set_class(self.desk.alone and not self.flows.has_focus, "-solo")
-        self.left.styles.width = "1fr" if minimal else self.list_width
+        kept = int(self.bridge.preferences["list_width"])
+        # Its share is worked out with the layout: a width set after a resize would have all drawn twice.
+        self.left.styles.width = "1fr" if minimal else kept or f"{SHARE:.0%}"
+        self.left.styles.min_width = None if minimal or kept else NARROWEST
+        self.left.styles.max_width = None if minimal or kept else WIDEST
 
     def widen(self, cells: int) -> None:
         """Change the width of the left column; it is kept."""
@@ -219,7 +226,22 @@ class FlowsScreen(MainScreen):
         self.bridge.moved()
 
     def go_to(self, workflow_id: str, task_id: str | None) -> None:
-        """Look at a workflow and its task; from another screen."""
+        """Look at a workflow and its task; from another screen.
+
+        One that the list does not have, such as what runs a pipeline's handler, is asked for.
+        """
+        if workflow_id in self.bridge.view.workflows:
+            self._look_at(workflow_id, task_id)
+        else:
+            self.bridge.send(
+                ShowWorkflow(workflow_id=workflow_id), then=partial(self._take_guest, task_id)
+            )
+
+    def _take_guest(self, task_id: str | None, result: dict[str, Any]) -> None:
+        guest = self.desk.guest = WholeWorkflowView.model_validate(result["whole"]).workflow
+        self._look_at(guest.id, task_id)
+
+    def _look_at(self, workflow_id: str, task_id: str | None) -> None:
         self.moves.look_at(workflow_id, task_id)
         self.bridge.moved()
 

@@ -1,4 +1,4 @@
-"""What the deck says of an item that is of a workflow: there is no session to show."""
+"""What the deck says of an item that is of no session: there is no screen to show."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..model.words import KIND_SIGNS, KIND_WORDS, clean, text_under
 LINES = 8
 
 
-def flow_titles(item: AttentionItem, bridge: Bridge) -> Sequence[Row]:
-    """The panel's title: which workflow and task, and what is needed; shorter ones after it."""
+def item_titles(item: AttentionItem, bridge: Bridge) -> Sequence[Row]:
+    """The panel's title: what it is about, and what is needed; shorter ones after it."""
     sign, tone = KIND_SIGNS[item.kind]
-    name = Cell(clean(bridge.owner(item)) or "a workflow", "head")
+    name = Cell(clean(bridge.owner(item)) or "something that is gone", "head")
     task = (Cell(f" · {clean(item.task_id, 80)}", "muted"),) if item.task_id else ()
     state = (Cell(" · ", "muted"), Cell(f"{sign} {KIND_WORDS[item.kind]}", tone))
     return ((name, *task, *state), (name, *state))
 
 
-def flow_note(item: AttentionItem, keymap: Keymap) -> str:
+def item_note(item: AttentionItem, keymap: Keymap) -> str:
     """What is asked, and the keys that answer it."""
     lines = [clean(item.title, 300)]
     if below := text_under(item.title, item.text):
@@ -34,6 +34,6 @@ def flow_note(item: AttentionItem, keymap: Keymap) -> str:
     ]
     ways += [
         f"{keymap.label('attention.peek')} looks closer",
-        f"{keymap.label('flow.item')} goes there",
+        f"{keymap.label('attention.go')} goes there",
     ]
     return "\n".join([*lines, "", *ways])

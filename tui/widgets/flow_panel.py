@@ -11,11 +11,11 @@ from textual.containers import Vertical
 from textual.css.types import EdgeType
 from textual.widget import Widget
 
-from ..model.cells import Cell, Row, both_ends, cut, row_width
+from ..model.cells import Row
 from .flow_graph import FlowGraph
 from .flow_tables import GanttLines, LogLines, TaskTable, VersionList
 from .lines import Lines
-from .one_line import OneLine, Spot
+from .one_line import OneLine, cut_layout, tabs_layout
 from .panel import PanelFoot, PanelTop
 from .text_lines import TextLines
 
@@ -79,13 +79,13 @@ class FlowPanel(Vertical):
 
     def show_tabs(self, tabs: Sequence[tuple[str, str]], current: str, right: Row) -> None:
         """Show the views there are; the one that is shown stands in brackets."""
-        self.tabs.lay_out(partial(_tabs, tuple(tabs), current, right))
+        self.tabs.lay_out(partial(tabs_layout, tuple(tabs), current, right))
 
     def show_question(self, question: Row, choices: Row) -> None:
         """Show what a person is asked here, or nothing."""
         for line, row in ((self.asked, question), (self.choices, choices)):
             line.display = bool(row)
-            line.lay_out(partial(_cut, row))
+            line.lay_out(partial(cut_layout, row))
 
     def on_resize(self) -> None:
         """With room a log stands beside what is known of its task."""
@@ -100,23 +100,3 @@ class FlowPanel(Vertical):
             return (self.versions, self.difference)
         views: Sequence[Lines] = (self.graph, self.gantt, self.tasks)
         return [view for view in views if view.display]
-
-
-def _cut(row: Row, width: int) -> tuple[Row, tuple[()]]:
-    return cut(row, width), ()
-
-
-def _tabs(
-    tabs: Sequence[tuple[str, str]], current: str, right: Row, width: int
-) -> tuple[Row, list[Spot]]:
-    cells: list[Cell] = []
-    spots: list[Spot] = []
-    x = 0
-    for label, action in tabs:
-        here = action == current
-        text = f"[{label}]" if here else f" {label} "
-        cells.append(Cell(text, "head" if here else "muted"))
-        spots.append(Spot(x, x + len(text), action))
-        x += len(text)
-    shown = right if x + row_width(right) < width else ()
-    return both_ends(tuple(cells), shown, width), spots

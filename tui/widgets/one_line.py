@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from ..model.cells import Row, row_text
+from ..model.cells import Cell, Row, both_ends, cut, row_text, row_width
 from .lines import TONES
 from .painting import paint, restyle
 from .styled import Styled
@@ -98,6 +98,28 @@ class OneLine(Styled):
     def selection_updated(self, selection: Selection | None) -> None:
         """The selected part changed."""
         self.refresh()
+
+
+def cut_layout(row: Row, width: int) -> tuple[Row, tuple[()]]:
+    """``row`` as far as it has room; nothing of it can be clicked."""
+    return cut(row, width), ()
+
+
+def tabs_layout(
+    tabs: Sequence[tuple[str, str]], current: str, right: Row, width: int
+) -> tuple[Row, list[Spot]]:
+    """Views to choose from, each with its action; the one that is shown stands in brackets."""
+    cells: list[Cell] = []
+    spots: list[Spot] = []
+    x = 0
+    for label, action in tabs:
+        here = action == current
+        text = f"[{label}]" if here else f" {label} "
+        cells.append(Cell(text, "head" if here else "muted"))
+        spots.append(Spot(x, x + len(text), action))
+        x += len(text)
+    shown = right if x + row_width(right) < width else ()
+    return both_ends(tuple(cells), shown, width), spots
 
 
 def spots_in(row: Row, names: Sequence[str | None]) -> list[Spot]:

@@ -90,8 +90,13 @@ def _titles(session: SessionView | None, age: str) -> Sequence[Row]:
         return ((Cell("no session", "muted"),),)
     _, tone = sign(session)
     name, agent, place = clean(session.name), clean(session.agent), short_path(session.cwd)
+    tree = ""
+    if session.workspace is not None:
+        place = short_path(session.workspace.repository)
+        tree = f" (worktree {clean(session.workspace.branch)})"
     state = (Cell(" · ", "muted"), Cell(session.shown, tone), Cell(f" {age}", "muted"))
-    middles = (f" · {agent} · {place}", f" · {agent} · …/{place.rpartition('/')[2]}", f" · {agent}")
+    short = f"…/{place.rpartition('/')[2]}{tree}"
+    middles = (f" · {agent} · {place}{tree}", f" · {agent} · {short}", f" · {agent}")
     return (
         *((Cell(name, "head"), Cell(middle, "muted"), *state) for middle in middles),
         (Cell(name, "head"), *state),

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from ...core.protocol.crew_views import HaltView
 from ..link import LinkState
 from ..model.cells import Cell, Row, both_ends, row_width
 from ..model.frame import REACHING, TITLE, tab_text
 from ..model.rows import Counts, counts_text
+from ..model.words import clean
 from .one_line import OneLine, Spot
 
 GAP = 2
@@ -27,9 +29,13 @@ class ScreenTab(NamedTuple):
 class StatusLine(OneLine):
     """``quarterdeck  3 working · 1 needs you · 13 idle``, the screens at the right."""
 
-    def show_state(self, counts: Counts, tabs: Sequence[ScreenTab], state: LinkState) -> None:
-        """Show the counts, or that the engine is away, and the screens."""
+    def show_state(
+        self, counts: Counts, tabs: Sequence[ScreenTab], state: LinkState, halt: HaltView | None
+    ) -> None:
+        """Show the counts, or that the engine is away, and the screens; a halt before all else."""
         words = counts_text(counts) if state.up else [_away(state)]
+        if halt is not None and state.up:
+            words = [(f"! HALTED: {clean(halt.reason, 60)}", "error"), *words]
         self.lay_out(partial(_layout, tuple(words), tuple(tabs)))
 
 

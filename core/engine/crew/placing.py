@@ -15,7 +15,7 @@ from ...scheduling.model import AgentCapacity, LoadBalanceStrategy
 from ...sessions.agents.definition import AgentDefinition
 from ...settings import CrewSettings
 from ...workflows.definition import ANY, PLACE, TaskDefinition
-from ...workflows.executors.agents import SESSION, unfit
+from ...workflows.executors.agent_sessions import SESSION, unfit
 from ...workflows.executors.children import Child, ChildKind
 from ...workflows.files.templates import is_template
 from ...workflows.instance import Instance

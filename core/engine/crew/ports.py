@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ...protocol.crew_views import BreakerView, BudgetView, HaltView, LimitView, ViolationView
@@ -22,15 +23,15 @@ class SafetyViews(Protocol):
         """Every account of every budget."""
         ...
 
-    def halt(self) -> HaltView | None:
+    def halt_view(self) -> HaltView | None:
         """The halt, while it stands."""
         ...
 
     def violations(self) -> tuple[ViolationView, ...]:
-        """The newest violations, newest first."""
+        """The latest violations, oldest first."""
         ...
 
-    def constraints(self) -> dict[str, str]:
+    def constraints(self) -> Mapping[str, str]:
         """Every constraint's name, and what it says."""
         ...
 
@@ -50,7 +51,7 @@ class NothingWatched:
         """None."""
         return ()
 
-    def halt(self) -> HaltView | None:
+    def halt_view(self) -> HaltView | None:
         """None."""
         return None
 
@@ -58,6 +59,6 @@ class NothingWatched:
         """None."""
         return ()
 
-    def constraints(self) -> dict[str, str]:
+    def constraints(self) -> Mapping[str, str]:
         """None."""
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from ...base.clock import Clock
 from ...base.kept import KeptStore
@@ -28,6 +29,10 @@ TOLD_AT_ONCE = 500
 """Waiting tasks whose new reasons are told in one look; the others show it when they are asked for."""
 _ABOUT_SESSIONS = frozenset({
     "session.created", "session.deleted", "session.updated", "status.changed",
+})  # fmt: skip
+_ABOUT_SAFETY = frozenset({
+    "breaker.changed", "budget.breached", "budget.granted", "safety.halted", "safety.reset",
+    "safety.violation",
 })  # fmt: skip
 
 
@@ -93,8 +98,25 @@ class CrewService:
         """How the crew stands."""
         self._count_sessions()
         return await crew_view(
-            self._placing, self.layer, self.safety, self._workflows.orchestrator.why_waiting
+            self._placing,
+            self.layer,
+            self.safety,
+            self._workflows.orchestrator.why_waiting,
+            self._barred(),
         )
+
+    def _barred(self) -> list[Placed]:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        return [
+            Placed(
+                run,
+                task,
+                wall - timedelta(seconds=now - since),
+                run.label.tasks[task].priority,
+                None,
+            )
+            for run, task, since in self._workflows.orchestrator.barred()
+        ]
 
     # ---- steering ------------------------------------------------------------------------------
 
@@ -133,9 +155,11 @@ class CrewService:
     # ---- changes -------------------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
-        """A session may have come, gone, started or ended."""
+        """A session may have come, gone, started or ended; or what work is held against has changed."""
         if event.type in _ABOUT_SESSIONS:
             self._look_soon()
+        elif event.type in _ABOUT_SAFETY:
+            self.changed()
 
     def changed(self) -> None:
         """Something of the crew's view has changed."""

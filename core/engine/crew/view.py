@@ -42,33 +42,39 @@ Record = TypeVar("Record")
 
 
 async def crew_view(
-    placing: Placing | None, layer: CoordinationLayer, safety: SafetyViews, why: Why
+    placing: Placing | None,
+    layer: CoordinationLayer,
+    safety: SafetyViews,
+    why: Why,
+    barred: Sequence[Placed] = (),
 ) -> CrewView:
-    """All of it. ``why`` says why a task of a workflow waits."""
+    """All of it. ``why`` says why a task of a workflow waits; ``barred`` are those that no place would help."""
     locks = await layer.locks.all()
     return CrewView(
-        **({} if placing is None else _placing_fields(placing, safety, why)),
+        **({} if placing is None else _placing_fields(placing, safety, why, barred)),
         locks=_locks(layer.locks.statistics(), locks),
         sagas=_sagas(await layer.list_sagas()),
         proposals=_proposals(await layer.votes.all()),
         breakers=safety.breakers(),
         limits=safety.limits(),
         budgets=safety.budgets(),
-        halt=safety.halt(),
+        halt=safety.halt_view(),
         violations=safety.violations(),
-        constraints=safety.constraints(),
+        constraints=dict(safety.constraints()),
     )
 
 
 # ---- agents, what waits, what runs --------------------------------------------------------------
 
 
-def _placing_fields(placing: Placing, safety: SafetyViews, why: Why) -> dict[str, Any]:
+def _placing_fields(
+    placing: Placing, safety: SafetyViews, why: Why, barred: Sequence[Placed]
+) -> dict[str, Any]:
     places = placing.places
     waiting, there = places.waiting(), placing.there()
     wanted = Counter(agent for one in waiting for agent in _could_take(one))
     by_group = Counter(group for one in waiting for group in _groups_of(one))
-    breakers = {one.about.partition("/")[2]: one.state for one in safety.breakers()}
+    broken = {one.about for one in safety.breakers() if one.state == "open"}
     return {
         "strategy": places.strategy.value,
         "agents": tuple(
@@ -76,7 +82,7 @@ def _placing_fields(placing: Placing, safety: SafetyViews, why: Why) -> dict[str
                 agent,
                 waiting=wanted[agent.id],
                 there=agent.id in there,
-                broken=breakers.get(agent.id) == "open",
+                broken=f"agent/{agent.id}" in broken,
             )
             for agent in places.agents()
         ),
@@ -84,7 +90,7 @@ def _placing_fields(placing: Placing, safety: SafetyViews, why: Why) -> dict[str
             GroupView(name=name, limit=limit, running=running, waiting=by_group[name])
             for name, limit, running in places.limits()
         ),
-        "waiting": tuple(_waiting(one, why) for one in waiting[:MOST_SHOWN]),
+        "waiting": tuple(_waiting(one, why) for one in [*waiting, *barred][:MOST_SHOWN]),
         "placed": tuple(_placed(one) for one in places.placed()[:MOST_SHOWN]),
     }
 

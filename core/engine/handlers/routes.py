@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ..context import Route
-from . import attention, crew, safety, sessions, system, ui, workflows
+from . import attention, crew, pipelines, safety, sessions, system, ui, workflows
 
 ROUTES: dict[str, Route] = {
     **sessions.ROUTES,
     **attention.ROUTES,
     **workflows.ROUTES,
-    **safety.ROUTES,
+    **pipelines.ROUTES,
     **crew.ROUTES,
+    **safety.ROUTES,
     **ui.ROUTES,
     **system.ROUTES,
 }

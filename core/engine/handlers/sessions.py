@@ -2,7 +2,7 @@
 
 Results: ``{"session": view}`` for what changes one session, ``{"sessions": [view, ...]}``,
 ``{"agents": [view, ...]}``; prompt, answer, screen, search, logs, explain and history give what
-the session service gives; delete gives ``{"session_id": id}``, keys and resize nothing.
+the session service gives; merge gives ``{"session": view, "merge": {...}}``, delete ``{"session_id": id}``, keys and resize nothing.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ async def delete(context: Context, wish: c.DeleteSession, call: Call) -> Result:
     """Remove a session."""
     await context.sessions.delete(wish, call.cause)
     return {"session_id": wish.session_id}
+
+
+async def merge(context: Context, wish: c.MergeSession, call: Call) -> Result:
+    """Merge the branch of a session's worktree."""
+    view, done = await context.sessions.merge(wish, call.cause)
+    return {**_session(view), "merge": dict(done)}
 
 
 async def update(context: Context, wish: c.UpdateSession, call: Call) -> Result:
@@ -148,6 +154,7 @@ def _reads(payload: type[c.Payload], handler: Any) -> Route:
 ROUTES = routes_by_type(
     _changes(c.CreateSession, create),
     _changes(c.DeleteSession, delete),
+    _changes(c.MergeSession, merge),
     _changes(c.UpdateSession, update),
     _changes(c.StartAgent, start),
     _changes(c.StopAgent, stop),

@@ -1,17 +1,16 @@
-"""Handlers of ``system.*`` and ``events.list``.
+"""Handlers of ``system.*`` and ``events.*``.
 
 Results: ``{"health": view}``, ``{"state": view}``, ``{"stopping": True}``,
-``{"events": [event, ...]}``, oldest first.
+``{"events": [event, ...], "sequence": n}``, oldest first; all kept ones up to number n were looked at;
+``{"audit": {"records": int, "broken": {"sequence", "what"} | null}}``.
 """
 
 from __future__ import annotations
 
-import json
-
-from ...base.topics import topic_matches
 from ...protocol import commands as c
-from ...protocol.events import EVENTS
+from ..audit_check import verify
 from ..context import Call, Context, Kept, Result, Route, routes_by_type
+from ..past import kept_events
 
 
 async def health(context: Context, _wish: c.HealthCheck, _call: Call) -> Result:
@@ -33,15 +32,21 @@ async def shutdown(context: Context, wish: c.Shutdown, _call: Call) -> Result:
 
 async def list_events(context: Context, wish: c.ListEvents, _call: Call) -> Result:
     """Kept events."""
-    types: tuple[str, ...] = ()
-    if wish.topic is not None:
-        types = tuple(kind for kind in EVENTS if topic_matches(wish.topic, kind))
-        if not types:
-            return {"events": []}
-    records = await context.store.events(
-        after=wish.after, types=types, session_id=wish.session_id, limit=wish.limit
+    upto = context.journal.delivered
+    found = await kept_events(
+        context.store,
+        wish.topic,
+        after=wish.after,
+        upto=upto,
+        session_id=wish.session_id,
+        limit=wish.limit,
     )
-    return {"events": [json.loads(record.body) for record in records]}
+    return {"events": found, "sequence": upto}
+
+
+async def verify_events(context: Context, _wish: c.VerifyEvents, _call: Call) -> Result:
+    """Check the audit log."""
+    return {"audit": (await verify(context.store)).dump()}
 
 
 ROUTES = routes_by_type(
@@ -49,4 +54,5 @@ ROUTES = routes_by_type(
     Route(c.GetState, state, kept=Kept.NOT),
     Route(c.Shutdown, shutdown),
     Route(c.ListEvents, list_events, kept=Kept.NOT),
+    Route(c.VerifyEvents, verify_events, kept=Kept.NOT),
 )

@@ -33,9 +33,8 @@ from ...settings.safety import AGENT
 from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.ports import Sessions
+from ...workflows.machine import Places
 from ..answering import Answerers
-from ..crew.placing import Placing
-from ..crew.ports import SafetyViews
 from ..faults import RateLimited
 from ..journal import Journal
 from ..workflows.service import WorkflowService
@@ -179,19 +178,19 @@ class SafetyService:
         self.watch.close()
         await self._errands.close()
 
-    def guard(self, workflows: WorkflowService, placing: Placing | None = None) -> None:
+    def guard(self, workflows: WorkflowService, places: Places | None = None) -> None:
         """Have the attempts of workflows ask here first, and say what they wait for.
 
-        On an agent whose breaker is open ``placing`` places nothing.
+        On an agent whose breaker is open ``places`` place nothing.
         """
         self.gate.attach(workflows.orchestrator)
         self.waiting_changed = workflows.tell_again
-        if placing is None:
+        if places is None:
             return
 
         def heard(view: BreakerView) -> None:
             closed = f"is left alone: {self.board.why(view)}" if view.state == "open" else ""
-            if placing.places.close(view.name.removeprefix(AGENT), closed):
+            if places.close(view.name.removeprefix(AGENT), closed):
                 workflows.orchestrator.look_at_places()
 
         self.board.heard.append(heard)
@@ -390,11 +389,6 @@ class SafetyService:
         """What each constraint says, by its name."""
         return rule_texts(self.monitor.constraints)
 
-    @property
-    def views(self) -> SafetyViews:
-        """What the crew's view takes from here."""
-        return SafetyLook(self)
-
     def view(self) -> SafetyView:
         """All of it."""
         return SafetyView(
@@ -436,37 +430,6 @@ class SafetyService:
 
     def _stop(self, place: Place, error: BudgetExceeded) -> None:
         self.admissions.stop(place, error)
-
-
-class SafetyLook:
-    """How everything stands, under the names that the crew's view has for it."""
-
-    def __init__(self, safety: SafetyService) -> None:
-        self._safety = safety
-
-    def breakers(self) -> tuple[BreakerView, ...]:
-        """Every breaker that is configured, or has something to remember."""
-        return self._safety.breakers()
-
-    def limits(self) -> tuple[LimitView, ...]:
-        """Every limit, and its buckets in use."""
-        return self._safety.limits()
-
-    def budgets(self) -> tuple[BudgetView, ...]:
-        """Every account that was used."""
-        return self._safety.budgets()
-
-    def halt(self) -> HaltView | None:
-        """The halt, while it stands."""
-        return self._safety.halt_view()
-
-    def violations(self) -> tuple[ViolationView, ...]:
-        """The newest violations, newest first."""
-        return self._safety.violations()
-
-    def constraints(self) -> dict[str, str]:
-        """Every constraint's name, and what it says."""
-        return dict(self._safety.constraints())
 
 
 def _is_ours(error: ErrorInfo) -> bool:

@@ -14,6 +14,7 @@ from ...safety.breaker import BreakerStatistics
 from ...safety.model import OperationContext, Violation
 from ...safety.monitor import Admission, OperationRefused, SafetyMonitor
 from ...sessions.faults import SessionLimit
+from ...sessions.workspaces.faults import THE_MACHINES
 from ...settings.safety import EVERY_AGENT, BreakerSettings
 from ...telemetry.ports import MetricsCollector
 from ..faults import AgentUnavailable
@@ -133,5 +134,5 @@ def is_agents_fault(error: Exception) -> bool:
     """Whether a failed start speaks against the agent, and not against the wish."""
     if not isinstance(error, QuarterdeckError):
         return True
-    ours = isinstance(error, SessionLimit)
+    ours = isinstance(error, (SessionLimit, *THE_MACHINES))
     return error.category in {Category.RESOURCE, Category.SYSTEM} and not ours

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim, CronSimError
+from datetime import datetime
 
 from ...base.clock import Clock
+from ...base.derived_ids import id_of
 from ...base.errors import QuarterdeckError, ValidationFault
+from ...base.timetable import due_times, missed_times, nap_until
 from ...protocol.events import SystemWarning
 from ...telemetry.logs import logger
 from ...workflows.ports import WorkflowStore
 from ...workflows.records import RemoveSchedule, SaveSchedule, ScheduleRecord
 from ..journal import Journal
-
-GRACE = timedelta(seconds=60)
-"""A start that is later than this was missed, and the schedule's ``catch_up`` says what comes of it."""
-
-MOST_AT_ONCE = 100
-"""Missed starts that are made up for at most, with ``catch_up: all``."""
-
-LONGEST_NAP = 86_400.0
-CATCH_UPS = ("none", "one", "all")
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Begin = Callable[[ScheduleRecord, str], Awaitable[None]]
 
@@ -41,64 +28,14 @@ class ScheduleUnknown(ValidationFault):
     code = "schedule_unknown"
 
 
-class ScheduleInvalid(ValidationFault):
-    """A schedule's times can't be understood, or never come."""
-
-    code = "schedule_invalid"
-
-
-def due_times(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
-    """The times after ``after`` at which ``cron`` is due, in UTC.
-
-    :raises ScheduleInvalid: if the expression or the zone can't be understood.
-    """
-    try:
-        found = CronSim(cron, after.astimezone(ZoneInfo(zone)))
-    except (CronSimError, ValueError, OSError, KeyError) as error:
-        raise ScheduleInvalid(
-            f"{cron!r} in the zone {zone!r} is no schedule: {error}. Write minute, hour, day, month "
-            'and weekday, such as "30 2 * * mon-fri", and a zone such as Europe/Vienna.'
-        ) from error
-    return (moment.astimezone(UTC) for moment in found)
-
-
-def next_time(cron: str, zone: str, after: datetime) -> datetime:
-    """The first due time after ``after``.
-
-    :raises ScheduleInvalid: if there is none.
-    """
-    found = next(due_times(cron, zone, after), None)
-    if found is None:
-        raise ScheduleInvalid(f"{cron!r} never comes.")
-    return found
-
-
 def workflow_id_for(schedule_id: str, due: datetime) -> str:
     """The id of the workflow that a schedule starts at ``due``: always the same one."""
-    digest = hashlib.sha256(f"{schedule_id}@{due.isoformat()}".encode()).digest()
-    number = int(due.timestamp() * 1000) << 80 | int.from_bytes(digest[:10], "big")
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return id_of(f"{schedule_id}@{due.isoformat()}", due)
 
 
 def missed(record: ScheduleRecord, now: datetime) -> list[datetime]:
     """The due times up to ``now`` for which a workflow is to be started."""
-    first = record.next_at
-    if first is None or first > now:
-        return []
-    wanted = MOST_AT_ONCE if record.catch_up == "all" else 1
-    dues = _newest(record, first, now, wanted) or [first]
-    on_time = record.catch_up != "none" or now - dues[-1] <= GRACE
-    return dues if on_time else []
-
-
-def _newest(record: ScheduleRecord, first: datetime, now: datetime, count: int) -> list[datetime]:
-    """The newest ``count`` due times from ``first`` to ``now``; years of missed ones cost nothing."""
-    local = now.astimezone(ZoneInfo(record.zone))
-    # Without a microsecond a time that is due right now would be left out.
-    start = local.replace(microsecond=max(local.microsecond, 1))
-    backwards = CronSim(record.cron, start, reverse=True)
-    found = takewhile(lambda moment: moment >= first, (one.astimezone(UTC) for one in backwards))
-    return list(islice(found, count))[::-1]
+    return missed_times(record.cron, record.zone, record.catch_up, record.next_at, now)
 
 
 class Clockwork:
@@ -221,8 +158,7 @@ class Clockwork:
         dues = [one.next_at for one in self._records.values() if one.enabled and one.next_at]
         if not dues:
             return
-        delay = (min(dues) - self._clock.now()).total_seconds()
-        nap = min(max(delay, 0.0), LONGEST_NAP)
+        nap = nap_until(min(dues), self._clock.now())
         self._timer = asyncio.get_running_loop().call_later(nap, self.look)
 
     def _disarm(self) -> None:

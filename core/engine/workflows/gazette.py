@@ -29,6 +29,14 @@ Moved = Callable[[WorkflowView, WorkflowStatus], None]
 Left = Callable[[str, str], None]
 
 
+def is_handling(parent: str | None) -> bool:
+    """Whether it is one handler's work on a payload, which is told of with that.
+
+    Its parent is ``payload/ID/HANDLER``; that of a workflow that a handler starts is ``payload/ID``.
+    """
+    return parent is not None and parent.startswith("payload/") and parent.count("/") > 1
+
+
 class Gazette:
     """Observes an orchestrator, keeps the book, and tells the journal.
 
@@ -94,6 +102,8 @@ class Gazette:
 
     def taken(self, instance: Instance) -> None:
         """This engine drives the instance from now on."""
+        if is_handling(instance.record.parent):
+            return
         standing = self._standings[instance.id] = Standing(instance)
         self._book.put(standing.view(self._engine_id, self._clock.now()))
 

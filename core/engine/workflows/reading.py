@@ -14,6 +14,7 @@ from ...base.clock import Clock
 from ...base.errors import BusinessFault
 from ...protocol import workflow_commands as c
 from ...protocol.workflow_views import (
+    AttemptView,
     DifferenceView,
     GraphView,
     TaskDetailView,
@@ -23,6 +24,8 @@ from ...protocol.workflow_views import (
     WorkflowView,
 )
 from ...workflows.encoding import definition_of
+from ...workflows.executors.folders import attempt_folder
+from ...workflows.executors.given import given_to
 from ...workflows.graph import critical_path
 from ...workflows.ports import WorkflowStore
 from ...workflows.records import TaskRecord, WorkflowRecord
@@ -41,6 +44,9 @@ from .views import (
     version_view,
     workflow_view,
 )
+
+GIVEN_SHOWN = 20
+"""Attempts of a task of which it is told what they were given: the newest."""
 
 
 class LogMissing(BusinessFault):
@@ -167,15 +173,19 @@ class Reading:
         statuses = {one.task_id: one.status for one in rows}
         ended = [attempt_view(one) for one in await self._store.attempts(workflow_id, task_id)]
         running = running_attempt(row)
+        attempts = await self._with_given(
+            workflow_id, task_id, ended if running is None else [*ended, running]
+        )
         root = str(self.artifacts or "")
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
             task=viewer.view(row, record.version, statuses, why=self._why(row)),
-            given={} if given is None else _given(given.metadata),
+            given=(attempts[-1].given if attempts else {})
+            or ({} if given is None else _given(given.metadata)),
             result=None if row.result is None else json.loads(row.result),
             has_result=row.result is not None,
-            attempts=tuple(ended if running is None else [*ended, running]),
+            attempts=tuple(attempts),
             handoffs=tuple(
                 handoff_view(one)
                 for one in await self._store.handoffs(workflow_id)
@@ -187,6 +197,19 @@ class Reading:
                 if one.task_id == task_id
             ),
         )
+
+    async def _with_given(
+        self, workflow_id: str, task_id: str, attempts: list[AttemptView]
+    ) -> list[AttemptView]:
+        """The newest with what they were given."""
+        root = self.artifacts
+        if root is None:
+            return attempts
+        newest = attempts[-GIVEN_SHOWN:]
+        folders = [attempt_folder(root, workflow_id, task_id, one.attempt) for one in newest]
+        found = await asyncio.to_thread(lambda: [given_to(folder) or {} for folder in folders])
+        told = [one.changed(given=given) for one, given in zip(newest, found, strict=True)]
+        return [*attempts[:-GIVEN_SHOWN], *told]
 
     async def history(self, wish: c.WorkflowHistory) -> list[VersionView]:
         """Versions, oldest first.

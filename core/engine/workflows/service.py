@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock, Random
-from ...base.errors import QuarterdeckError, ValidationFault
+from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
 from ...base.ids import new_id
+from ...base.timetable import CATCH_UPS, ScheduleInvalid, next_time
 from ...protocol import workflow_commands as c
 from ...protocol.attention import AttentionItem, AttentionKind
 from ...protocol.commands import AnswerItem
@@ -24,7 +25,7 @@ from ...sessions.desk import AttentionDesk
 from ...telemetry.logs import logger
 from ...workflows.definition import WorkflowDefinition
 from ...workflows.executors import Gates, OnOutput, Surroundings, register_executors
-from ...workflows.executors.approve import AHEAD, ALL, NONE, choice_ahead
+from ...workflows.executors.approve import AHEAD
 from ...workflows.faults import WorkflowBusy
 from ...workflows.leases import LEASE_SECONDS
 from ...workflows.machine import Places
@@ -35,8 +36,9 @@ from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..journal import Journal
+from .approvals import MEANINGS, check_approvals
 from .book import ENDED_KEPT, Book
-from .clockwork import CATCH_UPS, Clockwork, ScheduleInvalid, next_time
+from .clockwork import Clockwork
 from .gates import WorkflowGates, failure_draft
 from .gazette import Gazette
 from .reading import Reading
@@ -45,21 +47,10 @@ from .views import FILE, schedule_view
 UNFINISHED = frozenset(set(WorkflowStatus) - ENDED)
 MOST_UNFINISHED = 10_000
 
-EVERY = "*"
-"""Stands for every question that is not named."""
-
-_AHEAD = {"yes": ALL, "no": NONE}
-
 SurroundingsOf = Callable[[Gates, OnOutput, int], Surroundings]
 """Makes what the executors of an engine with this epoch work with."""
 
 _log = logger("engine.workflows")
-
-
-class ApprovalUnknown(ValidationFault):
-    """An answer was given ahead to a question that the workflow does not ask."""
-
-    code = "approval_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +268,11 @@ class WorkflowService:
 
         :raises QuarterdeckError: what is wrong with the file, its inputs, or the answers ahead.
         """
-        definition = await self._load_file(wish.file, wish.inputs, wish.cwd)
-        _check_approvals(definition, wish.approve)
+        definition = await self.load_file(wish.file, wish.inputs, wish.cwd)
+        check_approvals(definition, wish.approve)
         metadata: dict[str, Any] = {FILE: str(expanded(wish.file))}
         if wish.approve:
-            metadata[AHEAD] = {name: _AHEAD.get(one, one) for name, one in wish.approve.items()}
+            metadata[AHEAD] = {name: MEANINGS.get(one, one) for name, one in wish.approve.items()}
         return await self._create(definition, metadata, cause, workflow_id, start=wish.start)
 
     async def _create(
@@ -311,9 +302,45 @@ class WorkflowService:
             return await self.start(workflow_id, cause)
         return view
 
-    async def _load_file(
+    async def begin(
+        self,
+        definition: WorkflowDefinition,
+        workflow_id: str,
+        *,
+        parent: str,
+        file: str = "",
+    ) -> None:
+        """Begin what another part of the engine needs done, or go on with it; one that has ended is left.
+
+        With a ``file`` people are told of it, as of any other.
+        """
+        try:
+            await self.orchestrator.create_workflow(
+                definition,
+                workflow_id=workflow_id,
+                name=definition.name,
+                inputs=definition.metadata.get("inputs", {}),
+                metadata={FILE: file} if file else {},
+                parent=parent,
+            )
+        except WorkflowExists:
+            state = await self.orchestrator.get_workflow_status(workflow_id)
+            if state.status in ENDED or state.status is WorkflowStatus.PAUSED:
+                return
+        else:
+            if file:
+                view = await self.reading.line(workflow_id)
+                self._book.put(view)
+                await self._journal.record([], [WorkflowCreated(workflow=view)])
+        await self.orchestrator.start_workflow(workflow_id)
+
+    async def load_file(
         self, file: str, inputs: Mapping[str, Any], cwd: str | None
     ) -> WorkflowDefinition:
+        """The workflow of a file.
+
+        :raises QuarterdeckError: what is wrong with it, or its inputs.
+        """
         # Start-up time: YAML, templates and schemas are loaded with the first file.
         from ...workflows.files.loading import load_workflow  # noqa: PLC0415
 
@@ -389,6 +416,17 @@ class WorkflowService:
             self._desk.close_about(workflow_id, AttentionKind.GATE)
         gone = WorkflowDeleted(workflow_id=workflow_id, name=view.name)
         await self._journal.record([], [gone], cause)
+        await self._remove_files(workflow_id)
+
+    async def drop(self, workflow_id: str) -> None:
+        """Remove one that another part of the engine needs no more, with its logs and files."""
+        if self._book.get(workflow_id) is not None:
+            await self.delete(workflow_id, Cause())
+            return
+        await self.orchestrator.delete_workflow(workflow_id)
+        await self._remove_files(workflow_id)
+
+    async def _remove_files(self, workflow_id: str) -> None:
         if self.surroundings is not None:
             left = self.surroundings.artifacts / workflow_id
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
@@ -417,7 +455,7 @@ class WorkflowService:
         :raises ScheduleInvalid: if nobody says when, or it can't be understood.
         :raises QuarterdeckError: what is wrong with the file or its inputs.
         """
-        definition = await self._load_file(wish.file, wish.inputs, None)
+        definition = await self.load_file(wish.file, wish.inputs, None)
         said: Mapping[str, Any] = definition.metadata.get("schedule", {})
         cron, zone = wish.cron or said.get("cron"), wish.zone or said.get("zone", "UTC")
         catch_up = wish.catch_up or said.get("catch_up", "none")
@@ -450,36 +488,10 @@ class WorkflowService:
         return [schedule_view(record) for record in self.clockwork.records()]
 
     async def _begin_scheduled(self, record: ScheduleRecord, workflow_id: str) -> None:
-        definition = await self._load_file(record.source, json.loads(record.inputs), None)
+        definition = await self.load_file(record.source, json.loads(record.inputs), None)
         metadata = {FILE: record.source, "scheduled_by": record.name}
         with suppress(WorkflowBusy):  # another engine of the same store was quicker
             await self._create(definition, metadata, Cause(), workflow_id, start=True)
 
 
 _OVER = frozenset(set(TaskStatus) - {TaskStatus.RUNNING, TaskStatus.READY, TaskStatus.LOST})
-
-
-def _check_approvals(definition: WorkflowDefinition, given: Mapping[str, str]) -> None:
-    """See that the answers ahead belong to questions.
-
-    :raises ApprovalUnknown: if one does not.
-    """
-    asking: dict[str, Mapping[str, str]] = {}
-    for task in definition.tasks:
-        choices = task.metadata.get("each", {}).get("metadata", task.metadata).get("choices")
-        if choices is not None:
-            asking[task.task_id] = choices
-    nested = any(task.agent_type == "workflow" for task in definition.tasks)
-    for name, answer in given.items():
-        if name == EVERY:
-            if answer not in _AHEAD:
-                known = " or ".join(_AHEAD)
-                raise ApprovalUnknown(f"All questions are answered {known}, not {answer!r}.")
-        elif name in asking:
-            meant = {name: _AHEAD.get(answer, answer)}
-            if choice_ahead(meant, name, asking[name]) is None:
-                known = ", ".join((*_AHEAD, *asking[name]))
-                raise ApprovalUnknown(f"{name} is answered with one of {known}, not {answer!r}.")
-        elif not nested:
-            known = ", ".join(asking) or "none"
-            raise ApprovalUnknown(f"No task {name!r} asks a person; those that do: {known}.")

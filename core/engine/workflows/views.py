@@ -45,6 +45,7 @@ _WAITS_FOR = {
 }
 _SKIPPED: Mapping[str, str] = {
     ErrorType.CONDITION: "its condition does not hold",
+    ErrorType.RETIRED: "the list that it was made for was made anew",
     ErrorType.DEPENDENCY: "something it needs did not succeed",
     ErrorType.DRAINED: "nothing more is begun after a failure",
 }

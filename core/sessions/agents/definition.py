@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ...protocol.status import DialogKind
 from .patterns import Expression, Expressions, as_tuple, compile_pattern
 from .rules import Pick, ScreenRule, TitleRule
 
+ANYBODY = "any"
 DEFAULT_CAPACITY = 10
 """Pieces of work that an agent takes at once where nothing is said."""
 
@@ -214,6 +215,15 @@ def _program(value: Any) -> Any:
     return as_tuple(value)
 
 
+def _own_name(name: str) -> str:
+    if name == ANYBODY:
+        raise PydanticCustomError(
+            "agent_name", "In workflows {name} stands for whoever has room: take another name.",
+            {"name": ANYBODY},
+        )  # fmt: skip
+    return name
+
+
 class AgentDefinition(Part):
     """One kind of agent. Only ``command`` is needed; everything else has a sane default.
 
@@ -227,7 +237,7 @@ class AgentDefinition(Part):
     that it shares with others (``[crew.groups]``).
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$"), AfterValidator(_own_name)]
     title: str = ""
     command: Annotated[tuple[str, ...], BeforeValidator(_program)]
     args: Strings = ()

@@ -1,4 +1,4 @@
-"""A practice agent with a full screen: worker, approver, asker, crasher."""
+"""A practice agent with a full screen: worker, approver, asker, crasher, limited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .runner import Runner
 from .screen import Cursor, Painter, Transcript, box_rows, lay_out
 from .signals import Announcer
 from .text import Row, clean
-from .turns import TURNS, choose_story
+from .turns import turn_of
 
 QUEUE_LIMIT = 10
 CRASH_CODE = 3
@@ -25,7 +25,7 @@ LOGO = """\
 
 
 class Agent(Program):
-    """One agent of the crew; ``role`` is a key of ``TURNS``, ``place`` is shown only."""
+    """One agent of the crew; ``role`` is a debater's or a key of ``TURNS``, ``place`` is shown only."""
 
     full_screen = True
 
@@ -154,7 +154,7 @@ class Agent(Program):
         self._transcript.add("you", clean(prompt))
         # Dice of its own, so that an interrupted turn doesn't change those that follow.
         dice = Dice(self._seed * 1_000_003 + self._turns)
-        self._runner.start(TURNS[self._role](dice, choose_story(dice, prompt)), now)
+        self._runner.start(turn_of(self._role, self._seed, dice, prompt), now)
 
     def _own_prompt(self) -> str:
         return STORIES[self._order[self._turns % len(STORIES)]].prompt

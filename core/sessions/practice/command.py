@@ -14,7 +14,7 @@ from .loop import Loop
 from .phrases import TRACEBACK
 from .program import Program
 from .terminal import Terminal
-from .turns import TURNS
+from .turns import DEBATER, TURNS
 
 USAGE = """\
 usage: crew.py --role ROLE [--seed N] [--pace fast|person|SECONDS] [--prompt TEXT] [--turns N]
@@ -25,7 +25,10 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
   --role ROLE     worker    works on what it is told
                   approver  asks before each command it wants to run
                   asker     asks questions with options
+                  debater   proposes, criticises, revises and votes, as its prompt begins; by its
+                            seed it minds tests, simplicity, cost or safety
                   crasher   works for a while and dies with exit code 3
+                  limited   works for a while and has reached its usage limit
                   flooder   writes as fast as the terminal takes it, until a key is pressed
                   idler     waits at a prompt
   --seed N        the same seed, the same texts and decisions (default 0)
@@ -64,9 +67,9 @@ class Options:
             else:
                 values[name] = value if equals else next(words, "")
         self.role = values.get("--role", "")
-        if self.role not in (*TURNS, Flooder.role, Idler.role):
+        if self.role not in (*TURNS, DEBATER, Flooder.role, Idler.role):
             raise UsageFault(f"there is no role {self.role!r}")
-        if self.once and self.role not in TURNS:
+        if self.once and self.role not in (*TURNS, DEBATER):
             raise UsageFault(f"--once is not for the role {self.role}")
         self.seed = whole_number(values, "--seed", 0)
         self.rate = whole_number(values, "--rate", 0)

@@ -10,7 +10,7 @@ from .agent import CRASH_CODE
 from .dice import Dice
 from .phrases import TRACEBACK
 from .spending import Spending
-from .turns import NO, TURNS, Crash, Permission, Question, Say, Step, Use, choose_story
+from .turns import NO, Crash, Limit, Permission, Question, Say, Step, Use, turn_of
 
 
 def answer(role: str, seed: int, prompt: str | None) -> int:
@@ -24,19 +24,20 @@ def answer(role: str, seed: int, prompt: str | None) -> int:
         sys.stderr.write(TRACEBACK + "\n")
         return CRASH_CODE
     sys.stdout.write(json.dumps(told) + "\n")
-    return 0
+    return 0 if told["ok"] else 1
 
 
 def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
     """What a turn on ``prompt`` gives; None where it crashes."""
     dice = Dice(seed * 1_000_003 + zlib.crc32(prompt.encode("utf-8", "replace")))
-    turn = TURNS[role](dice, choose_story(dice, prompt.strip()))
+    turn = turn_of(role, seed, dice, prompt.strip())
     spending = Spending()
     spending.turn()
     said: list[str] = []
     steps: list[str] = []
     refused: list[str] = []
     reply: str | None = None
+    limit = ""
     while True:
         try:
             step: Step = turn.send(reply)
@@ -54,10 +55,13 @@ def make_turn(role: str, seed: int, prompt: str) -> dict[str, object] | None:
             reply = NO
         elif isinstance(step, Question):
             refused.append(step.text)
+        elif isinstance(step, Limit):
+            limit = step.text
         elif isinstance(step, Crash):
             return None
     return {
-        "ok": True,
+        "ok": not limit,
+        **({"error": limit} if limit else {}),
         "role": role,
         "answer": said[-1] if said else "",
         "steps": steps,

@@ -112,6 +112,12 @@ QUESTIONS = (
     "How strict should the parser be?|Refuse what is odd|Warn and go on|Accept everything",
 )
 
+WEIGHING = (
+    "Let me see who minds it as well.",
+    "I'll hold what I read against that.",
+    "The rest may be as it is.",
+)
+
 TRACEBACK = """\
 Traceback (most recent call last):
   File "practice/crew.py", line 88, in run_turn

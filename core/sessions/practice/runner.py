@@ -7,7 +7,7 @@ from .dice import Pace
 from .screen import Transcript
 from .signals import Announcer
 from .spending import Spending
-from .turns import Crash, Focus, Permission, Question, Say, Step, Turn, Use
+from .turns import Crash, Focus, Limit, Permission, Question, Say, Step, Turn, Use
 
 
 class Runner:
@@ -108,6 +108,10 @@ class Runner:
         elif isinstance(step, Crash):
             self._end()
             self.crashed = True
+        elif isinstance(step, Limit):
+            self._end()
+            self._transcript.add("fault", step.text)
+            self.announced += self._announcer.limited(step)
         else:
             self._ask(step)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from .spending import Spending
-from .turns import Focus, Permission, Question
+from .turns import Focus, Limit, Permission, Question
 
 TITLED = ("approver", "flooder")
 """Roles whose state is in their title; the others report it as OSC 7501."""
@@ -58,6 +58,10 @@ class Announcer:
         if self._titled:
             return self._state("ready")
         return report("done", cost=f"{spending.cost:f}", tokens=spending.tokens)
+
+    def limited(self, reached: Limit) -> str:
+        """The turn is over, for a limit is reached."""
+        return self._state("limited") if self._titled else report("error", msg=reached.text)
 
     def _state(self, state: str) -> str:
         return set_title(f"{self._name} - {state}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from .dice import Dice
-from .phrases import COMMANDS, OPENINGS, OUTPUTS, QUESTIONS, STORIES, Story
+from .phrases import COMMANDS, OPENINGS, OUTPUTS, QUESTIONS, STORIES, WEIGHING, Story
 
 ONCE, ALWAYS, NO = "once", "always", "no"
 FREE_TEXT = "Type something"
@@ -53,7 +53,14 @@ class Crash:
     """The end of the process, here and now."""
 
 
-Step = Focus | Say | Use | Permission | Question | Crash
+class Limit:
+    """The end of the turn, since a limit is reached; ``text`` says which."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+Step = Focus | Say | Use | Permission | Question | Crash | Limit
 Turn = Generator[Step, "str | None", None]
 
 
@@ -144,9 +151,40 @@ def crasher_turn(dice: Dice, story: Story) -> Turn:
     yield Crash()
 
 
+def limited_turn(dice: Dice, story: Story) -> Turn:
+    """Begins like a worker, then has used up what it may."""
+    yield Focus("reading the request", 0)
+    yield Say(dice.pick(OPENINGS))
+    yield Focus("reading the code", 10)
+    yield read(dice, story.files[0])
+    yield Say(story.thought)
+    yield Limit(f"Usage limit reached; it resets in {dice.between(2, 50)} minutes")
+
+
+def debater_turn(seed: int, dice: Dice, prompt: str) -> Turn:
+    """Reads what it is given, thinks, and says what follows from it."""
+    from . import debating  # costs the other roles nothing  # noqa: PLC0415
+
+    yield Focus("reading what the others say", 0)
+    yield Use("Read the prompt", f"{len(prompt.splitlines())} lines")
+    yield Focus("weighing it", 50)
+    yield Say(f"What I mind is {debating.concern_of(seed)}. {dice.pick(WEIGHING)}")
+    yield Say(debating.answer(seed, prompt))
+
+
+DEBATER = "debater"
 TURNS = {
     "worker": worker_turn,
     "approver": approver_turn,
     "asker": asker_turn,
     "crasher": crasher_turn,
+    "limited": limited_turn,
 }
+"""The roles whose turns are a story."""
+
+
+def turn_of(role: str, seed: int, dice: Dice, prompt: str) -> Turn:
+    """What ``role`` does with ``prompt``."""
+    if role == DEBATER:
+        return debater_turn(seed, dice, prompt)
+    return TURNS[role](dice, choose_story(dice, prompt))

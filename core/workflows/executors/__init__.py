@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..orchestrator import WorkflowOrchestrator
+from .agent_sessions import AgentSessions
 from .agents import AgentExecutor
 from .approve import ApproveExecutor, WaitExecutor
 from .children import Child, ChildKind
@@ -35,13 +36,15 @@ def register_executors(orchestrator: WorkflowOrchestrator, surroundings: Surroun
 
     The kinds are ``agent``, ``run``, ``python``, ``approve``, ``wait_for``, ``workflow`` and ``foreach``. Call
     it before anything is recovered, and recover when the back end is open and the sessions are
-    loaded. What it does beside the attempts is over when the orchestrator is closed.
+    loaded. From then on attempts can open sessions (``TaskExecutionContext.session``), if there are any. What it does beside the attempts is over when the orchestrator is closed.
     """
     desk = Desk(orchestrator, surroundings)
+    agents = AgentSessions(desk)
+    orchestrator.open_sessions_with(agents.open)
     executors: dict[str, object] = {
-        "agent": AgentExecutor(desk),
+        "agent": AgentExecutor(desk, agents),
         "run": RunExecutor(desk),
-        "python": PythonExecutor(desk),
+        "python": PythonExecutor(desk, agents),
         "approve": ApproveExecutor(desk),
         "wait_for": WaitExecutor(desk),
         "workflow": NestedExecutor(desk),

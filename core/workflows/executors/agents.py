@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
@@ -12,19 +11,17 @@ from ..backends.ports import Stream
 from ..context import TaskExecutionContext
 from ..definition import ANY, PLACE, TaskDefinition
 from ..files.templates import is_template
+from .agent_sessions import ONE_SHOT, SESSION, AgentSessions, unfit
 from .answers import answer_of, usage_of
 from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind
 from .desk import Desk
 from .faults import AgentUnusable
 from .handoffs import Handoffs
-from .kept_sessions import KeptSessions
 from .leaves import LeafExecutor
 from .process import Process
 from .results import Collected, as_value
-from .session_turn import SessionTurn
 
-SESSION, ONE_SHOT = "session", "one-shot"
 EVENTS_LIMIT = 16 * 1024 * 1024
 """Bytes of events that a one-shot may print: its tools' output is among them."""
 
@@ -32,28 +29,23 @@ EVENTS_LIMIT = 16 * 1024 * 1024
 class AgentExecutor(LeafExecutor):
     """Lets agents work on prompts, and hands over between them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, agents: AgentSessions) -> None:
         super().__init__(desk)
         self._handoffs = Handoffs(desk)
-        sessions = desk.surroundings.sessions
-        self._kept = None if sessions is None else KeptSessions(desk, sessions)
+        self._agents = agents
 
     def check(self, task: TaskDefinition) -> None:
         """Nothing, if the agent is known, and can do tasks in this way.
 
         :raises AgentUnusable: if not; the message says why.
         """
-        if self.desk.surroundings.sessions is None and _mode(task) == SESSION:
-            raise AgentUnusable(
-                f"Task {task.task_id!r} wants a session (mode: session), and there are none here: "
-                "run it from the dashboard or with a running engine, or say mode: one-shot.",
-                task_id=task.task_id,
-            )
+        if _mode(task) == SESSION:
+            self._agents.check(task.task_id)
         name = str(task.metadata.get("agent", task.agent_id))
         if name == ANY:
             self._check_anybody(task)
         elif not is_template(name):
-            self._definition(name, _mode(task), task.task_id)
+            self._agents.definition(name, _mode(task), task.task_id)
 
     def _check_anybody(self, task: TaskDefinition) -> None:
         """Nothing, if there are agents that may be chosen of; that they are there now is not asked.
@@ -63,7 +55,7 @@ class AgentExecutor(LeafExecutor):
         place: Mapping[str, Any] = task.metadata.get(PLACE, {})
         affinity = [place["affinity"]] if "affinity" in place else []
         for name in dict.fromkeys([*place.get("any_of", ()), *affinity]):
-            self._definition(name, _mode(task), task.task_id)
+            self._agents.definition(name, _mode(task), task.task_id)
         agents = self.desk.surroundings.agents
         if not any(not unfit(one, _mode(task)) for one in agents.values()):
             raise AgentUnusable(
@@ -90,7 +82,7 @@ class AgentExecutor(LeafExecutor):
                 f"Task {attempt.task.task_id!r} takes any agent, and nobody places tasks here.",
                 task_id=attempt.task.task_id,
             )
-        definition = self._definition(name, mode, attempt.task.task_id)
+        definition = self._agents.definition(name, mode, attempt.task.task_id)
         prompt = str(attempt.rendered("prompt")["prompt"])
         began = self.desk.now()
         env = await self._handoffs.receive(attempt)
@@ -117,40 +109,11 @@ class AgentExecutor(LeafExecutor):
     ) -> Any:
         if _mode(attempt.task) == ONE_SHOT:
             return await _one_shot(attempt, definition, prompt, env, child)
-        sessions = self.desk.surroundings.sessions
-        if sessions is None or self._kept is None:
-            raise AgentUnusable(
-                f"Task {attempt.task.task_id!r} wants a session; there are none here."
-            )
-        turn = SessionTurn(attempt, definition, sessions, self._kept)
-        return await turn.go(prompt, env, child)
-
-    def _definition(self, name: str, mode: str, task_id: str) -> AgentDefinition:
-        agents = self.desk.surroundings.agents
-        definition = agents.get(name)
-        if definition is None:
-            near = difflib.get_close_matches(name, agents, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise AgentUnusable(f"Task {task_id!r}: there is no agent {name}.{hint}", agent=name)
-        why = unfit(definition, mode)
-        if why:
-            raise AgentUnusable(f"Task {task_id!r}: {definition.shown} {why}.", agent=name)
-        return definition
+        return await self._agents.turn(attempt, definition, env).go(prompt, child)
 
 
 def _mode(task: TaskDefinition) -> str:
     return str(task.metadata.get("mode", SESSION))
-
-
-def unfit(definition: AgentDefinition, mode: str) -> str:
-    """Why the agent can't do tasks in this way; empty if it can."""
-    if mode == SESSION:
-        told = definition.readable or definition.shell
-        return "" if told else "can't do it in a session: nothing tells when its turn is over"
-    if definition.oneshot is None:
-        return "can't do it as one-shot: its definition has no [oneshot]"
-    none = definition.oneshot.none
-    return f"can't do it as one-shot: {none}" if none else ""
 
 
 async def _one_shot(

@@ -37,8 +37,18 @@ class ApproveExecutor:
 
     async def adopt(self, context: TaskExecutionContext) -> str:
         """The same, of a question that a former engine asked."""
-        kept_child(context, ChildKind.GATE)
-        return await self.execute(context)
+        child = kept_child(context, ChildKind.GATE)
+        choice: str = await attempt_with(self._desk, context, self._ask_again, child)
+        return choice
+
+    async def _ask_again(self, attempt: Attempt) -> str:
+        gate = self._gate(attempt)
+        try:
+            return await self._ask(attempt)
+        except CancelledError:  # wherever that came: the question stands since before
+            if attempt.wanted_on:
+                await self._desk.surroundings.gates.withdraw(gate)
+            raise
 
     async def _ask(self, attempt: Attempt) -> str:
         gate = self._gate(attempt)

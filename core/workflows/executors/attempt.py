@@ -19,6 +19,7 @@ from .artifacts import Leaving, keep_files
 from .children import Child, ChildKind
 from .desk import Desk, named
 from .folders import attempt_folder
+from .given import Given
 from .log import AttemptLog
 from .results import check_result
 
@@ -41,12 +42,16 @@ class Attempt:
         where = desk.surroundings.artifacts
         self.folder = attempt_folder(where, context.workflow_id, self.task.task_id, context.attempt)
         self.log = AttemptLog(self.folder / LOG_NAME, self.hide)
+        self.given = Given(self.folder, self.hide)
+        self.given.add({"env": dict(scope.env)} if scope.env else {})
 
     # ---- what the file says ----------------------------------------------------------------
 
     def rendered(self, *keys: str) -> dict[str, Any]:
         """Those entries of the metadata that are there, with their templates rendered."""
-        return rendered(self.task, self.scope, *keys)
+        found = rendered(self.task, self.scope, *keys)
+        self.given.add(found)
+        return found
 
     @property
     def cwd(self) -> Path:
@@ -74,7 +79,8 @@ class Attempt:
         await self.context.keep_child(child.text)
 
     def announce_log(self) -> None:
-        """Say where its log is, from the artifacts' folder on."""
+        """Say where its log is, from the artifacts' folder on; what it was given is kept there."""
+        self.given.keep()
         place = self.log.path.relative_to(self.desk.surroundings.artifacts)
         self.desk.orchestrator.note_log(
             self.context.workflow_id, self.task.task_id, place.as_posix()
@@ -99,7 +105,7 @@ class Attempt:
     @property
     def wanted_on(self) -> bool:
         """Whether this engine still drives it: else its child is left to whoever does."""
-        return self.desk.orchestrator.drives(self.context.workflow_id)
+        return self.desk.orchestrator.drives(self.context.workflow_id, self.task.task_id)
 
     # ---- its end -----------------------------------------------------------------------------
 
@@ -126,7 +132,7 @@ async def attempt_with(
     :raises ConditionFalse: if the task is not wanted.
     """
     try:
-        scope = await desk.scope(context)
+        scope = await _scope(desk, context, child)
     except Exception:
         if child is not None and child.kind is ChildKind.PROCESS:
             await desk.surroundings.backend.cancel(child.place, GRACE)
@@ -142,9 +148,28 @@ async def attempt_with(
     except Exception as error:  # noqa: BLE001  # whatever it is, it must not tell secrets
         raise hidden(error, attempt.hide) from None
     finally:
+        attempt.given.keep()
         attempt.log.close()
         if attempt.log.size:
             attempt.tell()
+
+
+async def _scope(desk: Desk, context: TaskExecutionContext, child: Child | None) -> Scope:
+    """The values for its templates; a child that lives is ended by its own kind, so that goes on.
+
+    Cancelled meanwhile, an attempt with a child is cancelled again once it is under way.
+    """
+    if child is None:
+        return await desk.scope(context)
+    reading = asyncio.ensure_future(desk.scope(context))
+    try:
+        return await asyncio.shield(reading)
+    except CancelledError:
+        await asyncio.wait([reading])
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+        return await reading
 
 
 def hidden(error: Exception, hide: Callable[[str], str]) -> Exception:

@@ -24,6 +24,7 @@ from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind, kept_child
 from .desk import Desk, named
 from .faults import NestedFailed
+from .unbroken import unbroken
 
 _OVER = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
 
@@ -56,14 +57,21 @@ class NestedExecutor:
         if attempt.context.child != child.text:
             await attempt.context.keep_child(child.text)
         try:
-            await self._begin(attempt, child.place)
-            await self._desk.orchestrator.wait(child.place)
+            state = await self._ended(attempt, child.place)
         except CancelledError:
             if attempt.wanted_on:
                 await self._cancel(child.place)
             raise
-        state = await self._desk.orchestrator.get_workflow_status(child.place)
         return await attempt.finish(_results(state))
+
+    async def _ended(self, attempt: Attempt, workflow_id: str) -> WorkflowState:
+        """How it stands when it has ended; rolled back meanwhile, it goes on to that."""
+        while True:
+            await self._begin(attempt, workflow_id)
+            await self._desk.orchestrator.wait(workflow_id)
+            state = await self._desk.orchestrator.get_workflow_status(workflow_id)
+            if state.status in _OVER:
+                return state
 
     async def _begin(self, attempt: Attempt, workflow_id: str) -> None:
         """Create it if it is not kept yet, and let it run."""
@@ -71,7 +79,7 @@ class NestedExecutor:
         try:
             state = await orchestrator.get_workflow_status(workflow_id)
         except WorkflowUnknown:
-            await self._create(attempt, workflow_id)
+            await unbroken(self._create(attempt, workflow_id))
             await orchestrator.start_workflow(workflow_id)
             return
         if state.status is WorkflowStatus.PAUSED:
@@ -149,4 +157,9 @@ class ForeachExecutor:
 
     @staticmethod
     async def _expand(attempt: Attempt) -> FanOut:
-        return fan_out(attempt.task, attempt.scope)
+        found = fan_out(attempt.task, attempt.scope)
+        # What it gives is called item, or as the task calls it.
+        loops = [one.metadata["loop"] for one in found.children]
+        items = [value for loop in loops for name, value in loop.items() if name != "index"]
+        attempt.given.add({"items": items})
+        return found

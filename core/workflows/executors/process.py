@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..backends.ports import Leaf, LeafEnded, LeafEvent, LeafOutput, Standing, Stream
 from ..context import AttemptLost
@@ -15,6 +14,7 @@ from .attempt import GRACE, Attempt
 from .children import Child, ChildKind
 from .faults import CommandFailed
 from .results import Collected
+from .unbroken import unbroken
 
 TAIL = 2000
 """Bytes of standard error that are shown in a message."""
@@ -84,7 +84,7 @@ class Process:
         child = Child(ChildKind.PROCESS, context.attempt, backend.place_of(leaf))
         await self.attempt.keep_child(child)
         try:
-            await _unbroken(backend.submit(leaf, child.place))
+            await unbroken(backend.submit(leaf, child.place))
             return await self._to_the_end(child)
         except CancelledError:
             await self._end(child)
@@ -179,15 +179,3 @@ class Process:
         with contextlib.suppress(Exception):  # how it ended is known: it was ended
             await self._follow(child.place)
         self.attempt.desk.forget_later(self.attempt.context, child)
-
-
-async def _unbroken(beginning: Coroutine[Any, Any, None]) -> None:
-    """Begin it whole, even if that is cancelled meanwhile: what is begun by half can't be adopted."""
-    task = asyncio.ensure_future(beginning)
-    try:
-        await asyncio.shield(task)
-    except CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # whoever cancelled does not want to know
-        raise

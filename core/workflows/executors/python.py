@@ -16,8 +16,11 @@ from typing import Any
 
 from ...base.calling import is_async
 from ..backends.ports import Stream
+from ..context import TaskExecutionContext
+from .agent_sessions import AgentSessions
 from .attempt import Attempt
 from .children import Child
+from .desk import Desk
 from .faults import FunctionFailed
 from .function_process import find
 from .leaves import LeafExecutor
@@ -30,14 +33,19 @@ PROGRAM = Path(__file__).with_name("function_process.py")
 class PythonExecutor(LeafExecutor):
     """Calls functions that are named as ``module:function``."""
 
+    def __init__(self, desk: Desk, agents: AgentSessions) -> None:
+        super().__init__(desk)
+        self._agents = agents
+
     async def carry_out(self, attempt: Attempt, child: Child | None) -> Any:
         """What the function gives."""
         order = {
             "function": attempt.task.metadata["function"],
             "with": attempt.rendered("with").get("with", {}),
         }
+        attempt.given.add({"function": order["function"]})
         if attempt.task.metadata.get("trusted"):
-            return await attempt.finish(await _here(attempt, order))
+            return await attempt.finish(await _here(attempt, order, self._agents.of(attempt)))
         process = Process(
             attempt,
             (attempt.desk.surroundings.python, str(PROGRAM)),
@@ -74,23 +82,41 @@ def _parsed(stdout: Collected) -> dict[str, Any]:
     return {}
 
 
-async def _here(attempt: Attempt, order: dict[str, Any]) -> Any:
-    """Call the function in this process: a sync one in a thread, an async one in the loop."""
+async def _here(attempt: Attempt, order: dict[str, Any], context: TaskExecutionContext) -> Any:
+    """Call the function in this process: a sync one in a thread, an async one in the loop.
+
+    A parameter ``context`` that is not given otherwise is the attempt's context.
+    """
     attempt.announce_log()
     try:
         function = find(order["function"])
+        given = {**({"context": context} if _wants_context(function) else {}), **order["with"]}
         if is_async(function):
-            return await function(**order["with"])
-        result = await _in_thread(lambda: function(**order["with"]))
+            return await function(**given)
+        result = await _in_thread(lambda: function(**given))
         return await result if inspect.isawaitable(result) else result
     except CancelledError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever a task's function raises is its failure
         await attempt.write("".join(traceback.format_exception(error)).encode())
         raise FunctionFailed(
-            f"{order['function']} raised {type(error).__name__}: {error}",
+            f"{order['function']} raised {type(error).__name__}: {error}{_hint(order, error)}",
             error_type=type(error).__name__,
         ) from None
+
+
+def _hint(order: dict[str, Any], error: Exception) -> str:
+    module = order["function"].partition(":")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name == module:
+        return " (trusted functions are looked for where the engine's own modules are: PYTHONPATH)"
+    return ""
+
+
+def _wants_context(function: Callable[..., Any]) -> bool:
+    try:
+        return "context" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # nothing is known of some that are not written in Python
+        return False
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:

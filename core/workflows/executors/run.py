@@ -20,6 +20,7 @@ class RunExecutor(LeafExecutor):
     async def carry_out(self, attempt: Attempt, child: Child | None) -> Any:
         """The command's output, as the task says."""
         command = command_of(attempt.task, attempt.scope)
+        attempt.given.add({"command": command})
         words = (*SHELL, command) if isinstance(command, str) else tuple(command)
         finished = await Process(attempt, words).go(child)
         finished.check(_shown(command))

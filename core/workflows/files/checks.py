@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import graph
 from ..definition import ANY
 from .faults import Fault
 from .inputs import convert_default
-from .model import KINDS, NAME, AgentEntry, ForeachEntry, TaskEntry, WorkflowFile, kinds_of
+from .judging import Judged
+from .model import (
+    KINDS,
+    NAME,
+    AgentEntry,
+    ForeachEntry,
+    InputEntry,
+    OutputsEntry,
+    TaskEntry,
+    WorkEntry,
+    WorkflowFile,
+    kinds_of,
+)
 from .reading import Document, KeyPath
 from .shapes import nearest
 from .templates import is_template
 
-_BESIDE: Mapping[str, tuple[str, ...]] = {
+BESIDE: Mapping[str, tuple[str, ...]] = {
     "prompt": ("agent",),
     "mode": ("agent",),
     "keep": ("agent",),
@@ -26,7 +38,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "env": ("agent", "run", "python"),
     "cwd": ("agent", "run", "python"),
     "outputs": ("agent", "run", "python"),
-    "retry": ("agent", "run", "python", "workflow"),
+    "retry": ("agent", "run", "python", "workflow", "emit"),
     "group": ("agent", "run", "python"),
     "resources": ("agent", "run", "python"),
 }
@@ -34,13 +46,12 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
-class Checked:
-    """A file's model with its document, and what was taken out of it because it was wrong."""
+class Checked(Judged):
+    """A workflow's model with its document, and what was taken out of it because it was wrong."""
 
     def __init__(self, document: Document, model: WorkflowFile, removed: set[KeyPath]) -> None:
-        self.document = document
+        super().__init__(document, removed)
         self.model = model
-        self.removed = removed
         self.every_task = model.every_task()
         self.names = self._names()
         self.needs = {
@@ -76,27 +87,23 @@ class Checked:
                 pending += needs.get(one, ())
         return found
 
-    def is_removed(self, path: KeyPath) -> bool:
-        """Whether something there was wrong already."""
-        return any(one[: len(path)] == path for one in self.removed)
-
 
 def check_whole(checked: Checked, agents: Collection[str] | None = None) -> None:
     """Note all faults that lie between several keys."""
-    _inputs(checked)
+    check_inputs(checked.document, checked.model.inputs)
     for path, name, task, final in checked.places():
-        _name(checked.document, path, name)
-        _kind(checked, path, task)
-        _beside(checked, path, task)
+        check_name(checked.document, path, name)
+        check_kind(checked, path, task)
+        check_beside(checked.document, path, task)
         _needs(checked, path, name, task, final=final)
         _details(checked, path, task)
-        if task.agent is not None:
-            _agent(checked.document, (*path, "agent"), task.agent, agents)
+        check_agent(checked.document, (*path, "agent"), task.agent, agents)
     _cycles(checked)
     _unique(checked)
 
 
-def _name(document: Document, path: KeyPath, name: str) -> None:
+def check_name(document: Document, path: KeyPath, name: str) -> None:
+    """Note it if ``name`` is none."""
     if not re.match(NAME, name):
         document.fault(
             path,
@@ -105,32 +112,45 @@ def _name(document: Document, path: KeyPath, name: str) -> None:
         )
 
 
-def _kind(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
-    kinds = kinds_of(task)
-    wrong = [kind for kind in KINDS if checked.is_removed((*path, kind))]
-    given = dict.fromkeys([*kinds, *wrong])
+def check_kind(
+    checked: Judged,
+    path: KeyPath,
+    entry: WorkEntry,
+    kinds: Sequence[str] = KINDS,
+    noun: str = "task",
+) -> None:
+    """Note it if an entry is not exactly one of ``kinds``, or an agent is told nothing."""
+    found = kinds_of(entry, kinds)
+    wrong = [kind for kind in kinds if checked.is_removed((*path, kind))]
+    given = dict.fromkeys([*found, *wrong])
     if len(given) > 1:
         told = " and ".join(given)
-        checked.document.fault(path, f"It is {told} at once.", "Make two tasks of it.")
-    elif not kinds and not wrong:
-        hint = f"Give it one of {', '.join(KINDS)}."
+        checked.document.fault(path, f"It is {told} at once.", f"Make two {noun}s of it.")
+    elif not found and not wrong:
+        hint = f"Give it one of {', '.join(kinds)}."
         checked.document.fault(path, "Nothing says what it does.", hint)
-    missing = task.prompt is None and not checked.is_removed((*path, "prompt"))
-    if task.agent is not None and missing:
+    missing = entry.prompt is None and not checked.is_removed((*path, "prompt"))
+    if entry.agent is not None and missing:
         checked.document.fault((*path, "agent"), "The agent is told nothing.", "Add a prompt.")
 
 
-def _beside(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
-    """Keys without the kind that they belong to."""
-    kinds = [kind for kind in KINDS if getattr(task, kind) is not None]
-    if len(kinds) != 1:
+def check_beside(
+    document: Document,
+    path: KeyPath,
+    entry: WorkEntry,
+    kinds: Sequence[str] = KINDS,
+    beside: Mapping[str, tuple[str, ...]] = BESIDE,
+) -> None:
+    """Note keys without the kind that they belong to."""
+    found = kinds_of(entry, kinds)
+    if len(found) != 1:
         return
-    for key in sorted(task.model_fields_set):
-        wanted = _BESIDE.get(key)
-        if wanted is not None and kinds[0] not in wanted:
-            checked.document.fault(
+    for key in sorted(entry.model_fields_set):
+        wanted = beside.get(key)
+        if wanted is not None and found[0] not in wanted:
+            document.fault(
                 (*path, key.rstrip("_")),
-                f"It means nothing beside {kinds[0]}.",
+                f"It means nothing beside {found[0]}.",
                 f"It belongs to {' or '.join(wanted)}.",
             )
 
@@ -158,19 +178,26 @@ def _item(document: Document, path: KeyPath, at: int) -> KeyPath:
 
 def _details(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
     document = checked.document
-    if isinstance(task.run, str) and not task.shell:
-        hint = "Write [program, argument, ...], or add shell: true."
-        document.fault((*path, "run"), "One line is for the shell.", hint)
-    if isinstance(task.run, list) and task.shell:
-        document.fault((*path, "shell"), "The shell takes one line, not a list.")
-    if task.python is not None and not _FUNCTION.fullmatch(task.python):
-        document.fault((*path, "python"), "This is no function.", "Write module:function.")
-    _group(checked, path, task)
+    check_work(document, path, task)
+    if not checked.is_removed(("concurrency",)):
+        check_group(document, path, task.group, checked.model.concurrency, "concurrency")
     if task.approve is not None and not task.approve.choices:
         document.fault((*path, "approve", "choices"), "There is nothing to choose.")
-    _outputs(document, path, task)
     if task.foreach is not None:
         _foreach(document, (*path, "foreach"), task.foreach, grouped=bool(task.group))
+
+
+def check_work(document: Document, path: KeyPath, entry: WorkEntry) -> None:
+    """Note what is wrong with a command, a function or the outputs."""
+    if isinstance(entry.run, str) and not entry.shell:
+        hint = "Write [program, argument, ...], or add shell: true."
+        document.fault((*path, "run"), "One line is for the shell.", hint)
+    if isinstance(entry.run, list) and entry.shell:
+        document.fault((*path, "shell"), "The shell takes one line, not a list.")
+    if entry.python is not None and not _FUNCTION.fullmatch(entry.python):
+        document.fault((*path, "python"), "This is no function.", "Write module:function.")
+    if entry.outputs is not None:
+        _outputs(document, (*path, "outputs"), entry.outputs, has_output=entry.run is not None)
 
 
 def _foreach(document: Document, path: KeyPath, foreach: ForeachEntry, *, grouped: bool) -> None:
@@ -185,33 +212,41 @@ def _foreach(document: Document, path: KeyPath, foreach: ForeachEntry, *, groupe
         document.fault((*path, "at_once"), told, "Leave one of them out.")
 
 
-def _group(checked: Checked, path: KeyPath, task: TaskEntry) -> None:
-    known = checked.model.concurrency
-    if task.group and task.group not in known and not checked.is_removed(("concurrency",)):
-        hint = nearest(task.group, known) or f"Add concurrency: {{{task.group}: 1}} at the top."
-        checked.document.fault((*path, "group"), f"There is no group {task.group}.", hint)
-
-
-def _outputs(document: Document, path: KeyPath, task: TaskEntry) -> None:
-    if task.outputs is None:
-        return
-    if task.outputs.stdout and task.run is None:
-        document.fault((*path, "outputs", "stdout"), "Only a command has an output of its own.")
-    if task.outputs.schema_ is not None:
-        # Start-up time: the validator and its formats take as long to load as all the rest.
-        from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
-
-        try:
-            Draft202012Validator.check_schema(task.outputs.schema_)
-        except SchemaError as error:
-            at = ".".join(map(str, error.path))
-            told = f"This is no JSON schema: {at + ': ' if at else ''}{error.message}."
-            document.fault((*path, "outputs", "schema"), told)
-
-
-def _agent(
-    document: Document, path: KeyPath, entry: AgentEntry, agents: Collection[str] | None
+def check_group(
+    document: Document, path: KeyPath, group: str | None, known: Collection[str], key: str
 ) -> None:
+    """Note a concurrency group that is not among those under ``key`` at the top."""
+    if group and group not in known:
+        hint = nearest(group, known) or f"Add {key}: {{{group}: 1}} at the top."
+        document.fault((*path, "group"), f"There is no group {group}.", hint)
+
+
+def _outputs(document: Document, path: KeyPath, outputs: OutputsEntry, *, has_output: bool) -> None:
+    if outputs.stdout and not has_output:
+        document.fault((*path, "stdout"), "Only a command has an output of its own.")
+    if outputs.schema_ is not None:
+        check_schema(document, (*path, "schema"), outputs.schema_)
+
+
+def check_schema(document: Document, path: KeyPath, schema: Mapping[str, Any]) -> None:
+    """Note it if ``schema`` is no JSON schema."""
+    # Start-up time: the validator and its formats take as long to load as all the rest.
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        at = ".".join(map(str, error.path))
+        told = f"This is no JSON schema: {at + ': ' if at else ''}{error.message}."
+        document.fault(path, told)
+
+
+def check_agent(
+    document: Document, path: KeyPath, entry: AgentEntry | None, agents: Collection[str] | None
+) -> None:
+    """Note what is wrong with the choice of an agent; names only where ``agents`` are known."""
+    if entry is None:
+        return
     one = entry.name != ANY
     if one and entry.chosen:
         message = f"{entry.name} is one agent; there is nothing to choose."
@@ -229,8 +264,13 @@ def _agent(
     if entry.affinity is not None:
         named.append(((*path, "affinity"), entry.affinity))
     for at, name in named:
-        if not is_template(name) and name not in agents:
-            document.fault(at, f"There is no agent {name}.", nearest(name, agents))
+        check_agent_name(document, at, name, agents)
+
+
+def check_agent_name(document: Document, path: KeyPath, name: str, agents: Collection[str]) -> None:
+    """Note an agent that is not among ``agents``."""
+    if not is_template(name) and name not in agents:
+        document.fault(path, f"There is no agent {name}.", nearest(name, agents))
 
 
 def capability_notes(checked: Checked, known: Collection[str]) -> list[Fault]:
@@ -261,11 +301,11 @@ def _unique(checked: Checked) -> None:
             checked.document.fault(("finally", name), f"There is a task {name} already.")
 
 
-def _inputs(checked: Checked) -> None:
-    document = checked.document
-    for name, entry in checked.model.inputs.items():
+def check_inputs(document: Document, inputs: Mapping[str, InputEntry]) -> None:
+    """Note what is wrong with the inputs of a file."""
+    for name, entry in inputs.items():
         path: KeyPath = ("inputs", name)
-        _name(document, path, name)
+        check_name(document, path, name)
         if entry.type == "choice" and not entry.choices:
             document.fault(path, "A choice needs choices.", "Add choices: [one, another].")
         elif entry.choices and entry.type != "choice":
@@ -278,15 +318,3 @@ def _inputs(checked: Checked) -> None:
             message = convert_default(entry)
             if message:
                 document.fault((*path, "default"), message)
-
-
-def values_at(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """Every text in ``value``, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from values_at(one, (*path, str(key)))
-    elif isinstance(value, list):
-        for at, one in enumerate(value):
-            yield from values_at(one, (*path, at))

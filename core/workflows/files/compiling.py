@@ -1,7 +1,7 @@
 """From a file's model to the definition that runs.
 
-``agent_type`` is the kind: ``agent``, ``run``, ``python``, ``approve``, ``wait_for``, ``workflow``, and
-``foreach`` for a task that runs once for each item. What an executor of that kind needs stands in
+``agent_type`` is the kind: ``agent``, ``run``, ``python``, ``approve``, ``wait_for``, ``workflow``, ``emit``,
+and ``foreach`` for a task that runs once for each item. What an executor of that kind needs stands in
 the task's ``metadata``, as docs/workflows-format.md lists it; texts in it are templates still.
 """
 
@@ -15,7 +15,16 @@ from typing import Any
 from ...base.retry import RetryPolicy
 from ..definition import PLACE, OnFailure, TaskDefinition, WorkflowDefinition
 from ..encoding import task_values
-from .model import AgentEntry, OutputsEntry, RetryEntry, TaskEntry, WorkflowFile, kinds_of
+from .model import (
+    AgentEntry,
+    EmitEntry,
+    OutputsEntry,
+    RetryEntry,
+    TaskEntry,
+    WorkEntry,
+    WorkflowFile,
+    kinds_of,
+)
 from .nesting import find_nested
 from .templates import Scope, render
 from .uses import speaks_of_item, task_references
@@ -63,7 +72,7 @@ class Compiler:
             on_failure=OnFailure(model.on_failure),
             limit=model.limit,
             groups=dict(model.concurrency),
-            retry_policy=_policy(model.retry),
+            retry_policy=policy_of(model.retry),
             metadata=metadata,
         )
 
@@ -87,7 +96,7 @@ class Compiler:
             agent_id=str(metadata.get("agent", kind)),
             agent_type=kind,
             dependencies=needs,
-            retry_policy=_policy(task.retry),
+            retry_policy=policy_of(task.retry),
             timeout=task.timeout,
             allow_failure=task.allow_failure,
             metadata=metadata,
@@ -152,26 +161,19 @@ class Compiler:
             found["cwd"] = task.cwd or self._model.cwd
             if task.resources:
                 found["resources"] = dict(task.resources)
-            found["outputs"] = _outputs(task.outputs, kind)
+            found["outputs"] = outputs_of(task.outputs, kind)
         return found
 
     def _own(self, kind: str, task: TaskEntry) -> dict[str, Any]:
         """What an executor of ``kind`` needs."""
-        if task.agent is not None:
-            mode = task.mode or "session"
-            told = {"prompt": task.prompt, "mode": mode, "keep": task.keep}
-            return {"agent": task.agent.name, **_place(task.agent), **told}
-        if kind == "run":
-            return {"command": task.run, "shell": task.shell}
-        if kind == "python":
-            return {"function": task.python, "trusted": task.trusted, "with": task.with_}
         if task.approve is not None:
             return {"question": task.approve.question, "choices": dict(task.approve.choices)}
         if task.wait_for is not None:
             wait = task.wait_for
             return {"signal": wait.event if wait.key is None else f"{wait.event}:{wait.key}"}
-        nested = find_nested(str(task.workflow), self._file)
-        return {"file": str(nested), "inputs": task.inputs}
+        if task.emit is not None:
+            return _emit(task.emit)
+        return work_of(kind, task, self._file)
 
     def _early(self, own: dict[str, Any], name: str, task: TaskEntry) -> dict[str, Any]:
         """``own`` with that rendered which must be known before anything runs."""
@@ -182,16 +184,35 @@ class Compiler:
         return own
 
 
-def _place(entry: AgentEntry) -> dict[str, Any]:
+def work_of(kind: str, entry: WorkEntry, file: Path) -> dict[str, Any]:
+    """What an executor of a kind that does work needs; ``file`` is the one that ``entry`` stands in."""
+    if kind == "agent":
+        told = {"prompt": entry.prompt, "mode": entry.mode or "session", "keep": entry.keep}
+        return told if entry.agent is None else {**agent_of(entry.agent), **told}
+    if kind == "run":
+        return {"command": entry.run, "shell": entry.shell}
+    if kind == "python":
+        return {"function": entry.python, "trusted": entry.trusted, "with": entry.with_}
+    return {"file": str(find_nested(str(entry.workflow), file)), "inputs": entry.inputs}
+
+
+def _emit(emit: EmitEntry) -> dict[str, Any]:
+    priority = None if emit.priority is None else emit.priority.name.lower()
+    return {"pipeline": emit.pipeline, "event": emit.event, "data": emit.data, "priority": priority}
+
+
+def agent_of(entry: AgentEntry) -> dict[str, Any]:
+    """The agent, and by what it is chosen where there is a choice."""
     if not entry.chosen:
-        return {}
+        return {"agent": entry.name}
     place: dict[str, Any] = {"any_of": entry.any_of, "capabilities": entry.capabilities}
     if entry.affinity is not None:
         place["affinity"] = entry.affinity
-    return {PLACE: place}
+    return {"agent": entry.name, PLACE: place}
 
 
-def _outputs(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:
+def outputs_of(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:
+    """What a piece of work leaves behind, as executors read it."""
     given = outputs or OutputsEntry.model_validate({})
     found: dict[str, Any] = {"files": dict(given.files)}
     if kind == "run":
@@ -201,7 +222,8 @@ def _outputs(outputs: OutputsEntry | None, kind: str) -> dict[str, Any]:
     return found
 
 
-def _policy(retry: RetryEntry | None) -> RetryPolicy | None:
+def policy_of(retry: RetryEntry | None) -> RetryPolicy | None:
+    """How often, and when, it is tried again."""
     if retry is None:
         return None
     return RetryPolicy(

@@ -39,6 +39,7 @@ def scope_of(
         handoff={} if context.workflow_context is None else context.workflow_context.to_dict(),
         workflow={"id": context.workflow_id, **metadata.get("workflow", {})},
         loop=metadata.get("loop", {}),
+        around=metadata.get("names", {}),
         secrets=frozenset(secrets),
     )
     declared: Mapping[str, str | None] = metadata.get("env", {})
@@ -105,7 +106,7 @@ def fan_out(task: TaskDefinition, scope: Scope) -> FanOut:
 
 
 def _child(each: TaskDefinition, item: Any, index: int, scope: Scope) -> TaskDefinition:
-    loop = {"item": item, "index": index}
+    loop = {each.metadata.get("item", "item"): item, "index": index}
     metadata = {**each.metadata, "loop": loop}
     inner = replace(scope, loop=loop)
     for key in ("agent", "signal"):

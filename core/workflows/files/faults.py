@@ -30,10 +30,8 @@ class Fault:
         return f"{self.file}:{self.line}:{self.column}:{key} {self.message}{hint}"
 
 
-class WorkflowFileInvalid(ValidationFault):
-    """A workflow's file has faults; ``faults`` holds all of them."""
-
-    code = "workflow_file_invalid"
+class FileInvalid(ValidationFault):
+    """A file has faults; ``faults`` holds all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -43,7 +41,17 @@ class WorkflowFileInvalid(ValidationFault):
         super().__init__("\n".join(lines), faults=[str(fault) for fault in self.faults])
 
 
-class WorkflowFileUnreadable(ResourceFault):
+class WorkflowFileInvalid(FileInvalid):
+    """A workflow's file has faults; ``faults`` holds all of them."""
+
+    code = "workflow_file_invalid"
+
+
+class FileUnreadable(ResourceFault):
+    """A file is not there, or can't be read."""
+
+
+class WorkflowFileUnreadable(FileUnreadable):
     """A workflow's file is not there, or can't be read."""
 
     code = "workflow_file_unreadable"

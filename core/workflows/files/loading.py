@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock
 from ..definition import WorkflowDefinition
-from .checks import Checked, capability_notes, check_whole, values_at
+from .checks import Checked, capability_notes, check_whole
 from .compiling import Compiler
 from .faults import Fault, WorkflowFileInvalid, WorkflowFileUnreadable
 from .inputs import convert_default, convert_inputs, pairs
-from .model import InputEntry, WorkflowFile
+from .judging import values_at
+from .model import InputEntry, WorkEntry, WorkflowFile
 from .nesting import find_nested
 from .reading import Document, KeyPath, read_document
-from .shapes import nearest, read_model
+from .shapes import WORKFLOW, nearest, read_model
 from .templates import is_template
 from .uses import check_templates
 
@@ -56,7 +57,7 @@ def read_file(
 
     :raises WorkflowFileUnreadable: if it can't be read.
     """
-    return _Reader(agents, capabilities).read(Path(path), ())
+    return Reader(agents, capabilities).read(Path(path), ())
 
 
 def load_workflow(
@@ -86,20 +87,21 @@ def load_workflow(
     return Compiler(found.model, found.path, values, here, clock.now()).definition()
 
 
-class _Reader:
-    """Reads a file with those it names; each of them once."""
+class Reader:
+    """Reads workflows' files with those they name; each of them once."""
 
     def __init__(
-        self, agents: Collection[str] | None, capabilities: Collection[str] | None
+        self, agents: Collection[str] | None, capabilities: Collection[str] | None = None
     ) -> None:
         self._agents = agents
         self._capabilities = capabilities
         self._known: dict[Path, LoadedFile] = {}
 
     def read(self, path: Path, above: tuple[Path, ...]) -> LoadedFile:
+        """The file at ``path``, which those of ``above`` named."""
         document = read_document(path)
         file = path.absolute()
-        model, removed = read_model(document)
+        model, removed = read_model(document, WORKFLOW)
         notes: list[Fault] = []
         if model is not None:
             checked = Checked(document, model, removed)
@@ -107,25 +109,30 @@ class _Reader:
             check_templates(checked)
             if self._capabilities is not None:
                 notes = capability_notes(checked, self._capabilities)
-            inner = self._nested(checked, file, (*above, file.resolve()))
+            places = [(path, task) for path, _, task, _ in checked.places()]
+            inner = self.nested(document, places, file, (*above, file.resolve()))
             document.faults.sort()
             document.faults += inner
         else:
             document.faults.sort()
         return LoadedFile(file, model, tuple(document.faults), tuple(notes))
 
-    def _nested(self, checked: Checked, file: Path, above: tuple[Path, ...]) -> list[Fault]:
-        """Judge the files that tasks name; their faults."""
+    def nested(
+        self,
+        document: Document,
+        places: Iterable[tuple[KeyPath, WorkEntry]],
+        file: Path,
+        above: tuple[Path, ...],
+    ) -> list[Fault]:
+        """Judge the files that the entries name; their faults."""
         found: list[Fault] = []
-        for path, _, task, _ in checked.places():
-            if task.workflow is None:
+        for path, entry in places:
+            if entry.workflow is None:
                 continue
             here = (*path, "workflow")
-            inner = self._one(
-                checked.document, here, find_nested(task.workflow, file), above, found
-            )
+            inner = self._one(document, here, find_nested(entry.workflow, file), above, found)
             if inner is not None and inner.model is not None:
-                _check_inputs(checked.document, path, inner.model.inputs, task.inputs)
+                _check_inputs(document, path, inner.model.inputs, entry.inputs)
         return found
 
     def _one(

@@ -5,7 +5,7 @@ What one key may hold is said here; what several of them mean together is held i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -35,7 +35,7 @@ from .values import (
 )
 
 INPUT_TYPES = ("string", "integer", "number", "boolean", "list", "object", "path", "choice")
-KINDS = ("agent", "run", "python", "approve", "wait_for", "workflow")
+KINDS = ("agent", "run", "python", "approve", "wait_for", "workflow", "emit")
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 
 
@@ -227,13 +227,21 @@ class ScheduleEntry(Entry):
     )
 
 
-class TaskEntry(Entry):
-    """One task."""
+class EmitEntry(Entry):
+    """A payload for a pipeline; the result is its id."""
 
-    schema_extra: ClassVar[Mapping[str, Any]] = {"oneOf": [{"required": [kind]} for kind in KINDS]}
+    pipeline: str = Field(min_length=1, description="The pipeline's name.")
+    event: str = Field(min_length=1, description="The event type whose handlers get it.")
+    data: Any = Field(None, description="What it carries.")
+    priority: Urgency | None = Field(
+        None, description="Which goes first; without it what the pipeline's file says."
+    )
+
+
+class WorkEntry(Entry):
+    """A piece of work: what does it, and how."""
 
     description: str = Field("", description="What it does, for people.")
-    needs: Needs = Field([], description="The tasks that must have ended before it begins.")
 
     agent: AgentEntry | None = Field(
         None,
@@ -245,7 +253,7 @@ class TaskEntry(Entry):
         description="A session on the Deck that a person can follow (default), or a process of its own for one answer.",
     )
     keep: bool = Field(
-        False, description="Whether the agent's session lives on when the task is done."
+        False, description="Whether the agent's session lives on when the work is done."
     )
     run: RunCommand | None = Field(None, description="A command: the program and its arguments.")
     shell: bool = Field(False, description="Whether run is one line for the shell.")
@@ -254,30 +262,20 @@ class TaskEntry(Entry):
         False, description="Whether the function runs in the engine's own process."
     )
     with_: dict[str, Any] = Field({}, alias="with", description="The function's arguments.")
-    approve: ApproveEntry | None = Field(None, description="A question to a person.")
-    wait_for: WaitEntry | None = Field(None, description="An event from outside.")
     workflow: str | None = Field(
-        None, min_length=1, description="Another workflow: a file, or its name without ending."
+        None, min_length=1, description="A workflow: a file, or its name without ending."
     )
     inputs: dict[str, Any] = Field({}, description="The inputs of that workflow.")
 
     when: Condition | None = Field(
-        None,
-        description="An expression; if it is false the task is skipped, and what needs it runs.",
-    )
-    foreach: ForeachEntry | None = Field(
-        None, description="A list; the task runs once for each item."
+        None, description="An expression; if it is false this is not done, and counts as done."
     )
     retry: RetryEntry | None = Field(None, description="How often it is tried.")
     timeout: PositiveDuration | None = Field(
         None, description="The longest that one attempt may take."
     )
-    allow_failure: bool = Field(False, description="Whether what needs it runs though it failed.")
     priority: Urgency = Field(
         Priority.NORMAL, description="Which goes first of those that are ready."
-    )
-    deadline: Moment | None = Field(
-        None, description="When it must have begun: a point in time, or a time from the start."
     )
     env: Environment = Field(
         {}, description="Environment variables; one without a value is passed through."
@@ -286,10 +284,29 @@ class TaskEntry(Entry):
     group: str | None = Field(
         None, min_length=1, description="The concurrency group it belongs to."
     )
+    outputs: OutputsEntry | None = Field(None, description="What it leaves behind.")
+
+
+class TaskEntry(WorkEntry):
+    """One task."""
+
+    schema_extra: ClassVar[Mapping[str, Any]] = {"oneOf": [{"required": [kind]} for kind in KINDS]}
+
+    approve: ApproveEntry | None = Field(None, description="A question to a person.")
+    wait_for: WaitEntry | None = Field(None, description="An event from outside.")
+    emit: EmitEntry | None = Field(None, description="A payload for a pipeline.")
+
+    needs: Needs = Field([], description="The tasks that must have ended before it begins.")
+    foreach: ForeachEntry | None = Field(
+        None, description="A list; the task runs once for each item."
+    )
+    allow_failure: bool = Field(False, description="Whether what needs it runs though it failed.")
+    deadline: Moment | None = Field(
+        None, description="When it must have begun: a point in time, or a time from the start."
+    )
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {}, description="What the worker of a cluster must have free for it, by name."
     )
-    outputs: OutputsEntry | None = Field(None, description="What it leaves behind.")
 
 
 Tasks = dict[str, TaskEntry]
@@ -325,6 +342,6 @@ class WorkflowFile(Entry):
         return {**self.tasks, **self.finally_}
 
 
-def kinds_of(task: TaskEntry) -> list[str]:
-    """Which of the kinds a task is; exactly one, where nothing is wrong."""
-    return [kind for kind in KINDS if getattr(task, kind) is not None]
+def kinds_of(entry: WorkEntry, kinds: Sequence[str] = KINDS) -> list[str]:
+    """Which of the kinds it is; exactly one, where nothing is wrong."""
+    return [kind for kind in kinds if getattr(entry, kind) is not None]

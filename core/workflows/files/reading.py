@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from .faults import Fault, WorkflowFileUnreadable
+from .faults import Fault, FileUnreadable, WorkflowFileUnreadable
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the root to a value."""
@@ -85,19 +85,21 @@ def shown_key(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: Path) -> Document:
+def read_document(
+    path: Path, unreadable: type[FileUnreadable] = WorkflowFileUnreadable
+) -> Document:
     """The file at ``path``.
 
-    :raises WorkflowFileUnreadable: if there is none, or it is too large or no text.
+    :raises FileUnreadable: as ``unreadable``, if there is none, or it is too large or no text.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise WorkflowFileUnreadable(f"{path} is larger than 4 MiB: no workflow's file.")
+            raise unreadable(f"{path} is larger than 4 MiB: nobody wrote that by hand.")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise WorkflowFileUnreadable(f"{path} can't be read: {error.strerror}.") from error
+        raise unreadable(f"{path} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise WorkflowFileUnreadable(f"{path} is no text in UTF-8.") from error
+        raise unreadable(f"{path} is no text in UTF-8.") from error
     return parse_document(text, str(path), as_json=path.suffix == ".json")
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .model import WorkflowFile
+from .model import Entry, WorkflowFile
 
 FILE_NAME = "workflow.schema.json"
 
@@ -17,17 +17,21 @@ FILE_NAME = "workflow.schema.json"
 @cache
 def workflow_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of workflow files; must not be changed."""
-    made = WorkflowFile.model_json_schema(by_alias=True)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Quarterdeck workflow",
-        **_tidied(made),
-    }
+    return schema_of(WorkflowFile, "Quarterdeck workflow")
 
 
 def shipped_schema() -> str:
     """The text of the schema as it is shipped."""
     return Path(__file__).with_name(FILE_NAME).read_text(encoding="utf-8")
+
+
+def schema_of(model: type[Entry], title: str) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of files that ``model`` describes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        **_tidied(model.model_json_schema(by_alias=True)),
+    }
 
 
 def _tidied(value: Any) -> Any:

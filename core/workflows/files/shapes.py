@@ -6,18 +6,34 @@ What is wrong is taken out, so that one bad value hides none of the other faults
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ...protocol.rules import quoted
-from .model import WorkflowFile
+from .model import Entry, WorkflowFile
 from .reading import Document, KeyPath
 from .schema import workflow_schema
 
 ROUNDS = 10
+
+File = TypeVar("File", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[File]):
+    """A kind of file: its model, its JSON schema, what it is called, and the mapping it can't do without."""
+
+    model: type[File]
+    schema: Callable[[], Mapping[str, Any]]
+    noun: str
+    body: str
+
+
+WORKFLOW = Format(WorkflowFile, workflow_schema, "workflow", "tasks")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -26,7 +42,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"Did you mean {found[0]}?" if found else ""
 
 
-def read_model(document: Document) -> tuple[WorkflowFile | None, set[KeyPath]]:
+def read_model(document: Document, form: Format[File]) -> tuple[File | None, set[KeyPath]]:
     """The model of what is right in ``document``, and the paths that were taken out.
 
     Faults are noted in the document. ``None``: not even a part can be judged.
@@ -35,27 +51,31 @@ def read_model(document: Document) -> tuple[WorkflowFile | None, set[KeyPath]]:
         return None, set()
     value = document.value
     if not isinstance(value, dict):
-        document.fault((), "A workflow's file is a mapping with a name and tasks.")
+        document.fault((), f"A {form.noun}'s file is a mapping with a name and {form.body}.")
         return None, set()
     removed: set[KeyPath] = set()
     for _ in range(ROUNDS):
         try:
-            return WorkflowFile.model_validate(value), removed
+            return form.model.model_validate(value), removed
         except ValidationError as error:
-            wrong = _note(document, value, error, removed)
+            wrong = _note(document, form, value, error, removed)
             value = _without(value, wrong)
             removed |= wrong
-            if not _judgeable(value):
+            if not _judgeable(value, form.body):
                 break
     return None, removed
 
 
-def _judgeable(value: Mapping[str, Any]) -> bool:
-    return isinstance(value.get("tasks"), dict) and bool(value["tasks"])
+def _judgeable(value: Mapping[str, Any], body: str) -> bool:
+    return isinstance(value.get(body), dict) and bool(value[body])
 
 
 def _note(
-    document: Document, value: Any, error: ValidationError, removed: set[KeyPath]
+    document: Document,
+    form: Format[File],
+    value: Any,
+    error: ValidationError,
+    removed: set[KeyPath],
 ) -> set[KeyPath]:
     """Note every finding once for each path; the paths to take out."""
     noted: dict[KeyPath, ErrorDetails] = {}
@@ -67,7 +87,7 @@ def _note(
     for path, finding in noted.items():
         if finding["type"] == "missing" and path in removed:
             continue  # its value was wrong, and that was said
-        message, hint = _said(path, finding)
+        message, hint = _said(form.schema(), path, finding)
         document.fault(path, message, hint)
     return wrong
 
@@ -76,11 +96,11 @@ def _removable(path: KeyPath, missing: str) -> KeyPath:
     """What to take out so that the rest can be judged."""
     if missing and not path:
         return (missing,)  # nothing to take out: it is added instead, see _without
-    # A list is one value; an entry of a mapping is one of its own.
-    for at, part in enumerate(path):
-        if isinstance(part, int):
-            return path[:at]
-    return path
+    # A list is one value; a key of a mapping is one of its own, also of a mapping in a list.
+    end = len(path)
+    while end and isinstance(path[end - 1], int):
+        end -= 1
+    return path[:end]
 
 
 def _path_in(value: Any, finding: ErrorDetails) -> tuple[KeyPath, str]:
@@ -106,7 +126,7 @@ def _without(value: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:
     for path in wrong:
         at: Any = changed
         for part in path[:-1]:
-            at = at.get(part) if isinstance(at, dict) else None
+            at = _part(at, part)
         if isinstance(at, dict):
             at.pop(path[-1] if path else "", None)
     if not isinstance(changed.get("name"), str) or not changed["name"]:
@@ -117,14 +137,20 @@ def _without(value: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(one) for key, one in value.items()}
-    return value
+    return [_copied(one) for one in value] if isinstance(value, list) else value
 
 
-def _said(path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:
+def _part(value: Any, part: int | str) -> Any:
+    if isinstance(value, dict):
+        return value.get(part)
+    return value[part] if isinstance(part, int) and _is_place(value, part) else None
+
+
+def _said(schema: Mapping[str, Any], path: KeyPath, finding: ErrorDetails) -> tuple[str, str]:
     kind, given = finding["type"], finding["input"]
     context = finding.get("ctx") or {}
     if kind == "extra_forbidden":
-        known = known_keys(path[:-1])
+        known = known_keys(path[:-1], schema)
         hint = nearest(str(path[-1]), known) or f"Known here: {', '.join(known)}."
         return "There is no such key.", hint
     if kind in _PLAINLY:
@@ -160,17 +186,26 @@ _WANTED = {
 }
 
 
-def known_keys(path: KeyPath) -> list[str]:
-    """The keys that may stand at ``path``; none where any may."""
-    schema = workflow_schema()
+def known_keys(path: KeyPath, schema: Mapping[str, Any] | None = None) -> list[str]:
+    """The keys that may stand at ``path`` of a file (a workflow's); none where any may."""
+    schema = workflow_schema() if schema is None else schema
     at: Any = schema
     for part in path:
+        if isinstance(part, int):
+            at = _item_of(at)
+            continue
         at = _object_of(schema, at)
         properties = at.get("properties", {})
         at = properties.get(part) or at.get("additionalProperties") or at.get("items") or {}
         if not isinstance(at, dict):
             return []
     return list(_object_of(schema, at).get("properties", {}))
+
+
+def _item_of(at: Any) -> Any:
+    """The part of a schema that describes an item, where a list may stand."""
+    choices = at.get("anyOf", [at]) if isinstance(at, dict) else []
+    return next((one["items"] for one in choices if "items" in one), {})
 
 
 def _object_of(schema: Mapping[str, Any], at: Any) -> dict[str, Any]:

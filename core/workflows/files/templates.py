@@ -27,7 +27,8 @@ class Scope:
     """The values that templates see.
 
     ``tasks`` has for each task ``result``, ``status`` and ``outputs`` (paths of files by name).
-    ``loop`` has ``item`` and ``index`` in a fan-out. ``secrets`` are hidden in messages.
+    ``loop`` has ``item`` and ``index`` in a fan-out, ``around`` what else there is to speak of.
+    ``secrets`` are hidden in messages.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Scope:
     env: Mapping[str, str] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     loop: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
 
     def names(self) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class Scope:
             "handoff": self.handoff,
             "env": self.env,
             "workflow": self.workflow,
+            **self.around,
             **self.loop,
         }
 

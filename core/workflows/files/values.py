@@ -36,14 +36,14 @@ def span_of(value: Any) -> float | None:
 def _duration(value: Any) -> float:
     found = span_of(value)
     if found is None:
-        raise _wrong(f"{quoted(value)} is no time.", f"Write {SPAN_HELP}.")
+        raise wrong(f"{quoted(value)} is no time.", f"Write {SPAN_HELP}.")
     return found
 
 
 def _positive(value: Any) -> float:
     found = _duration(value)
     if not found:
-        raise _wrong("This is longer than nothing.", f"Write {SPAN_HELP}.")
+        raise wrong("This is longer than nothing.", f"Write {SPAN_HELP}.")
     return found
 
 
@@ -55,7 +55,7 @@ def _moment(value: Any) -> float | datetime:
     except (TypeError, ValueError):
         stamp = None
     if stamp is None or stamp.tzinfo is None:
-        raise _wrong(
+        raise wrong(
             f"{quoted(value)} is no point in time.",
             "Write one with its zone, such as 2026-01-31T12:00:00Z, or a time from the start, such as 2h.",
         )
@@ -67,7 +67,7 @@ def _command(value: Any) -> Any:
         return value
     if isinstance(value, list) and value and all(_is_word(one) for one in value):
         return [one if isinstance(one, str) else str(one) for one in value]
-    raise _wrong(
+    raise wrong(
         f"{quoted(value)} is no command.",
         "Write a list of the program and its arguments, or one line with shell: true.",
     )
@@ -79,12 +79,12 @@ def _is_word(value: Any) -> bool:
 
 def _environment(value: Any) -> Any:
     if not isinstance(value, dict):
-        raise _wrong("This is a mapping of names to values.", "")
+        raise wrong("This is a mapping of names to values.", "")
     for name, one in value.items():
         if not name or "=" in name or "\0" in name:
-            raise _wrong(f"{quoted(name)} is no variable's name.", "")
+            raise wrong(f"{quoted(name)} is no variable's name.", "")
         if one is not None and not _is_word(one):
-            raise _wrong(
+            raise wrong(
                 f"The value of {quoted(name)} is text, or nothing to pass it through.",
                 "Write true and false in quotes.",
             )
@@ -105,7 +105,7 @@ def _cron(value: Any) -> str:
     try:
         CronSim(value if isinstance(value, str) else "", datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise _wrong(
+        raise wrong(
             f"{quoted(value)} is no cron expression: {str(error).lower()}.",
             'Write minute, hour, day, month and weekday, such as "30 2 * * mon-fri".',
         ) from error
@@ -116,12 +116,13 @@ def _zone(value: Any) -> str:
     try:
         return ZoneInfo(value).key
     except (TypeError, ValueError, OSError, KeyError) as error:
-        raise _wrong(
+        raise wrong(
             f"{quoted(value)} is no time zone.", "Write one such as Europe/Vienna or UTC."
         ) from error
 
 
-def _wrong(message: str, hint: str) -> PydanticCustomError:
+def wrong(message: str, hint: str) -> PydanticCustomError:
+    """A value that means nothing, with what to write instead."""
     return PydanticCustomError("value", "{message}", {"message": message, "hint": hint})
 
 

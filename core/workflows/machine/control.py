@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...base.errors import BusinessFault
 from ...base.machine import IllegalTransition
-from ..definition import TaskDefinition
+from ..definition import OnFailure, TaskDefinition
 from ..statuses import DONE, ENDED, WORKFLOW_MOVES, TaskStatus, WorkflowStatus
 from .endings import Endings
 from .reasons import ErrorType, StopReason
@@ -58,8 +58,9 @@ class Control(Endings):
         if run.status in ENDED:
             WORKFLOW_MOVES.check(run.status, WorkflowStatus.CANCELLED)
         run.cancelled += 2 if run.finals_begun else 1
-        if run.status is not WorkflowStatus.RUNNING:
-            self._move(run, WorkflowStatus.RUNNING)
+        let_go = run.status is not WorkflowStatus.RUNNING
+        self._move(run, WorkflowStatus.RUNNING)  # that it is being cancelled is kept with that
+        if let_go:
             self._let_go(run)
         if run.cancelled > 1 and run.plan.finals and not run.finals_begun:
             self._call_off_finals(run, now)
@@ -138,6 +139,14 @@ class Control(Endings):
         self._look_for_end(run, now)
         return True
 
+    def wind_up_again(self, run: Run) -> None:
+        """After a crash: stop anew what a cancel, or a failure, was to stop."""
+        if run.cancelled or (run.draining and run.plan.on_failure is OnFailure.CANCEL):
+            for task, status in enumerate(run.tasks):
+                spared = run.plan.is_final(task) and run.cancelled < 2  # the second time
+                if status is _RUNNING and task not in run.expanded and not spared:
+                    self._stop(run, task, StopReason.CANCEL)
+
     def stop_again(self, run: Run, cancelled: int, stopping: Mapping[str, str]) -> None:
         """After a restore: ask anew for the ends that were asked for."""
         run.cancelled = cancelled
@@ -185,7 +194,7 @@ class Control(Endings):
     def _retire(self, run: Run, child: int, now: float) -> None:
         """A child whose task will fan out again; that one takes it up, or leaves it skipped."""
         run.tasks[child] = TaskStatus.SKIPPED
-        run.error_types[child] = ErrorType.CONDITION
+        run.error_types[child] = ErrorType.RETIRED
         run.ended[child] = now
         self._note(run, child)
 

@@ -47,9 +47,9 @@ class Dispatching:
         self.running = 0
         self.runs: dict[str, Run] = {}
         self.timers = Timers()
+        self.places = places
         self.gate: Gate | None = None
         self._barred: dict[tuple[Run, int], Entry] = {}
-        self.places = places
         self._random = random
         self._ageing = ageing
         self._sequence = 0
@@ -174,14 +174,19 @@ class Dispatching:
         if entry is not None and run.entries[task] is entry:
             self._enter([entry])
 
+    def barred(self) -> list[Entry]:
+        """What the gate has told to wait, in that order."""
+        return list(self._barred.values())
+
     def _next_admitted(self, now: float) -> Entry | None:
         while (entry := self._next_ready(now)) is not None:
             run, task = entry[4], entry[5]
             if self.gate is None or self.gate.admits(run, task):
                 return entry
             self._barred[run, task] = run.entries[task] = entry
-            if self.places is not None and run.plan.rules[task].placed:
+            if self.places is not None:
                 self.places.release(run, task)
+                run.placed.pop(task, None)
             if run.bounds is not None:
                 self._enter(run.bounds.leave(task, now))
         return None
@@ -284,10 +289,10 @@ class Dispatching:
         """Take a ready task out of whatever queue it is in."""
         if run.entries[task] is not None:
             run.entries[task] = None
-            if self._barred:
-                self._unbar(run, task)
             if self.places is not None:
                 self.places.withdraw(run, task)
+            if self._barred:
+                self._unbar(run, task)
             if run.bounds is not None:
                 self._enter(run.bounds.retry(task, now))
 

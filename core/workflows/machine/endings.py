@@ -62,7 +62,7 @@ class Endings(Dispatching):
         self._fail(run, task, error_type, now)
 
     def _winding_up(self, run: Run, task: int) -> bool:
-        final = run.plan.rules[task].final
+        final = run.plan.is_final(task)
         return run.cancelled > int(final) or (run.draining and not final)
 
     def _wait_for_retry(self, run: Run, task: int, at: float, now: float) -> None:
@@ -108,6 +108,7 @@ class Endings(Dispatching):
         if policy is OnFailure.CONTINUE or run.draining or run.plan.rules[task].final:
             return
         run.draining = True
+        self._move(run, run.status)  # so that it is kept
         self._call_off(run, ErrorType.DRAINED, now, stop=policy is OnFailure.CANCEL)
 
     def _call_off(self, run: Run, error_type: str, now: float, *, stop: bool) -> None:
@@ -116,7 +117,7 @@ class Endings(Dispatching):
         Finals are left alone until they have their turn.
         """
         for task, status in enumerate(run.tasks):
-            if status in DONE or (run.plan.rules[task].final and not run.finals_begun):
+            if status in DONE or (not run.finals_begun and run.plan.is_final(task)):
                 continue
             if status is not _RUNNING:
                 self._cancel_unbegun(run, task, error_type, now)
@@ -142,7 +143,7 @@ class Endings(Dispatching):
         else:
             run.error_types[task] = ErrorType.CANCELLED
             self._settle(run, task, TaskStatus.CANCELLED, now)
-            if not run.cancelled and not run.draining:
+            if not self._winding_up(run, task):
                 self._skip_dependents(run, task, now)
 
     # ---- fan-outs --------------------------------------------------------------------------
@@ -196,7 +197,17 @@ class Endings(Dispatching):
             status = WorkflowStatus.CANCELLED
         elif run.critical:
             status = WorkflowStatus.FAILED
+        elif self._is_cut_short(run):
+            status = WorkflowStatus.CANCELLED
         else:
             status = WorkflowStatus.COMPLETED
         self._move(run, status)
         self._ended.append(run)
+
+    @staticmethod
+    def _is_cut_short(run: Run) -> bool:
+        """Whether a task stayed cancelled, in a run that was begun anew from another one."""
+        return TaskStatus.CANCELLED in run.tasks and any(
+            status is TaskStatus.CANCELLED and task not in run.plan.parents
+            for task, status in enumerate(run.tasks)
+        )

@@ -56,21 +56,28 @@ class Machine(Control):
         *,
         label: Any = None,
         deadlines: Mapping[int, float] | None = None,
+        winding: str | None = None,
     ) -> Run:
         """Take in a run as it stood. What was running still is: tell whether it was lost.
 
-        A task of a fan-out whose children are there goes on waiting for them.
+        A task of a fan-out whose children are there goes on waiting for them. ``winding`` is what
+        the run's own said.
         """
         run = self.add(run_id, plan, label=label, deadlines=deadlines)
         run.status = status
         for task, state in enumerate(states):
             self._set_state(run, task, state)
         self.recount(run)
+        run.wind(winding)
         for child, parent in plan.parents.items():
-            if run.tasks[parent] is _RUNNING:
+            if run.tasks[parent] is _RUNNING and not run.retired(child):
                 run.expanded.setdefault(parent, 0)
                 run.expanded[parent] += run.tasks[child] not in DONE
         self._take_up(run, now)
+        for parent, left in list(run.expanded.items()):
+            if not left:  # a rollback to the moment between its last child's end and its own
+                self._close_fan_out(run, parent, now)
+                self._look_for_end(run, now)
         return run
 
     def start(self, run: Run, now: float) -> None:
@@ -84,9 +91,9 @@ class Machine(Control):
         if run.status not in ENDED:
             for task, status in enumerate(run.tasks):
                 run.entries[task] = None
-                self._unbar(run, task)
                 if self.places is not None:
                     self.places.withdraw(run, task)
+                self._unbar(run, task)
                 if status is _RUNNING and task not in run.expanded:
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST

@@ -29,13 +29,17 @@ class StopReason(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """The kinds of failure and skipping that the machine itself decides on."""
+    """The kinds of failure and skipping that the machine itself decides on.
+
+    RETIRED: a part of a fan-out that began anew, which has not taken it up again.
+    """
 
     TIMEOUT = "timeout"
     DEADLINE = "deadline"
     LOSSES = "recovery_limit"
     CHILDREN = "children"
     CONDITION = "condition"
+    RETIRED = "retired"
     DEPENDENCY = "dependency"
     CANCELLED = "cancelled"
     DRAINED = "drained"

@@ -37,6 +37,12 @@ class TaskState:
     agent: str = ""
 
 
+CANCELLED = "It is being cancelled."
+CANCELLED_TWICE = "It is being cancelled, final tasks too."
+DRAINED = "A task failed: nothing more is begun."
+_AS_DONE = frozenset({ErrorType.CONDITION, ErrorType.RETIRED})
+
+
 class Run:
     """The state of one instance; lists are by task. Only the machine changes it.
 
@@ -86,9 +92,29 @@ class Run:
         return f"<Run {self.id} {self.status}, {self.open} open>"
 
     @property
+    def winding(self) -> str | None:
+        """How it is being ended, as it is kept; ``None`` while it is not."""
+        if self.cancelled:
+            return CANCELLED_TWICE if self.cancelled > 1 else CANCELLED
+        return DRAINED if self.draining else None
+
+    def wind(self, told: str | None) -> None:
+        """Go on being ended as ``winding`` told it."""
+        self.cancelled = {CANCELLED: 1, CANCELLED_TWICE: 2}.get(told or "", 0)
+        self.draining = told == DRAINED
+
+    @property
     def paused(self) -> bool:
         """Whether nothing new is started."""
         return self.status is WorkflowStatus.PAUSED
+
+    @property
+    def busy(self) -> bool:
+        """Whether attempts are under way, those without a slot included."""
+        return any(
+            status is _RUNNING and task not in self.expanded
+            for task, status in enumerate(self.tasks)
+        )
 
     def tries(self, task: int) -> int:
         """The attempts that count for the retry policy."""
@@ -101,7 +127,11 @@ class Run:
             return True
         if status is TaskStatus.FAILED:
             return self.plan.rules[task].allow_failure
-        return status is TaskStatus.SKIPPED and self.error_types.get(task) == ErrorType.CONDITION
+        return status is TaskStatus.SKIPPED and self.error_types.get(task) in _AS_DONE
+
+    def retired(self, task: int) -> bool:
+        """Whether it was a part of a fan-out that has begun anew since."""
+        return self.error_types.get(task) == ErrorType.RETIRED
 
     def awaits(self, due: Due, task: int, attempt: int) -> bool:
         """Whether a timer for that still means something."""

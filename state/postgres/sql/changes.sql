@@ -6,10 +6,10 @@ INSERT INTO sessions (
     id, version, name, agent, cwd, repo, args, env, prompt, priority,
     lifecycle, activity, source, evidence, since, request,
     pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
-    cols, lines, created_at, started_at, ended_at, home
+    cols, lines, created_at, started_at, ended_at, workspace, home
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31
+    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32
 )
 ON CONFLICT (home, id) DO UPDATE SET
     version = excluded.version, name = excluded.name, agent = excluded.agent,
@@ -21,7 +21,7 @@ ON CONFLICT (home, id) DO UPDATE SET
     exit_code = excluded.exit_code, exit_signal = excluded.exit_signal, reason = excluded.reason,
     title = excluded.title, session_ref = excluded.session_ref, cols = excluded.cols,
     lines = excluded.lines, created_at = excluded.created_at, started_at = excluded.started_at,
-    ended_at = excluded.ended_at
+    ended_at = excluded.ended_at, workspace = excluded.workspace
 WHERE excluded.version > sessions.version
 RETURNING 1;
 

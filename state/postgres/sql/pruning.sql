@@ -51,7 +51,8 @@ DELETE FROM snapshots WHERE home = :home AND session_id IN (
 );
 
 -- name: surplus_workflows
--- Ended ones beyond the newest, and those that were part of one that is gone.
+-- Ended ones beyond the newest, and those that were part of one that is gone. What works
+-- on a payload goes with that.
 (
     SELECT workflow_id FROM workflow_states
     WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NULL
@@ -60,4 +61,5 @@ DELETE FROM snapshots WHERE home = :home AND session_id IN (
 UNION ALL
 SELECT workflow_id FROM workflow_states
 WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NOT NULL
+    AND parent NOT LIKE 'payload/%'
     AND split_part(parent, '/', 1) NOT IN (SELECT workflow_id FROM workflow_states);

@@ -5,7 +5,7 @@ SELECT
     id, version, name, agent, cwd, repo, args, env, prompt, priority,
     lifecycle, activity, source, evidence, since, request,
     pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
-    cols, lines, created_at, started_at, ended_at
+    cols, lines, created_at, started_at, ended_at, workspace
 FROM sessions WHERE home = :home ORDER BY created_at, id;
 
 -- name: open_items
@@ -32,14 +32,14 @@ SELECT body FROM replies WHERE home = :home AND command_id = :command;
 
 -- name: events_after
 SELECT sequence, type, at, session_id, body FROM events
-WHERE home = :home AND sequence > :after
+WHERE home = :home AND sequence > :after AND sequence < :before
     AND (:session::text IS NULL OR session_id = :session)
     AND (:types::text IS NULL OR type IN (SELECT json_array_elements_text(:types::text::json)))
 ORDER BY sequence LIMIT :limit::bigint;
 
 -- name: newest_events
 SELECT sequence, type, at, session_id, body FROM events
-WHERE home = :home AND (:session::text IS NULL OR session_id = :session)
+WHERE home = :home AND sequence < :before AND (:session::text IS NULL OR session_id = :session)
     AND (:types::text IS NULL OR type IN (SELECT json_array_elements_text(:types::text::json)))
 ORDER BY sequence DESC LIMIT :limit::bigint;
 

@@ -13,6 +13,7 @@ FROM workflow_states AS w
 WHERE w.workflow_id = :workflow;
 
 -- name: workflows
+-- Without those that are one handler's work on a payload.
 SELECT
     w.workflow_id, w.name, w.status, w.variables, w.metadata, w.parent,
     w.created_at, w.started_at, w.ended_at, w.error, w.restored_from,
@@ -24,6 +25,7 @@ WHERE (:since::text IS NULL OR w.created_at >= :since)
     AND (:statuses::text IS NULL
         OR w.status IN (SELECT json_array_elements_text(:statuses::text::json)))
     AND (:name::text IS NULL OR w.name = :name)
+    AND (w.parent IS NULL OR w.parent NOT LIKE 'payload/%/%')
 ORDER BY w.created_at DESC, w.workflow_id DESC LIMIT :limit::bigint;
 
 -- name: child_workflows

@@ -6,8 +6,8 @@ INSERT INTO sessions (
     id, version, name, agent, cwd, repo, args, env, prompt, priority,
     lifecycle, activity, source, evidence, since, request,
     pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
-    cols, lines, created_at, started_at, ended_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    cols, lines, created_at, started_at, ended_at, workspace
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, name = excluded.name, agent = excluded.agent,
     cwd = excluded.cwd, repo = excluded.repo, args = excluded.args, env = excluded.env,
@@ -18,7 +18,7 @@ ON CONFLICT (id) DO UPDATE SET
     exit_code = excluded.exit_code, exit_signal = excluded.exit_signal, reason = excluded.reason,
     title = excluded.title, session_ref = excluded.session_ref, cols = excluded.cols,
     lines = excluded.lines, created_at = excluded.created_at, started_at = excluded.started_at,
-    ended_at = excluded.ended_at
+    ended_at = excluded.ended_at, workspace = excluded.workspace
 WHERE excluded.version > sessions.version;
 
 -- name: remove_session

@@ -27,7 +27,8 @@ ORDER BY coalesce(closed_at, created_at) DESC, item_id DESC LIMIT -1 OFFSET :kee
 SELECT session_id FROM snapshots WHERE session_id NOT IN (SELECT id FROM sessions);
 
 -- name: surplus_workflows
--- Ended ones beyond the newest, and those that were part of one that is gone.
+-- Ended ones beyond the newest, and those that were part of one that is gone. What works
+-- on a payload goes with that.
 SELECT workflow_id FROM (
     SELECT workflow_id FROM workflow_states
     WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NULL
@@ -36,6 +37,7 @@ SELECT workflow_id FROM (
 UNION ALL
 SELECT workflow_id FROM workflow_states
 WHERE status IN ('completed', 'failed', 'cancelled') AND parent IS NOT NULL
+    AND parent NOT LIKE 'payload/%'
     AND substr(parent, 1, instr(parent, '/') - 1) NOT IN (SELECT workflow_id FROM workflow_states);
 
 -- name: remember_sequence

@@ -5,7 +5,7 @@ SELECT
     id, version, name, agent, cwd, repo, args, env, prompt, priority,
     lifecycle, activity, source, evidence, since, request,
     pid, keeper_pid, epoch, generation, exit_code, exit_signal, reason, title, session_ref,
-    cols, lines, created_at, started_at, ended_at
+    cols, lines, created_at, started_at, ended_at, workspace
 FROM sessions ORDER BY created_at, id;
 
 -- name: open_items
@@ -30,14 +30,15 @@ SELECT body FROM replies WHERE command_id = :command;
 
 -- name: events_after
 SELECT sequence, type, at, session_id, body FROM events
-WHERE sequence > :after
+WHERE sequence > :after AND sequence < :before
     AND (:session IS NULL OR session_id = :session)
     AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
 ORDER BY sequence LIMIT :limit;
 
 -- name: newest_events
 SELECT sequence, type, at, session_id, body FROM events
-WHERE (:session IS NULL OR session_id = :session)
+WHERE sequence < :before
+    AND (:session IS NULL OR session_id = :session)
     AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
 ORDER BY sequence DESC LIMIT :limit;
 

@@ -32,6 +32,7 @@ FROM workflow_states AS w
 WHERE w.workflow_id = :workflow;
 
 -- name: workflows
+-- Without those that are one handler's work on a payload.
 SELECT
     w.workflow_id, w.name, w.status, w.variables, w.metadata, w.parent,
     w.created_at, w.started_at, w.ended_at, w.error, w.restored_from,
@@ -42,6 +43,7 @@ FROM workflow_states AS w LEFT JOIN leases AS l ON l.workflow_id = w.workflow_id
 WHERE (:since IS NULL OR w.created_at >= :since)
     AND (:statuses IS NULL OR w.status IN (SELECT value FROM json_each(:statuses)))
     AND (:name IS NULL OR w.name = :name)
+    AND (w.parent IS NULL OR w.parent NOT LIKE 'payload/%/%')
 ORDER BY w.created_at DESC, w.workflow_id DESC LIMIT :limit;
 
 -- name: child_workflows

@@ -13,6 +13,14 @@ from quarterdeck.core.client.screen import EVERYTHING, ScreenModel
 from quarterdeck.core.client.view import EVENTS_KEPT, View
 from quarterdeck.core.protocol import events as e
 from quarterdeck.core.protocol.attention import AttentionItem, AttentionKind, ItemState
+from quarterdeck.core.protocol.crew_events import SafetyHalted, SafetyReset
+from quarterdeck.core.protocol.crew_views import HaltView
+from quarterdeck.core.protocol.pipeline_events import (
+    PipelineChanged,
+    PipelineLoaded,
+    PipelineUnloaded,
+)
+from quarterdeck.core.protocol.pipeline_views import PipelineView
 from quarterdeck.core.protocol.screen import Cursor, Run, ScreenFrame
 from quarterdeck.core.protocol.status import Activity, Lifecycle, Source, Status
 from quarterdeck.core.protocol.views import (
@@ -166,6 +174,25 @@ def test_attention_is_open_until_it_is_closed() -> None:
         e.AttentionClosed(item=gone),
     )
     assert view.open_items() == [urgent, snoozed]
+
+
+def test_pipelines_come_change_and_go_and_a_halt_stands_until_it_is_reset() -> None:
+    debate = PipelineView(name="debate", loaded_at=NOW)
+    halt = HaltView(reason="enough", since=NOW)
+    view = fed(
+        PipelineLoaded(pipeline=debate), PipelineLoaded(pipeline=debate.changed(name="other")),
+        PipelineChanged(pipeline=debate.changed(paused=True)), SafetyHalted(halt=halt),
+    )  # fmt: skip
+    assert {name: one.paused for name, one in view.pipelines.items()} == {
+        "debate": True, "other": False,
+    }  # fmt: skip
+    assert view.halt == halt
+    view.apply(event(PipelineUnloaded(name="debate"), 5))
+    view.apply(event(SafetyReset(), 6))
+    assert list(view.pipelines) == ["other"]
+    assert fed(SafetyHalted(halt=halt), SafetyReset()).halt is None
+    view.apply(event(state(9, pipelines=(debate,), halt=halt), 0))
+    assert (list(view.pipelines), view.halt) == (["debate"], halt)
 
 
 def test_preferences_and_health_are_the_last_told() -> None:

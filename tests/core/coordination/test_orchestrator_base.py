@@ -22,6 +22,8 @@ from quarterdeck.core.coordination import (
 )
 from quarterdeck.core.coordination.faults import OrchestratorState
 from quarterdeck.core.telemetry.audit import first_broken
+from quarterdeck.core.telemetry.ports import MetricsCollector
+from quarterdeck.core.telemetry.prometheus import PrometheusMetrics
 
 L = OrchestratorLifecycle
 
@@ -47,8 +49,8 @@ class BadBus(MessageBus):
 class Made(BaseOrchestrator[Any, Any]):
     bus: type[MessageBus] = MessageBus
 
-    def __init__(self, **config: Any) -> None:
-        super().__init__(OrchestratorConfig("made", **config))
+    def __init__(self, metrics: MetricsCollector | None = None, **config: Any) -> None:
+        super().__init__(OrchestratorConfig("made", **config), metrics=metrics)
         self.gate: asyncio.Event | None = None
         self.begun = asyncio.Event()
         self.fails = 0
@@ -144,6 +146,23 @@ async def test_recovery_retries_with_back_off_as_the_policy_says(fails: int, *, 
     figures = made.statistics()
     assert (figures.successful, figures.failed, figures.recovered) == (good, not good, good)
     assert figures.average_ms is not None
+    await made.shutdown()
+
+
+async def test_executions_are_counted_by_outcome_and_measured() -> None:
+    metrics = PrometheusMetrics()
+    made = Mending(metrics, name="plant", retry_policy=RetryPolicy(2, 0.0))
+    assert made.statistics().success_rate is None
+    await made.start()
+    for fails in (0, 1, 2, 0):
+        made.fails = fails
+        await made.execute({"a": 1})
+    assert made.statistics().success_rate == 0.75
+    text = metrics.render().decode()
+    for outcome, count in (("successful", 2), ("recovered", 1), ("failed", 1)):
+        tags = f'{{orchestrator="plant",outcome="{outcome}"}}'
+        assert f"quarterdeck_orchestrator_executions_total{tags} {count}.0" in text
+    assert 'quarterdeck_orchestrator_execution_seconds_count{orchestrator="plant"} 4.0' in text
     await made.shutdown()
 
 

@@ -280,6 +280,13 @@ class FakeSessions:
         gone = SessionDeleted(session_id=view.id, name=view.name)
         await self.recorder.record([RemoveSession(view.id)], [gone], cause)
 
+    async def merge(
+        self, wish: c.MergeSession, cause: Cause
+    ) -> tuple[SessionView, Mapping[str, Any]]:
+        view = self.view(wish.session_id)
+        await self._begin("merge", view.id)
+        return await self._change(view, cause), {"into": wish.into}
+
     async def update(self, wish: c.UpdateSession, cause: Cause) -> SessionView:
         view = self.view(wish.session_id)
         await self._begin("update", view.id)

@@ -20,7 +20,7 @@ from quarterdeck.state.memory import MemoryStore
 
 from .doubles import CountingMetrics, FakeSessions
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class ToldSleep:

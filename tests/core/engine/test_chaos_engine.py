@@ -136,7 +136,7 @@ async def answers(client: Client, wishes: list[c.Payload]) -> list[str]:
             return error.code
         return "ok"
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return await asyncio.gather(*(one(wish) for wish in wishes))
 
 
@@ -278,7 +278,7 @@ async def test_clients_that_come_and_go_at_random_leave_nothing(place: Path) -> 
             else:
                 await client.close()
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(visit(number) for number in range(40)))
         await until(lambda: ship.engine.statistics().hub.clients == 0)
         assert source.watched == 0

@@ -34,10 +34,12 @@ def test_what_changes_something_keeps_its_order_and_its_reply() -> None:
         "workflow.create", "workflow.start", "workflow.pause", "workflow.resume", "workflow.cancel",
         "workflow.retry", "workflow.rerun", "workflow.rollback", "workflow.delete",
         "workflow.signal", "schedule.save", "schedule.remove",
-        "session.create", "session.delete", "session.update", "session.prompt", "session.keys",
+        "session.create", "session.delete", "session.merge", "session.update", "session.prompt", "session.keys",
         "session.resize", "session.answer", "agent.start", "agent.stop", "agent.restart",
         "attention.answer", "attention.snooze", "attention.resolve",
         "crew.vote", "crew.release_lock", "crew.resume_saga",
+        "pipeline.load", "pipeline.unload", "pipeline.pause", "pipeline.resume", "pipeline.propel",
+        "pipeline.cancel", "pipeline.discard", "pipeline.retry", "pipeline.replay",
     }  # fmt: skip
     assert {kind for kind, route in ROUTES.items() if route.place is Place.MAILBOX} == changing
     stored = {kind for kind, route in ROUTES.items() if route.kept is Kept.STORE}

@@ -47,7 +47,7 @@ async def greeted(ship: Ship, **hello: Any) -> LocalEndpoint:
 
 
 async def received(endpoint: LocalEndpoint, count: int) -> list[Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [await endpoint.receive() for _ in range(count)]
 
 
@@ -210,6 +210,30 @@ async def test_what_happens_while_history_is_read_comes_after_it_and_once(place:
         gate.set()
         await following
         assert numbers(await received(endpoint, 4)) == [2, 3, 4, 5]
+        assert await silent(endpoint)
+        await endpoint.close()
+
+
+async def test_a_number_that_was_never_kept_brings_nothing_twice(place: Path) -> None:
+    """A commit failed, so its number is missing; as many rows as numbers reach too far then."""
+    async with sailing(place) as ship:
+        for _ in range(4):
+            await ship.journal.record([], [INFO])
+        endpoint = await greeted(ship)
+        gate, real = asyncio.Event(), ship.store.events
+
+        async def slowly(*, after: int, limit: int) -> Any:
+            await gate.wait()
+            rows = await real(after=after, limit=limit + 1)
+            return [row for row in rows if row.sequence != 4][:limit]
+
+        ship.store.events = slowly  # type: ignore[method-assign,assignment]  # to hold it
+        following = asyncio.create_task(endpoint.send(Follow(since=1, snapshot=False)))
+        await settle()
+        await ship.journal.record([], [INFO])
+        gate.set()
+        await following
+        assert numbers(await received(endpoint, 4)) == [2, 3, 5, 6]
         assert await silent(endpoint)
         await endpoint.close()
 

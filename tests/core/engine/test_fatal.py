@@ -34,7 +34,7 @@ def told(client: Client) -> list[str]:
 
 
 async def stopped_by(ship: Ship, error: type[BaseException]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ship.engine.wait_stopped()
     assert isinstance(ship.engine.failure, error)
     assert ship.sessions.closed == [False], "screens and sessions are saved before the end"

@@ -66,7 +66,7 @@ async def play(given: list[Agent], todo: list[str]) -> None:
         else:
             await bus.publish(Message(topic=step, payload=len(published)))
             published.append(step)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await bus.close()
     for at, agent in enumerate(given):
         wanted = [n for n, topic in enumerate(published) if topic_matches(agent.pattern, topic)]

@@ -93,12 +93,19 @@ def test_other_topics_are_topics(topic: str) -> None:
 
 
 def test_recent_answers_are_bounded_and_what_is_asked_for_stays() -> None:
-    recent: Recent[int] = Recent(10)
+    asked: list[str] = []
+
+    def ask(topic: str) -> int:
+        asked.append(topic)
+        return len(asked)
+
+    recent: Recent[int] = Recent(ask, 10)
     for number in range(100):
-        recent.put(str(number), number)
-        recent.put("kept", -1) if number == 0 else None
-        assert recent.get("kept") == -1
+        assert recent.find(str(number)) == len(asked)
+        assert recent.find("kept") == 2
         assert len(recent) <= 20
-    assert recent.get("1") is None
+    assert asked.count("kept") == 1
+    assert recent.find("1") == len(asked) == 102
     recent.clear()
-    assert recent.get("kept") is None
+    recent.find("kept")
+    assert asked[-1] == "kept"

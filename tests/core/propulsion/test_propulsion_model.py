@@ -95,7 +95,7 @@ async def play(jobs: list[Job], limit: int, crash: int) -> None:
         for number, job in enumerate(jobs)
     ]
     await asyncio.gather(*(engine.submit("e", one) for one in payloads))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         drained = asyncio.ensure_future(engine.drain())
         crashed = asyncio.ensure_future(world.crashed.wait())
         await asyncio.wait([drained, crashed], return_when=asyncio.FIRST_COMPLETED)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from quarterdeck.core.base.errors import Category, ErrorInfo
 from quarterdeck.core.base.priority import Priority
-from quarterdeck.core.protocol import crew_events as g
+from quarterdeck.core.protocol import crew_events as k
 from quarterdeck.core.protocol import events as e
+from quarterdeck.core.protocol import pipeline_events as p
 from quarterdeck.core.protocol import workflow_events as f
 from quarterdeck.core.protocol.attention import (
     AttentionItem,
@@ -24,6 +25,12 @@ from quarterdeck.core.protocol.attention import (
 )
 from quarterdeck.core.protocol.commands import ListSessions, command
 from quarterdeck.core.protocol.crew_views import BreakerView, BudgetView, HaltView, ViolationView
+from quarterdeck.core.protocol.pipeline_views import (
+    LaneView,
+    PayloadStatus,
+    PayloadView,
+    PipelineView,
+)
 from quarterdeck.core.protocol.preferences import (
     PREFERENCES,
     InvalidPreference,
@@ -143,7 +150,17 @@ WORKFLOW = WorkflowView(
     created_at=NOW,
     waiting=("a",),
 )
-BUDGET = BudgetView(name="b", scope="day", key="k", unit="cost", limit=1.0, spent=2.0)
+PIPELINE = PipelineView(
+    name="debate",
+    loaded_at=NOW,
+    lanes=(LaneView(event="ready", depths={Priority.HIGH: 2}, oldest_at=NOW, per_minute=(0, 3)),),
+)
+PAYLOAD = PayloadView(
+    id=ID, pipeline="debate", event="ready", status=PayloadStatus.RETRYING, created_at=NOW, root=ID
+)
+BUDGET = BudgetView(
+    name="day", scope="day", key="2026-01-01", unit="cost", limit=5.0, spent=4.0, left=1.0
+)
 PAYLOADS: list[e.EventPayload] = [
     e.SessionCreated(session=view()),
     e.SessionDeleted(session_id=ID, name="a"),
@@ -171,15 +188,22 @@ PAYLOADS: list[e.EventPayload] = [
     ),
     f.TaskOutput(workflow_id=ID, task_id="a", attempt=1, size=9),
     f.WorkflowDeleted(workflow_id=ID, name="w"),
-    g.SafetyViolated(
-        violation=ViolationView(at=NOW, rule="r", level="high", operation="o", message="m")
+    p.PipelineLoaded(pipeline=PIPELINE),
+    p.PipelineChanged(pipeline=PIPELINE.changed(paused=True)),
+    p.PipelineUnloaded(name="debate"),
+    p.PayloadChanged(payload=PAYLOAD),
+    p.PayloadDied(payload=PAYLOAD.changed(status=PayloadStatus.DEAD, error="no")),
+    k.CrewChanged(),
+    k.SafetyViolated(
+        violation=ViolationView(
+            at=NOW, rule="max_cost", level="high", operation="session.prompt", message="m"
+        )
     ),
-    g.SafetyHalted(halt=HaltView(reason="r", since=NOW)),
-    g.SafetyReset(),
-    g.CrewChanged(),
-    g.BreakerChanged(breaker=BreakerView(name="agent/a", about="agent/a", state="open")),
-    g.BudgetBreached(budget=BUDGET, wanted=1.0),
-    g.BudgetGranted(budget=BUDGET, more=2.0),
+    k.SafetyHalted(halt=HaltView(reason="stop", since=NOW)),
+    k.SafetyReset(),
+    k.BreakerChanged(breaker=BreakerView(name="b", about="agent/claude", state="open")),
+    k.BudgetBreached(budget=BUDGET, wanted=2.0),
+    k.BudgetGranted(budget=BUDGET, more=1.5),
 ]
 
 

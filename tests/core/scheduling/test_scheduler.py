@@ -39,7 +39,7 @@ class Seen:
         self._changed.set()
 
     async def until(self, task: Task, state: TaskState) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while task.state != state:
                 self._changed.clear()
                 await self._changed.wait()
@@ -70,7 +70,7 @@ async def make() -> AsyncIterator[Any]:
 
 async def run(scheduler: TaskScheduler, task: Task) -> Task:
     await scheduler.schedule(task)
-    ended = await scheduler.wait_for_completion(task.task_id, timeout=10)
+    ended = await scheduler.wait_for_completion(task.task_id, timeout=60)
     assert ended is task
     return task
 
@@ -161,7 +161,7 @@ async def test_a_retry_comes_after_its_delay(make: Any) -> None:
     assert scheduler.reason(task.task_id) == "attempt 2 in 1.0 s"
     clock.advance(1.0)
     scheduler.tick()
-    await scheduler.wait_for_completion(task.task_id, timeout=10)
+    await scheduler.wait_for_completion(task.task_id, timeout=60)
     assert (task.result, task.attempt, calls) == ("back", 2, 2)
     assert task.error is None
     assert scheduler.statistics().retried == 1
@@ -322,7 +322,7 @@ async def test_heartbeats_keep_an_agent_and_silence_moves_its_work(make: Any) ->
     clock.advance(2.0)
     scheduler.tick()
     gate.set()
-    await scheduler.wait_for_completion(task.task_id, timeout=10)
+    await scheduler.wait_for_completion(task.task_id, timeout=60)
     assert (task.assigned_agent, task.attempt, task.state) == ("b", 2, S.COMPLETED)
     first, second = scheduler.statistics().agents
     assert (first.alive, first.lost, first.running, second.completed) == (False, 1, 0, 1)

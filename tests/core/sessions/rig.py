@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.core.base.errors import QuarterdeckError
+from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.engine.journal import Journal
 from quarterdeck.core.engine.ports import Store
 from quarterdeck.core.protocol import commands as c
@@ -34,6 +35,7 @@ from quarterdeck.core.sessions.roster import Roster
 from quarterdeck.core.sessions.services import Services, SessionOptions
 from quarterdeck.core.sessions.session import Session
 from quarterdeck.core.sessions.surroundings import NoIsolation
+from quarterdeck.core.sessions.workspaces.model import WorktreeOptions
 
 CAUSE = Cause(command_id="C1", client_id="someone")
 DEADLINE = 20.0
@@ -101,6 +103,8 @@ class Rig:
         agents: Mapping[str, AgentDefinition] | None = None,
         keepers: Keepers | None = None,
         containers: ContainerManager | None = None,
+        layer: CoordinationLayer | None = None,
+        worktrees: WorktreeOptions | None = None,
         **changes: Any,
     ) -> None:
         self.state_dir = state_dir
@@ -123,7 +127,10 @@ class Rig:
         if keepers is not None:
             self.services.keepers = keepers
         self.manager = SessionManager(
-            self.services, Roster(definitions() if agents is None else agents, os.defpath)
+            self.services,
+            Roster(definitions() if agents is None else agents, os.defpath),
+            layer=layer,
+            worktrees=worktrees,
         )
         self.over = False
 
@@ -212,9 +219,9 @@ class Rig:
         """Restart as a command does."""
         return await self.manager.restart(c.RestartAgent(session_id=self.session(name).id), CAUSE)
 
-    async def delete(self, name: str = "one", *, force: bool = False) -> None:
+    async def delete(self, name: str = "one", *, force: bool = False, **ways: bool) -> None:
         """Delete as a command does."""
-        wish = c.DeleteSession(session_id=self.session(name).id, force=force)
+        wish = c.DeleteSession(session_id=self.session(name).id, force=force, **ways)
         await self.manager.delete(wish, CAUSE)
 
     async def prompt(self, text: str, name: str = "one") -> Mapping[str, Any]:

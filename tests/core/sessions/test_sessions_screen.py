@@ -247,7 +247,7 @@ async def test_a_drain_returns_when_the_run_is_over(faked: Rig, keepers: FakeKee
     draining = asyncio.create_task(run.drain(10))
     await asyncio.sleep(0)
     await run.close()
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, 60)
 
 
 async def test_a_drain_of_an_endless_writer_gives_up(faked: Rig, keepers: FakeKeepers) -> None:

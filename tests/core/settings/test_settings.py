@@ -437,3 +437,18 @@ def test_loading_costs_none_of_the_slow_libraries() -> None:
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_what_is_wrong_with_the_crew_is_told_with_line_and_key(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        '[crew]\nstrategy = "least-loaded"\nper_repositry = 2\nper_repository = -1\n'
+        "ageing_seconds = 0\n[crew.groups]\nprovider-x = 0\nprovider-y = 3\n",
+    )
+    assert [(one.line, one.key, one.hint) for one in found] == [
+        (2, "crew.strategy", "Did you mean least_loaded?"),
+        (3, "crew.per_repositry", "Did you mean per_repository?"),
+        (4, "crew.per_repository", ""),
+        (5, "crew.ageing_seconds", ""),
+        (7, "crew.groups.provider-x", ""),
+    ]

@@ -201,7 +201,7 @@ async def serve(asked: Asked) -> AsyncIterator[Starter]:
 async def exchange(server: MetricsServer, request: bytes) -> tuple[str, dict[str, str], bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         raw = await reader.read()
     writer.close()
     await writer.wait_closed()
@@ -287,7 +287,7 @@ async def test_a_scraper_that_says_nothing_is_let_go(serve: Starter) -> None:
 
 async def exchange_nothing(server: MetricsServer) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         raw = await reader.read()
     writer.close()
     await writer.wait_closed()

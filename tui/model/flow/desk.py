@@ -38,6 +38,7 @@ class Desk:
         self.task_query: Query[TaskView] = Query()
         self.mode = Mode.GRAPH
         self.flow_id: str | None = None
+        self.guest: WorkflowView | None = None
         self.task_id: str | None = None
         self.box: str | None = None
         self.detail = False
@@ -50,8 +51,10 @@ class Desk:
 
     @property
     def line(self) -> WorkflowView | None:
-        """The workflow that is looked at."""
-        return self.view.workflows.get(self.flow_id or "")
+        """The workflow that is looked at; ``guest`` is one that the list does not have."""
+        known = self.view.workflows.get(self.flow_id or "")
+        mine = self.guest is not None and self.guest.id == self.flow_id
+        return known or (self.guest if mine else None)
 
     def listed(self) -> list[WorkflowView]:
         """The workflows that pass the filter, in the list's order."""

@@ -11,7 +11,9 @@ from tests.core.engine.crew.crew_rig import NOBODY, Hands, agent, crewed
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.engine.crew.placing import repository
+from quarterdeck.core.engine.crew.ports import NothingWatched
 from quarterdeck.core.protocol import workflow_commands as w
+from quarterdeck.core.protocol.crew_views import BreakerView
 from quarterdeck.core.protocol.events import SessionUpdated
 from quarterdeck.core.workflows.executors.children import ChildKind
 from quarterdeck.state.memory import MemoryStore
@@ -247,3 +249,22 @@ def test_a_worktree_belongs_to_its_repository(tmp_path: Path) -> None:
     assert repository(str(shop / ".git" / "worktrees")) == str(shop)
     assert repository(str(odd)) == str(odd)
     assert repository("/") == "/"
+
+
+async def test_an_agent_whose_breaker_is_open_says_so(tmp_path: Path) -> None:
+    class Watched(NothingWatched):
+        def breakers(self) -> tuple[BreakerView, ...]:
+            return (
+                BreakerView(name="a", about="agent/ada", state="open"),
+                BreakerView(name="b", about="operation/ben", state="open"),
+                BreakerView(name="c", about="agent/cleo", state="half_open"),
+            )
+
+    async with crewed(tmp_path, agent("ada"), agent("ben"), agent("cleo")) as crew:
+        crew.service.safety = Watched()
+        view = await crew.service.view()
+        assert [one.state for one in view.agents] == ["open", "available", "available"]
+        assert len(view.breakers) == 3
+        crew.placing.places.close("cleo", "is left alone")
+        cleo = (await crew.service.view()).agents[2]
+        assert (cleo.state, cleo.reason) == ("open", "is left alone")

@@ -11,9 +11,9 @@ from tests.core.engine.workflows.flow_rig import NOBODY, Rig, rigged
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.engine.workflows.approvals import ApprovalUnknown
 from quarterdeck.core.engine.workflows.gates import ChoiceUnknown
 from quarterdeck.core.engine.workflows.reading import LogMissing
-from quarterdeck.core.engine.workflows.service import ApprovalUnknown
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.events import AttentionClosed, AttentionRaised
@@ -304,4 +304,4 @@ async def test_fifty_workflows_of_a_hundred_tasks_at_once(rig: Rig) -> None:
     assert len(rig.work.began) == 5000
     told = [one for one in rig.tasks() if one[1] == "completed"]
     assert len(told) == 5000
-    assert sum(kind == "workflow.changed" for kind in rig.types()) == 100
+    await rig.until(lambda: rig.types().count("workflow.changed") == 100)

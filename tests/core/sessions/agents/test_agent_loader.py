@@ -309,3 +309,21 @@ def test_definitions_are_values() -> None:
     assert claude == load().definitions["claude"]
     assert claude.title_rules[0].activity is Activity.WORKING
     assert claude.model_dump_json()
+
+
+def test_what_an_agent_takes_at_once_and_where_it_shares(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('command = "x"\ncapacity = 2\nscore = 50\ngroups = ["provider-x"]\n')
+    mine = load(tmp_path).definitions["mine"]
+    assert (mine.capacity, mine.score, mine.groups) == (2, 50.0, ("provider-x",))
+    claude = load().definitions["claude"]
+    assert (claude.capacity, claude.score, claude.groups) == (10, 100.0, ())
+    file.write_text('command = "x"\ncapacity = 0\nscore = -1\n')
+    told = only_fault(load(tmp_path))
+    assert f"{file}, line 2: capacity" in told
+    assert f"{file}, line 3: score" in told
+
+
+def test_no_agent_is_called_any(tmp_path: Path) -> None:
+    (tmp_path / "any.toml").write_text('command = "x"\n')
+    assert "take another name" in only_fault(load(tmp_path))

@@ -40,7 +40,7 @@ from quarterdeck.core.sessions.keeper.spawn import (
 )
 from quarterdeck.core.sessions.keeper.tree import birth
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 async def until(condition: Callable[[], Any], what: str = "") -> None:

@@ -75,7 +75,7 @@ def family(depth: int) -> str:
     return program
 
 
-def run(stop: Stop, patience: float = 20.0) -> dict[str, list[int]]:
+def run(stop: Stop, patience: float = 60.0) -> dict[str, list[int]]:
     """Carry a stop out, reaping as a keeper would; its report."""
     end = time.monotonic() + patience
     while not stop.advance(time.monotonic()):

@@ -254,6 +254,16 @@ def test_the_crasher_ends_with_its_code_and_its_last_words() -> None:
     assert "\n" not in stage.agent.farewell.replace("\r\n", "")
 
 
+def test_the_limited_one_says_which_limit_and_takes_another_prompt() -> None:
+    stage = Stage("limited")
+    stage.press("go\r")
+    stage.run()
+    assert stage.states()[-1] == "error"
+    assert not stage.agent.crashed
+    stage.press("again\r")
+    assert stage.states()[-1] == "working"
+
+
 def test_the_approver_speaks_by_its_title_alone() -> None:
     stage = Stage("approver")
     stage.press("go\r")

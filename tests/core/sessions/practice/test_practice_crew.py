@@ -78,7 +78,7 @@ def test_a_terminal_that_is_closed_ends_it_with_0(at_terminal: MakePerson, role:
     person = at_terminal(role)
     person.wait(lambda: "\x1b[?2004h" in person.raw)
     person.hang_up()
-    assert person.process.wait(timeout=10) == 0
+    assert person.process.wait(timeout=60) == 0
 
 
 def test_a_flooder_that_nobody_reads_can_be_ended(at_terminal: MakePerson) -> None:
@@ -86,7 +86,7 @@ def test_a_flooder_that_nobody_reads_can_be_ended(at_terminal: MakePerson) -> No
     person.wait(lambda: "Flooder - working" in person.raw)
     # It has filled the terminal's buffer by now or will; either way its end doesn't wait for us.
     person.process.send_signal(signal.SIGTERM)
-    assert person.process.wait(timeout=10) == 143
+    assert person.process.wait(timeout=60) == 143
 
 
 @pytest.mark.parametrize("role", [*FULL_SCREEN, "idler"])

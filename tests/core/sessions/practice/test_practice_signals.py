@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.core.sessions.practice.signals import Announcer, report, set_title
 from quarterdeck.core.sessions.practice.spending import Spending
-from quarterdeck.core.sessions.practice.turns import Focus, Permission, Question
+from quarterdeck.core.sessions.practice.turns import Focus, Limit, Permission, Question
 
 QUESTION = Question("Which colour?", ("Red", "Blue"))
 
@@ -41,9 +41,10 @@ def test_titled_roles_report_nothing(role: str) -> None:
     assert announcer.start() == announcer.idle() == done == set_title(f"{name} - ready")
     assert announcer.working(Focus("reading", 5)) == set_title(f"{name} - working")
     assert announcer.blocked(Permission("make")) == set_title(f"{name} - waiting")
+    assert announcer.limited(Limit("no more")) == set_title(f"{name} - limited")
 
 
-@pytest.mark.parametrize("role", ["worker", "asker", "crasher"])
+@pytest.mark.parametrize("role", ["worker", "asker", "crasher", "limited"])
 def test_the_others_report_and_keep_one_title(role: str) -> None:
     announcer = Announcer(role)
     assert announcer.start() == set_title(role.capitalize()) + report("idle")
@@ -56,3 +57,4 @@ def test_the_others_report_and_keep_one_title(role: str) -> None:
     assert announcer.working(Focus("reading", 5)) == report("working", progress=5, msg="reading")
     assert announcer.blocked(QUESTION) == report("blocked", kind="question", msg="Which colour?")
     assert announcer.blocked(Permission("make")) == report("blocked", kind="permission", msg="make")
+    assert announcer.limited(Limit("no more")) == report("error", msg="no more")

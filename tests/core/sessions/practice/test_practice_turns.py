@@ -19,6 +19,7 @@ from quarterdeck.core.sessions.practice.turns import (
     TURNS,
     Crash,
     Focus,
+    Limit,
     Permission,
     Question,
     Say,
@@ -134,6 +135,14 @@ def test_a_crasher_works_and_then_dies(seed: int) -> None:
     assert isinstance(found[-1], Crash)
     assert sum(isinstance(step, Use) for step in found) >= 2
     assert not any(isinstance(step, Crash) for step in found[:-1])
+
+
+@given(SEEDS)
+def test_a_limited_one_works_and_then_may_no_more(seed: int) -> None:
+    found = steps("limited", seed, nobody)
+    assert isinstance(found[-1], Limit)
+    assert found[-1].text.startswith("Usage limit reached")
+    assert any(isinstance(step, Use) for step in found)
 
 
 @pytest.mark.parametrize("number", range(len(STORIES)))

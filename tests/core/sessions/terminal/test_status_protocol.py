@@ -246,6 +246,8 @@ def test_the_terminal_applies_them(terminal: Open) -> None:
     assert states(emulator.status) == {"": "working", "a": "done"}
     emulator.feed(b"\x1b[!p\x1b[?1049h\x1b[?1049l")
     assert len(emulator.status) == 2, "a soft reset and another screen end nothing"
+    emulator.feed(b"\x1b]133;B\x07\x1b]133;C\x07\x1b]133;D;1\x07")
+    assert len(emulator.status) == 2, "only the next prompt ends what worked"
     emulator.feed(b"\x1b]133;A\x07")
     assert states(emulator.status) == {"a": "done"}
     emulator.feed(b"\x1bc")

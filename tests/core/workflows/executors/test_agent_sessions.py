@@ -6,51 +6,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.core.sessions.rig import Rig, definitions
+from tests.core.sessions.rig import Rig
 from tests.core.workflows.executors.conftest import NewStage
+from tests.core.workflows.executors.scripted_agent import agents
 from tests.core.workflows.executors.stage import Stage, until
 
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.events import AttentionRaised
 from quarterdeck.core.protocol.status import Activity, Lifecycle
-from quarterdeck.core.workflows.executors.session_turn import session_name
+from quarterdeck.core.workflows.executors.live_session import session_name
 from quarterdeck.core.workflows.executors.transcript import Screen, gained
 from quarterdeck.state.memory import MemoryStore
 
 WORK = "tasks: {plan: {agent: practice-worker, prompt: plan it}}"
-# Reads lines; each is a turn that it announces by OSC 7501. "file" leaves a result, "hang" never ends.
-SCRIPTED = r"""
-say() { printf '\033]7501;state=%s\033\\' "$1"; }
-say idle
-while printf '> '; IFS= read -r line; do
-  say working; sleep 0.1; echo "did $line"
-  case $line in
-    *file*) printf '{"n": 1}' > "$QUARTERDECK_RESULT";;
-    *hang*) sleep 300;;
-    *slow*) while [ ! -e go ]; do sleep 0.05; done; echo "done $line";;
-    *die*) exit 5;;
-    *fail*) say error; sleep 300;;
-  esac
-  say done
-done
-"""
-
-
-def agents() -> dict[str, Any]:
-    """The crew, and one that a test tells what to do."""
-    found = definitions()
-    scripted = found["script"].model_copy(
-        update={
-            "name": "scripted",
-            "args": (SCRIPTED,),
-            "reports": True,
-            "prompt": found["script"].prompt.model_copy(update={"paste": "typed"}),
-        }
-    )
-    return {**found, "scripted": scripted}
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ async def test_one_shots_run_and_hand_over(stage: Stage) -> None:
     [
         ("practice-approver", "AgentRefused: Practice approver was refused"),
         ("practice-crasher", "AgentCrashed: Practice crasher exited with code 3"),
+        ("practice-limited", "AgentLimited: Practice limited failed: Usage limit reached"),
     ],
 )
 async def test_one_shots_that_fail_say_why(stage: Stage, agent: str, told: str) -> None:

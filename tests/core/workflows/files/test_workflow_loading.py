@@ -37,6 +37,7 @@ from quarterdeck.core.workflows.files import (
     command_of,
     fan_out,
     load_workflow,
+    render,
     rendered,
     scope_of,
     wanted,
@@ -168,6 +169,36 @@ def test_what_executors_are_told(load: Load, tmp_path: Path) -> None:
     assert tasks["ask"].metadata["workflow"] == {
         "name": "x", "file": str(tmp_path / "flow.yaml"), "directory": str(Path.cwd()),
     }  # fmt: skip
+
+
+def test_a_task_that_emits_is_told_where(load: Load) -> None:
+    found = by_name(load("""
+        name: x
+        tasks:
+          a: {run: [make]}
+          b:
+            needs: a
+            emit: {pipeline: p, event: built, data: {log: "{{ tasks.a.result }}"}, priority: high}
+            retry: 3
+          c:
+            foreach: [1, 2]
+            emit: {pipeline: p, event: "part{{ item }}"}
+    """))  # fmt: skip
+    tell = found["b"]
+    assert (tell.agent_type, tell.agent_id, tell.slotless) == ("emit", "emit", False)
+    assert tuple(tell.dependencies) == ("a",)
+    kept = {key: tell.metadata[key] for key in ("pipeline", "event", "data", "priority")}
+    assert kept == {
+        "pipeline": "p",
+        "event": "built",
+        "data": {"log": "{{ tasks.a.result }}"},
+        "priority": "high",
+    }
+    children = fan_out(found["c"], Scope()).children
+    assert [one.metadata["priority"] for one in children] == [None, None]
+    assert [
+        render(one.metadata["event"], Scope(loop=one.metadata["loop"])) for one in children
+    ] == ["part1", "part2"]
 
 
 def test_what_a_template_speaks_of_is_needed_directly(load: Load) -> None:

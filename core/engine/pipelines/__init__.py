@@ -1,0 +1,1 @@
+"""Pipelines in the engine: kept, loaded, steered, told of, shown."""

@@ -1,0 +1,146 @@
+"""What holds back a pipeline's handlers: limits, groups, rates, a pause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..base.clock import Clock
+from ..safety.limiter import TokenBucket
+from .definition import HandlerDefinition, PipelineDefinition
+
+PAUSED = "the pipeline is paused"
+NOT_LOADED = "its pipeline is not loaded"
+
+
+@dataclass(slots=True, eq=False)
+class Bound:
+    """How many may be at work at once, of whatever shares it."""
+
+    limit: int
+    reason: str
+    used: int = 0
+
+
+@dataclass(slots=True)
+class Gate:
+    """What one handler must pass."""
+
+    pipeline: str
+    bounds: tuple[Bound, ...]
+    bucket: TokenBucket | None
+
+
+def key_of(pipeline: str, event: str, handler: str) -> str:
+    """The event type under which propulsion knows a handler's work."""
+    return f"{pipeline}/{event}/{handler}"
+
+
+def waits_for_others(handler: HandlerDefinition) -> bool:
+    """Whether most of its time passes while others work, or people think."""
+    return handler.task.agent_type == "workflow" or (
+        handler.vote is not None and handler.vote.people
+    )
+
+
+class HandlerGates:
+    """The gates of all handlers; the ``Gates`` of propulsion.
+
+    ``capacity`` is how many handlers work at once, of all pipelines, those left out that wait for
+    others. ``later`` is called with the seconds after which a rate lets the next one begin.
+    """
+
+    def __init__(self, capacity: int, clock: Clock, later: Callable[[float], None]) -> None:
+        self._clock = clock
+        self._later = later
+        self._capacity = Bound(capacity, f"{capacity} handlers are at work")
+        self._gates: dict[str, Gate] = {}
+        self._running: Counter[str] = Counter()
+        self._paused: set[str] = set()
+
+    # ---- the port of propulsion ----------------------------------------------------------------
+
+    def reason(self, event_type: str) -> str | None:
+        """Why a handler may not begin now."""
+        gate = self._gates.get(event_type)
+        if gate is None:
+            return None  # it has no handler either, or one that says that it is gone
+        if gate.pipeline in self._paused:
+            return PAUSED
+        for bound in gate.bounds:
+            if bound.used >= bound.limit:
+                return bound.reason
+        return None if gate.bucket is None else self._rated(gate.bucket)
+
+    def _rated(self, bucket: TokenBucket) -> str | None:
+        missing = 1.0 - bucket.statistics().tokens
+        if missing <= _ROUNDING:
+            return None
+        self._later(missing / bucket.rate)
+        return f"no more than {bucket.rate:g} a second begin"
+
+    def begun(self, event_type: str) -> None:
+        """A handler has begun."""
+        self._running[event_type] += 1
+        gate = self._gates.get(event_type)
+        if gate is not None:
+            for bound in gate.bounds:
+                bound.used += 1
+            if gate.bucket is not None:
+                gate.bucket.take()
+
+    def ended(self, event_type: str) -> None:
+        """It has ended, or waits for its next attempt."""
+        self._running[event_type] -= 1
+        gate = self._gates.get(event_type)
+        if gate is not None:
+            for bound in gate.bounds:
+                bound.used -= 1
+
+    # ---- pipelines -----------------------------------------------------------------------------
+
+    def put(self, pipeline: PipelineDefinition) -> None:
+        """Take in a pipeline, or how it is now; what is at work counts under the new bounds."""
+        self.remove(pipeline.name)
+        whole = None
+        if pipeline.limit is not None:
+            whole = Bound(pipeline.limit, f"{pipeline.limit} of the pipeline are at work")
+        groups = {
+            name: Bound(limit, f"{limit} of the group {name} are at work")
+            for name, limit in pipeline.groups.items()
+        }
+        for handler in pipeline.handlers():
+            bounds = [] if whole is None else [whole]
+            if handler.limit is not None:
+                bounds.append(
+                    Bound(handler.limit, f"{handler.limit} of {handler.name} are at work")
+                )
+            if handler.group is not None and handler.group in groups:
+                bounds.append(groups[handler.group])
+            if not waits_for_others(handler):
+                bounds.append(self._capacity)
+            key = key_of(pipeline.name, handler.event, handler.name)
+            for bound in bounds:
+                bound.used += self._running[key]
+            bucket = None
+            if handler.rate is not None:
+                bucket = TokenBucket(handler.rate, 1, self._clock)
+            self._gates[key] = Gate(pipeline.name, tuple(bounds), bucket)
+
+    def remove(self, pipeline: str) -> None:
+        """Forget a pipeline's gates."""
+        for key in [key for key, gate in self._gates.items() if gate.pipeline == pipeline]:
+            gate = self._gates.pop(key)
+            if self._capacity in gate.bounds:
+                self._capacity.used -= self._running[key]
+
+    def pause(self, pipeline: str, *, on: bool) -> None:
+        """Begin no more of a pipeline, or go on."""
+        if on:
+            self._paused.add(pipeline)
+        else:
+            self._paused.discard(pipeline)
+
+
+_ROUNDING = 1e-9

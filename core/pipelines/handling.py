@@ -1,0 +1,181 @@
+"""Handling payloads: an attempt, its end, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+from asyncio import CancelledError
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..base.clock import Clock
+from ..base.errors import QuarterdeckError
+from ..propulsion.gated import GatedEngine
+from ..propulsion.hooks import HookManager, HookType
+from ..propulsion.payload import PropulsionPayload
+from ..propulsion.running import EXPIRED
+from ..protocol.pipeline_views import PayloadStatus
+from .book import Book
+from .definition import HandlerDefinition, PipelineDefinition
+from .entering import Entering, deadline_of, event_of
+from .entries import Attempt, Entry, Origin
+from .files.executing import Emission, check_data, emissions, wanted
+from .ids import derived_id
+from .ports import HandlerRunner, Order
+
+
+class Handling(Entering):
+    """What handlers make of payloads."""
+
+    def __init__(
+        self,
+        engine: GatedEngine,
+        hooks: HookManager,
+        runner: HandlerRunner,
+        *,
+        book: Book,
+        clock: Clock,
+        max_pending: int,
+    ) -> None:
+        super().__init__(engine, book, clock, max_pending)
+        hooks.register(HookType.ON_RETRY, self._on_retry)
+        hooks.register(HookType.ON_DEAD_LETTER, self._on_dead)
+        hooks.register(HookType.ON_EXPIRE, self._on_expire)
+        self._runner = runner
+        self._errors: dict[tuple[str, str], Exception] = {}
+        self._cancelled: set[str] = set()
+
+    async def _handle(
+        self, pipeline: PipelineDefinition, handler: HandlerDefinition, payload: PropulsionPayload
+    ) -> None:
+        entry = self.book.get(payload.id)
+        if entry is None:
+            return  # discarded while it was taken
+        order = self._order(pipeline, handler, entry)
+        attempt = order.attempt
+        self.book.begin(entry, attempt)
+        try:
+            result, follow = await self._work(order)
+        except CancelledError:
+            await self._cut_off(order)
+            raise
+        except Exception as error:
+            self._errors[entry.id, handler.name] = error
+            raise
+        # From here on nothing is awaited: success and what follows are one transaction.
+        try:
+            attempt.emitted = tuple(self._follow(order, at, one) for at, one in enumerate(follow))
+        except Exception as error:
+            self._errors[entry.id, handler.name] = error
+            raise
+        attempt.status, attempt.ended_at = PayloadStatus.COMPLETED, self._clock.now()
+        attempt.result, attempt.has_result = result, True
+        self.book.finish(entry, attempt)
+
+    def _order(
+        self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry
+    ) -> Order:
+        number = entry.attempts_of(handler.name) + 1
+        attempt = Attempt(
+            handler.name,
+            number,
+            agent=agent_of(handler),
+            workflow_id=self._runner.place(pipeline, handler, entry, number),
+            started_at=self._clock.now(),
+        )
+        return Order(pipeline, handler, entry, attempt, self._names(pipeline, entry, number))
+
+    async def _work(self, order: Order) -> tuple[Any, Sequence[Emission]]:
+        if not wanted(order.handler, order.names):
+            return None, ()
+        result = await self._runner.run(order)
+        json.dumps(result)  # what can't be kept must fail before anything follows from it
+        return result, emissions(order.handler, order.names, result)
+
+    async def _cut_off(self, order: Order) -> None:
+        """The payload was cancelled, or the engine ends."""
+        entry, name = order.entry, order.handler.name
+        if entry.id not in self._cancelled:
+            self.book.interrupt(entry, name)
+            return
+        try:
+            await self._runner.cancel(order)
+        finally:
+            why = "The payload was cancelled."
+            self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), why)
+            if entry.ended:
+                self._cancelled.discard(entry.id)
+
+    def _follow(self, order: Order, at: int, emission: Emission) -> str:
+        """Let in what follows from a handler's success; its id."""
+        pipeline = self.loaded.get(order.pipeline.name, order.pipeline)
+        origin, now = order.entry.origin, self._clock.now()
+        told = event_of(pipeline, emission.event)
+        check_data(told, emission.data)
+        follow = Origin(
+            derived_id(origin.id, order.handler.name, at),
+            pipeline.name,
+            emission.event,
+            emission.data,
+            now,
+            priority=told.priority if emission.priority is None else emission.priority,
+            deadline=deadline_of(told, now),
+            cause=f"payload/{origin.id}",
+            root=origin.root,
+            hops=origin.hops + 1,
+            routing_key=origin.routing_key,
+        )
+        return self._enter(pipeline, told, follow).id
+
+    # ---- ends that propulsion decides ------------------------------------------------------------
+
+    async def _on_retry(
+        self, payload: PropulsionPayload, attempt: int, delay: float
+    ) -> None:  # the hook's keywords
+        due = self._clock.now() + timedelta(seconds=delay)
+        self._note_failure(payload, PayloadStatus.RETRYING, due)
+
+    async def _on_dead(self, payload: PropulsionPayload, error: str) -> None:  # the hook's keywords
+        self._note_failure(payload, PayloadStatus.DEAD, None)
+
+    def _note_failure(
+        self, payload: PropulsionPayload, status: PayloadStatus, due: datetime | None
+    ) -> None:
+        name = _handler_of(payload)
+        entry, error = self.book.get(payload.id), self._errors.pop((payload.id, name), None)
+        if entry is None:
+            return
+        attempt = entry.running(name)
+        now = self._clock.now()
+        if attempt is None:
+            self.book.begin(entry, attempt := Attempt(name, entry.attempts_of(name) + 1))
+        attempt.status, attempt.ended_at = status, now
+        attempt.error = _told(error) if error is not None else payload.last_error
+        attempt.error_type = None if error is None else _kind(error)
+        self.book.finish(entry, attempt, due)
+
+    async def _on_expire(self, payload: PropulsionPayload) -> None:
+        entry = self.book.get(payload.id)
+        if entry is not None:
+            name = _handler_of(payload)
+            self.book.close(entry, name, PayloadStatus.EXPIRED, self._clock.now(), EXPIRED)
+
+
+def agent_of(handler: HandlerDefinition) -> str:
+    """The agent that a handler lets work; empty if it is none, or several."""
+    task = handler.task
+    return str(task.metadata.get("agent", "")) if task.agent_type == "agent" else ""
+
+
+def _handler_of(payload: PropulsionPayload) -> str:
+    return (payload.target_stage or "").rpartition("/")[2]
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, QuarterdeckError):
+        return error.message
+    return f"{type(error).__name__}: {error}"
+
+
+def _kind(error: Exception) -> str:
+    return error.code if isinstance(error, QuarterdeckError) else type(error).__name__

@@ -1,0 +1,349 @@
+"""Pipelines as they run: payloads on their way through handlers, and what follows from these."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from ..base.batches import BatchLog, BatchStore
+from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.priority import Priority
+from ..propulsion.gated import GatedEngine
+from ..propulsion.hooks import HookManager
+from ..propulsion.payload import PropulsionPayload
+from ..protocol.pipeline_views import PayloadStatus
+from . import faults as f
+from .book import Book
+from .definition import PipelineDefinition
+from .entering import deadline_of, event_of
+from .entries import Entry, Origin
+from .files.executing import check_data
+from .gating import HandlerGates, key_of
+from .handling import Handling
+from .ports import HandlerRunner
+from .together import Together
+
+QUEUE_LOG = "pipelines.queue"
+BOOK_LOG = "pipelines.book"
+MAX_PENDING = 100_000
+AT_WORK = 1_000
+"""How many handlers may be under way, those included that wait for people."""
+
+
+class Pipelines(Handling):
+    """All pipelines of one engine: one propulsion engine, one book, their gates.
+
+    ``capacity`` is how many handlers work at once. What is done about a payload in one turn of the
+    loop is one transaction: a handler's success, and the payloads that follow from it.
+    """
+
+    def __init__(
+        self,
+        store: BatchStore,
+        runner: HandlerRunner,
+        *,
+        capacity: int = 10,
+        clock: Clock = SYSTEM_CLOCK,
+        book: Book | None = None,
+        max_pending: int = MAX_PENDING,
+    ) -> None:
+        self._store = Together(store)
+        self.gates = HandlerGates(capacity, clock, self._open_later)
+        hooks = HookManager()
+        engine = GatedEngine(
+            self.gates,
+            hooks,
+            AT_WORK,
+            store=self._store,
+            log=QUEUE_LOG,
+            max_pending=max_pending,
+            max_results=1,
+            clock=clock,
+            monotonic=clock.monotonic,
+        )
+        super().__init__(
+            engine, hooks, runner, book=book or Book(), clock=clock, max_pending=max_pending
+        )
+        self._registered: dict[str, list[Callable[[], None]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self.closing = False
+
+    # ---- the engine's life ---------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Take up what former engines left; it waits until its pipelines are put."""
+        log = BatchLog(self._store, BOOK_LOG, whole=self.book.whole, count=self.book.count)
+        for line in await log.load():
+            self.book.take(line)
+        self.book.lines = log
+        self._log = log
+        await self._engine.recover()
+
+    async def settled(self) -> None:
+        """Wait until all that happened is on disk."""
+        await self._log.settled()
+
+    async def close(self) -> None:
+        """Cut off what is under way; the next engine begins it again."""
+        self.closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._engine.close(drain=False)
+        await self.settled()
+
+    def _open_later(self, seconds: float) -> None:
+        """A rate will let somebody in after ``seconds``."""
+        at = self._clock.monotonic() + seconds
+        if self.closing or (self._timer is not None and self._timer_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._open_now)
+
+    def _open_now(self) -> None:
+        self._timer = None
+        self._engine.opened()
+
+    # ---- pipelines -----------------------------------------------------------------------------
+
+    def put(self, pipeline: PipelineDefinition) -> None:
+        """Load a pipeline, or replace the one of its name; what waits goes on with the new one."""
+        self._take_out(pipeline.name)
+        self.loaded[pipeline.name] = pipeline
+        self.gates.put(pipeline)
+        known = set()
+        for handler in pipeline.handlers():
+            key = key_of(pipeline.name, handler.event, handler.name)
+            known.add(key)
+            self._register(
+                pipeline.name, key, partial(self._handle, pipeline, handler), handler.name
+            )
+        for entry in self.book.open_of(pipeline.name):
+            for name in entry.open_handlers():
+                key = key_of(pipeline.name, entry.origin.event, name)
+                if key not in known:
+                    known.add(key)
+                    self._register(pipeline.name, key, partial(_gone, pipeline.name, name), name)
+        self._engine.opened()
+
+    def _register(self, pipeline: str, key: str, handler: Any, name: str) -> None:
+        undo = self._engine.register_handler(key, handler, name=name)
+        self._registered.setdefault(pipeline, []).append(undo)
+
+    def _take_out(self, name: str) -> None:
+        for undo in self._registered.pop(name, ()):
+            undo()
+        self.gates.remove(name)
+        self.loaded.pop(name, None)
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """Forget a pipeline; its payloads that have not ended are cancelled with ``force``.
+
+        :raises PipelineUnknown: if there is none of this name.
+        :raises PipelineBusy: if there are such payloads.
+        """
+        waiting = self.check_idle(name, force=force)
+        for entry in waiting:
+            self._cancel(entry)
+        self._take_out(name)
+        self.gates.pause(name, on=False)
+        self.book.forget_figures(name)
+        await self.settled()
+
+    def check_idle(self, name: str, *, force: bool = False) -> list[Entry]:
+        """The payloads of a pipeline that have not ended; with ``force`` there may be some.
+
+        :raises PipelineUnknown: if there is none of this name.
+        :raises PipelineBusy: if there may be none.
+        """
+        self.get(name)
+        waiting = self.book.open_of(name)
+        if waiting and not force:
+            raise f.PipelineBusy(
+                f"{len(waiting)} payloads of {name} have not ended. Wait for them, or unload it with "
+                "force: they are cancelled then.",
+                pipeline=name,
+            )
+        return waiting
+
+    def pause(self, name: str, *, on: bool) -> None:
+        """Begin no more payloads of a pipeline, or go on."""
+        self.gates.pause(name, on=on)
+        self._engine.opened()
+
+    # ---- payloads ------------------------------------------------------------------------------
+
+    async def propel(
+        self,
+        pipeline: str,
+        event: str,
+        data: Any,
+        *,
+        payload_id: str,
+        cause: str | None = None,
+        priority: Priority | None = None,
+        deadline: datetime | None = None,
+        routing_key: str | None = None,
+        agent_affinity: str | None = None,
+    ) -> Entry:
+        """Put a payload into a lane; it is kept when this returns. One of a known id is that one.
+
+        :raises PipelineUnknown: if no such pipeline is loaded.
+        :raises EventUnknown: if it has no such event type.
+        :raises PayloadDataInvalid: if the data do not fit what the event type says.
+        :raises PayloadsFull: if as many wait as there may.
+        """
+        known = self.book.get(payload_id)
+        if known is not None:
+            return known
+        definition = self.get(pipeline)
+        told = event_of(definition, event)
+        check_data(told, data)
+        now = self._clock.now()
+        origin = Origin(
+            payload_id,
+            pipeline,
+            event,
+            data,
+            now,
+            priority=told.priority if priority is None else priority,
+            deadline=deadline or deadline_of(told, now),
+            cause=cause,
+            root=payload_id,
+            routing_key=routing_key,
+            agent_affinity=agent_affinity,
+        )
+        entry = self._enter(definition, told, origin)
+        await self.settled()
+        return entry
+
+    def find(self, payload_id: str) -> Entry:
+        """A payload.
+
+        :raises PayloadUnknown: if none of this id is kept.
+        """
+        entry = self.book.get(payload_id)
+        if entry is None:
+            raise f.PayloadUnknown(
+                f"No payload {payload_id} is kept: it was discarded, or gave way to newer ones.",
+                payload_id=payload_id,
+            )
+        return entry
+
+    async def cancel(self, payload_id: str) -> Entry:
+        """End a payload that waits or runs.
+
+        :raises PayloadUnknown: if none of this id is kept.
+        :raises PayloadEnded: if it has ended.
+        """
+        entry = self.find(payload_id)
+        if entry.ended:
+            raise f.PayloadEnded(
+                f"Payload {payload_id} is {entry.status} already.", payload_id=payload_id
+            )
+        self._cancel(entry)
+        await self.settled()
+        return entry
+
+    def _cancel(self, entry: Entry) -> None:
+        self._cancelled.add(entry.id)
+        self._engine.cancel(entry.id)
+        for name in list(entry.open_handlers()):
+            if entry.running(name) is None:
+                why = "The payload was cancelled."
+                self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), why)
+        if entry.ended:
+            self._cancelled.discard(entry.id)
+
+    def hurry(self, payload_id: str) -> Entry:
+        """Let a payload that waits for its next attempt be tried now.
+
+        :raises PayloadUnknown: if none of this id is kept.
+        :raises PayloadNotRetrying: if it waits for no attempt.
+        """
+        entry = self.find(payload_id)
+        if not self._engine.hurry(payload_id):
+            raise f.PayloadNotRetrying(
+                f"Payload {payload_id} is {entry.status}, and waits for no attempt.",
+                payload_id=payload_id,
+            )
+        return entry
+
+    async def replay(self, payload_id: str) -> Entry:
+        """Submit a dead payload anew, for the handlers that have not succeeded.
+
+        :raises PayloadNotDead: if it has not failed for good.
+        :raises PipelineUnknown: if its pipeline is not loaded.
+        :raises HandlerGone: if that has none of these handlers any more.
+        """
+        entry = self._dead(payload_id)
+        pipeline = self.get(entry.origin.pipeline)
+        known = {one.name: one for one in pipeline.handlers() if one.event == entry.origin.event}
+        dead = [name for name, one in entry.handlers.items() if one is PayloadStatus.DEAD]
+        again = [name for name in dead if name in known]
+        if not again:
+            raise f.HandlerGone(
+                f"{pipeline.name} has no handler {', '.join(dead)} for {entry.origin.event} any "
+                "more; discard the payload, or propel its data anew.",
+                payload_id=payload_id,
+            )
+        for name in again:
+            self._enlist(pipeline, known[name], entry)
+        self.book.reopen(entry, again)
+        await self._forget_dead(payload_id)
+        return entry
+
+    async def discard(self, payload_id: str) -> Entry:
+        """Remove a dead payload.
+
+        :raises PayloadNotDead: if it has not failed for good.
+        """
+        entry = self._dead(payload_id)
+        self.book.remove(entry)
+        await self._forget_dead(payload_id)
+        return entry
+
+    def _dead(self, payload_id: str) -> Entry:
+        entry = self.find(payload_id)
+        if entry.status is not PayloadStatus.DEAD:
+            raise f.PayloadNotDead(
+                f"Payload {payload_id} is {entry.status}; only dead ones are replayed or discarded.",
+                payload_id=payload_id,
+            )
+        return entry
+
+    async def _forget_dead(self, payload_id: str) -> None:
+        for dead in self._engine.dead_letters():
+            if dead.payload.id == payload_id:
+                await self._engine.discard(dead.id)
+        await self.settled()
+
+    # ---- looking ---------------------------------------------------------------------------------
+
+    def reason(self, entry: Entry) -> str:
+        """Why a payload waits, in words; empty if it does not."""
+        status = entry.status
+        if status is PayloadStatus.RETRYING:
+            return "waits for its next attempt"
+        if status is not PayloadStatus.QUEUED:
+            return ""
+        origin = entry.origin
+        if origin.pipeline not in self.loaded:
+            return "its pipeline is not loaded"
+        for name in entry.open_handlers():
+            found = self.gates.reason(key_of(origin.pipeline, origin.event, name))
+            if found is not None:
+                return found
+        return "waits for its turn"
+
+
+async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None:
+    raise f.HandlerGone(
+        f"{pipeline} was loaded anew and has no handler {handler} any more; payload {payload.id} was "
+        "meant for it. Discard it, or load the pipeline with such a handler and replay it."
+    )

@@ -1,0 +1,119 @@
+"""Votes of handlers: what the agents say becomes votes on a proposal, and a person may have one too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Any, Protocol
+
+from ..coordination.consensus import ConsensusResult, Proposal, Votes
+from ..coordination.faults import ProposalUnknown
+from .definition import Vote
+from .files.executing import Ballot, question_of, vote_result
+from .ids import derived_id
+from .ports import Order
+
+YOU = "you"
+"""The name under which a person votes."""
+
+
+class People(Protocol):
+    """Puts a vote before people."""
+
+    async def ask(self, order: Order, proposal: Proposal) -> None:
+        """Ask for a vote; one that stands already is the same."""
+        ...
+
+    def withdraw(self, proposal_id: str) -> None:
+        """Nobody needs to vote any more."""
+        ...
+
+
+class Voting:
+    """Decides; every vote is kept before it counts, so that a decision goes on where it stood."""
+
+    def __init__(self, votes: Votes, people: People) -> None:
+        self._votes = votes
+        self._people = people
+
+    async def decide(self, order: Order, cast: Sequence[Ballot]) -> dict[str, Any]:
+        """The result of a handler with a vote, once it is decided."""
+        vote = order.handler.vote
+        assert vote is not None  # noqa: S101  # the caller saw it
+        question = question_of(order.handler, order.names)
+        own = _told_apart(cast)
+        of_all = len(vote.voters) + vote.people
+        needed = max(ceil(vote.quorum * of_all), 1)
+        if len(own) + vote.people < needed:
+            return vote_result(question, own, ConsensusResult.INSUFFICIENT_VOTERS.value)
+        proposal = await self._proposal(order, vote, question, own, needed)
+        for ballot in own:
+            if ballot.voter not in proposal.votes and proposal.result is None:
+                await self._votes.vote(proposal.proposal_id, ballot.voter, ballot.choice)
+        if vote.people:
+            outcome = await self._with_people(order, proposal)
+        else:
+            outcome = await self._votes.resolve(proposal.proposal_id)
+        proposal = await self._votes.get(proposal.proposal_id)
+        mine = proposal.votes.get(YOU) if vote.people else None
+        if mine is not None:
+            own.append(Ballot(YOU, mine.value))
+        return vote_result(question, own, outcome.value)
+
+    def drop(self, order: Order) -> None:
+        """The payload was cancelled: nobody needs to vote."""
+        if order.handler.vote is not None:
+            self._people.withdraw(proposal_of(order))
+
+    async def forget(self, proposal_id: str) -> None:
+        """Drop a proposal whose payload is known no more."""
+        await self._votes.forget(proposal_id)
+
+    async def _with_people(self, order: Order, proposal: Proposal) -> ConsensusResult:
+        if proposal.result is None and YOU not in proposal.votes:
+            await self._people.ask(order, proposal)
+        try:
+            return await self._votes.wait(proposal.proposal_id)
+        finally:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                self._people.withdraw(proposal.proposal_id)
+
+    async def _proposal(
+        self, order: Order, vote: Vote, question: str, own: Sequence[Ballot], needed: int
+    ) -> Proposal:
+        """The proposal of this attempt: that of an earlier engine, else a new one."""
+        proposal_id = proposal_of(order)
+        try:
+            return await self._votes.get(proposal_id)
+        except ProposalUnknown:
+            voters = dict.fromkeys([one.voter for one in own], 1.0)
+            if vote.people:
+                voters[YOU] = 1.0
+            proposal = Proposal(
+                question,
+                f"payload/{order.entry.id}",
+                {"pipeline": order.pipeline.name, "handler": order.handler.name},
+                required_approval=vote.threshold,
+                voters=voters,
+                quorum=needed,
+                proposal_id=proposal_id,
+            )
+            return await self._votes.propose(proposal, vote.deadline if vote.people else None)
+
+
+def proposal_of(order: Order) -> str:
+    """The id of the proposal that an attempt decides."""
+    return derived_id(order.entry.id, order.handler.name, order.attempt.number, "vote")
+
+
+def _told_apart(cast: Sequence[Ballot]) -> list[Ballot]:
+    """The ballots, each under a name of its own."""
+    seen: dict[str, int] = {}
+    found = []
+    for one in cast:
+        number = seen[one.voter] = seen.get(one.voter, 0) + 1
+        found.append(one if number == 1 else replace(one, voter=f"{one.voter} ({number})"))
+    return found

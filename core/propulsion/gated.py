@@ -1,0 +1,77 @@
+"""The propulsion engine with gates, for rooms that steer payloads by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..base.retry import RetryPolicy
+from ..base.urgency import AGEING_SECONDS
+from .engine import PropulsionEngine
+from .gates import GatedMachine, Gates
+from .hooks import HookManager
+from .machine import Run
+from .payload import PropulsionPayload
+from .running import prepared
+
+
+class GatedEngine(PropulsionEngine):
+    """A propulsion engine whose ``gates`` hold back event types without taking a slot.
+
+    ``options`` are those of ``PropulsionEngine``.
+    """
+
+    def __init__(
+        self,
+        gates: Gates,
+        hook_manager: HookManager | None = None,
+        max_concurrent: int = 10,
+        *,
+        ageing_seconds: float | None = AGEING_SECONDS,
+        **options: Any,
+    ) -> None:
+        self._gated = GatedMachine(max_concurrent, gates, ageing=ageing_seconds)
+        super().__init__(hook_manager, max_concurrent, machine=self._gated, **options)
+
+    def enlist(
+        self, event_type: str, payload: PropulsionPayload, policy: RetryPolicy
+    ) -> asyncio.Future[None] | None:
+        """Queue ``payload`` at once, for code that must not be interrupted; with a store, when it is kept.
+
+        What a store holds must have been taken up before. Lines that are written in the same turn of
+        the loop are kept with it, or not at all.
+
+        :raises PropulsionFull: if as many payloads wait as the engine holds.
+        """
+        self._check_open()
+        dispatcher = self._here()
+        self._check_room()
+        run = Run(event_type, prepared(payload, event_type), policy, buried=True)
+        written = self._admit(run)
+        self._machine.enter(run, self._monotonic())
+        dispatcher.changed()
+        return written
+
+    def cancel(self, payload_id: str) -> int:
+        """End a payload on every event type, wherever it is; on how many it was under way."""
+        found = [run for run in self._running.open if run.payload.id == payload_id]
+        for run in found:
+            parked = self._parked.get(run.event_type, [])
+            if run in parked:
+                parked.remove(run)
+                self._running.parked -= 1
+                self._machine.adopt(run)
+            self._running.cancel(run)
+        return len(found)
+
+    def hurry(self, payload_id: str) -> int:
+        """Let a payload that waits for its next attempt be tried now; on how many event types."""
+        found = [run for run in self._running.open if run.payload.id == payload_id]
+        hurried = sum(self._machine.hurry(run, self._monotonic()) for run in found)
+        self.opened()
+        return hurried
+
+    def opened(self) -> None:
+        """To be called when gates have opened by themselves: what they held back may begin."""
+        self._gated.reopen(self._monotonic())
+        self._here().changed()

@@ -1,0 +1,140 @@
+"""Gates in front of dispatch: runs that may not begin yet wait aside, and hold no slot."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Protocol
+
+from ..base.urgency import AGEING_SECONDS, UrgencyQueue
+from .machine import Machine, Run, State
+
+
+class Gates(Protocol):
+    """Says which event types may begin; called in the loop, and quick."""
+
+    def reason(self, event_type: str) -> str | None:
+        """Why its runs may not begin now, in words for people; ``None``: they may."""
+        ...
+
+    def begun(self, event_type: str) -> None:
+        """One of its runs has begun."""
+        ...
+
+    def ended(self, event_type: str) -> None:
+        """One that had begun is not at work any more: it has ended, or waits for another attempt."""
+        ...
+
+
+class GatedMachine(Machine):
+    """A machine that asks ``gates`` before a run begins.
+
+    What may not begin lies in a queue of its event type, in the same order and with its age, and
+    comes back one by one: the cost of an end is that of the event types, not of what waits.
+    """
+
+    hears_ends = True
+
+    def __init__(self, limit: int, gates: Gates, *, ageing: float | None = AGEING_SECONDS) -> None:
+        super().__init__(limit, ageing=ageing)
+        self._gates = gates
+        self._ageing = ageing
+        self._held: dict[str, UrgencyQueue[Run]] = {}
+        self._aside: set[Run] = set()
+        self._at_work: set[Run] = set()
+        self._places: dict[Run, tuple[int, float]] = {}
+        self._sequence = 0
+        self._now = 0.0
+
+    @property
+    def pending(self) -> int:
+        """Payloads whose handlers have not ended: queued, held back, at work, backing off."""
+        return self.queued + self.held + self.running + self.backing_off
+
+    @property
+    def held(self) -> int:
+        """How many wait before a gate."""
+        return len(self._aside)
+
+    def enter(self, run: Run, now: float) -> None:
+        """Queue it."""
+        self._stop(run, now)
+        self._sequence += 1
+        self._places[run] = (self._sequence, now)
+        run.state = State.QUEUED
+        self._push(run)
+
+    def take(self, now: float) -> Run | None:
+        """The next to be begun whose gates are open, by one that holds a slot; ``None`` if none is there."""
+        self._now = now
+        self.wake(now)
+        while (run := self._queue.pop(now)) is not None:
+            if run.state is not State.QUEUED:
+                self._ended -= 1
+                self._let_in(run.event_type)  # it came in the place of another that waits
+                continue
+            if self._gates.reason(run.event_type) is not None:
+                self._put_aside(run)
+                continue
+            run.state = State.RUNNING
+            run.attempt += 1
+            self._places.pop(run, None)
+            self._at_work.add(run)
+            self._gates.begun(run.event_type)
+            self._let_in(run.event_type)
+            return run
+        return None
+
+    def end(self, run: Run, state: State) -> bool:
+        """It has ended so; ``False`` if it had already."""
+        self._places.pop(run, None)
+        if run in self._aside:
+            self._aside.remove(run)
+            run.state = state
+            return True
+        ended = super().end(run, state)
+        self._stop(run, self._now)
+        return ended
+
+    def back_off(self, run: Run, due: float) -> None:
+        """Let it wait for its next attempt; the gates are open to others meanwhile."""
+        super().back_off(run, due)
+        self._stop(run, self._now)
+
+    def reopen(self, now: float) -> None:
+        """Let in what the gates held back, where they are open now."""
+        self._now = now
+        for event_type in list(self._held):
+            self._let_in(event_type)
+
+    def _push(self, run: Run) -> None:
+        sequence, since = self._places[run]
+        self._queue.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
+
+    def _put_aside(self, run: Run) -> None:
+        held = self._held.setdefault(run.event_type, UrgencyQueue(self._ageing))
+        sequence, since = self._places[run]
+        held.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
+        self._aside.add(run)
+
+    def _let_in(self, event_type: str) -> None:
+        """Bring the next one of an event type back, if its gates are open."""
+        held = self._held.get(event_type)
+        if held is None or self._gates.reason(event_type) is not None:
+            return
+        while (run := held.pop(self._now)) is not None:
+            if run in self._aside:
+                self._aside.remove(run)
+                self._push(run)
+                return
+        del self._held[event_type]
+
+    def _stop(self, run: Run, now: float) -> None:
+        if run in self._at_work:
+            self._at_work.remove(run)
+            self._gates.ended(run.event_type)
+            self.reopen(now)
+
+
+def _deadline(run: Run) -> float:
+    deadline = run.payload.deadline
+    return inf if deadline is None else deadline.timestamp()

@@ -1,0 +1,235 @@
+"""Votes of agents and people, agents by name, and payloads that workflows emit."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.engine.pipelines.pipe_rig import Crew, Rig, rigged
+from tests.core.engine.workflows.flow_rig import NOBODY
+
+from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.protocol import workflow_commands as w
+from quarterdeck.core.protocol.attention import AttentionKind
+from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.state.memory import MemoryStore
+
+VOTE = """
+name: p
+events:
+  asked:
+    handlers:
+      decide:
+        agents: [ann, ben, cleo]
+        mode: one-shot
+        prompt: Judge {{{{ data }}}}
+        vote: {{question: "Ship {{{{ data }}}}?", {vote}}}
+        emits:
+          - {{event: yes, when: result.achieved, data: "{{{{ result }}}}"}}
+          - {{event: no, when: not result.achieved, data: "{{{{ result }}}}"}}
+  yes: It may ship.
+  no: It may not.
+"""
+
+
+def answers(*votes: str) -> dict[str, Any]:
+    return {f"decide[{at}]": {"vote": vote, "reason": "so"} for at, vote in enumerate(votes)}
+
+
+async def outcome(rig: Rig) -> tuple[str, Any]:
+    await rig.quiet()
+    last = rig.all()[-1]
+    return last.event, (await rig.service.payload(last.id)).data
+
+
+@pytest.mark.parametrize(
+    ("votes", "vote", "event"),
+    [
+        (("approve", "approve", "reject"), "threshold: 0.6", "yes"),
+        (("approve", "reject", "reject"), "threshold: 0.5", "no"),
+        (("approve", "abstain", "abstain"), "threshold: 0.9", "yes"),
+        (("abstain", "abstain", "abstain"), "threshold: 0.1", "no"),
+    ],
+)
+async def test_agents_decide(tmp_path: Path, votes: tuple[str, ...], vote: str, event: str) -> None:
+    async with rigged(tmp_path, crew=Crew(answers=answers(*votes))) as rig:
+        await rig.load(VOTE.format(vote=vote))
+        await rig.propel("asked", "it")
+        happened, data = await outcome(rig)
+        assert happened == event
+        assert data["question"] == "Ship it?"
+        assert [one["vote"] for one in data["votes"]] == list(votes)
+        assert [one["voter"] for one in data["votes"]] == ["ann", "ben", "cleo"]
+        assert data["approve"] == votes.count("approve")
+        handler = rig.service.whole("p").handlers[0]
+        assert (handler.kind, handler.agents) == ("vote", ("ann", "ben", "cleo"))
+
+
+async def test_too_few_voters_decide_nothing(tmp_path: Path) -> None:
+    async with rigged(tmp_path, crew=Crew(answers={"decide[0]": None, "decide[1]": None})) as rig:
+        rig.crew.answers["decide[2]"] = "approve: fine"
+        await rig.load(VOTE.format(vote="quorum: 0.6"))
+        await rig.propel("asked", "it")
+        happened, data = await outcome(rig)
+        assert (happened, data["outcome"]) == ("no", "insufficient_voters")
+
+
+async def test_a_person_has_a_vote_and_it_outlives_the_engine(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    crew = Crew(answers=answers("approve", "reject", "reject"))
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.load(VOTE.format(vote="threshold: 0.5, people: true"))
+        payload = await rig.propel("asked", "it")
+        item = await rig.asked()
+        assert item.kind is AttentionKind.GATE
+        assert item.about.startswith("proposal/")
+        assert "ben: reject" in item.text
+        assert [choice.key for choice in item.choices] == ["approve", "reject", "abstain"]
+        assert rig.payload(payload.id).status is S.RUNNING
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        again = await rig.asked()
+        assert again.item_id == item.item_id
+        await rig.answer(again, "approve")
+        happened, data = await outcome(rig)
+        assert (happened, data["outcome"]) == ("yes", "achieved")
+        assert data["votes"][-1] == {"voter": "you", "vote": "approve", "reason": ""}
+        assert rig.desk.items() == []
+        assert len(crew.ended) == 3, "no agent was asked twice"
+    await store.close()
+
+
+async def test_a_vote_ends_at_its_deadline(tmp_path: Path) -> None:
+    crew = Crew(answers=answers("approve", "approve", "reject"))
+    async with rigged(tmp_path, crew=crew) as rig:
+        await rig.load(VOTE.format(vote="people: true, deadline: 0.2, quorum: 1"))
+        await rig.propel("asked", "it")
+        happened, data = await outcome(rig)
+        assert (happened, data["outcome"]) == ("no", "timeout")
+        assert rig.desk.items() == []
+
+
+async def test_cancelling_takes_the_question_back(tmp_path: Path) -> None:
+    crew = Crew(answers=answers("approve", "approve", "reject"))
+    async with rigged(tmp_path, crew=crew) as rig:
+        await rig.load(VOTE.format(vote="people: true"))
+        payload = await rig.propel("asked", "it")
+        await rig.asked()
+        await rig.service.cancel(payload.id)
+        await rig.ended(payload.id)
+        assert rig.desk.items() == []
+        assert rig.payload(payload.id).status is S.CANCELLED
+
+
+async def test_an_agent_that_is_asked_for_works(tmp_path: Path) -> None:
+    text = """
+name: p
+events:
+  e:
+    handlers:
+      h: {agent: ann, mode: one-shot, prompt: "Do {{ data }}"}
+"""
+    async with rigged(tmp_path) as rig:
+        await rig.load(text)
+        await rig.propel("e", 1)
+        await rig.propel("e", 2, agent_affinity="ben")
+        await rig.quiet()
+        assert sorted(told for _, told in rig.crew.began) == ["ann", "ben"]
+
+
+EMITTING = """
+name: flow
+tasks:
+  build: {run: [echo, built]}
+  tell:
+    needs: build
+    emit: {pipeline: p, event: e, data: {what: "{{ tasks.build.result }}"}, priority: high}
+"""
+TAKING = """
+name: p
+events:
+  e:
+    handlers:
+      h: {run: [echo, "{{ data.what }} of {{ payload.cause }}"]}
+"""
+
+
+async def test_a_workflow_emits_and_is_the_cause(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(TAKING)
+        (tmp_path / "flow.yaml").write_text(EMITTING)
+        rig.crew.answers["build"] = "a ship"
+        wish = w.CreateWorkflow(file=str(tmp_path / "flow.yaml"))
+        view = await rig.workflows.create(wish, NOBODY, new_id())
+        await rig.until(rig.all)
+        await rig.quiet()
+        (payload,) = rig.all()
+        assert payload.cause == f"workflow/{view.id}/tell"
+        assert payload.priority == 1
+        assert rig.crew.began[-1] == ("h", f"a ship of workflow/{view.id}/tell")
+        await rig.until(lambda: rig.workflows.views()[0].status == "completed")
+        state = await rig.workflows.orchestrator.get_workflow_status(view.id)
+        assert state.tasks["tell"].result == {"payload_id": payload.id}
+
+
+async def test_a_handler_starts_a_workflow_that_people_see(tmp_path: Path) -> None:
+    text = """
+name: p
+events:
+  e:
+    handlers:
+      h: {workflow: inner.yaml, inputs: {what: "{{ data }}"}}
+"""
+    inner = """
+name: inner
+inputs: {what: {}}
+tasks:
+  say: {run: [echo, "{{ inputs.what }}"]}
+"""
+    async with rigged(tmp_path) as rig:
+        (tmp_path / "inner.yaml").write_text(inner)
+        await rig.load(text)
+        payload = await rig.propel("e", "{{ 1 }}")
+        await rig.quiet()
+        assert rig.payload(payload.id).status is S.COMPLETED
+        detail = await rig.service.payload(payload.id)
+        assert detail.runs[0].result == {"say": "{{ 1 }}"}
+        (view,) = rig.workflows.views()
+        assert (view.name, view.parent) == ("inner", f"payload/{payload.id}")
+        rig.crew.failing["say"] = 1
+        failed = await rig.propel("e", "x")
+        await rig.quiet()
+        assert "inner" in (rig.payload(failed.id).error or "")
+
+
+async def slow(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+def double(n: int) -> dict[str, int]:
+    return {"n": 2 * n}
+
+
+async def test_a_trusted_function_needs_no_workflow(tmp_path: Path) -> None:
+    here = "tests.core.engine.pipelines.test_votes_and_emits"
+    text = f"""
+name: p
+events:
+  e:
+    handlers:
+      h: {{python: "{here}:double", trusted: true, with: {{n: "{{{{ data }}}}"}}}}
+  late:
+    handlers:
+      k: {{python: "{here}:slow", trusted: true, with: {{seconds: 60}}, timeout: 0.05}}
+"""
+    async with rigged(tmp_path) as rig:
+        await rig.load(text)
+        payload, late = await rig.propel("e", 21), await rig.propel("late")
+        await rig.quiet()
+        (run,) = (await rig.service.payload(payload.id)).runs
+        assert (run.result, run.workflow_id) == ({"n": 42}, None)
+        assert rig.payload(late.id).status is S.DEAD
+        assert "longer than 0.05 s" in (rig.payload(late.id).error or "")

@@ -1,0 +1,89 @@
+"""Running git: no shell, no other repository, a time limit, and nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from tests.core.sessions.rig import alive, fault_of, until
+from tests.core.sessions.workspaces.gitrepo import GitRepo
+
+from quarterdeck.core.sessions.workspaces import git as module
+from quarterdeck.core.sessions.workspaces.faults import GitFailed, GitSlow, WorktreeBusy
+from quarterdeck.core.sessions.workspaces.git import Git, free
+from quarterdeck.core.sessions.workspaces.repository import SHOWN, listed
+
+
+@pytest.fixture
+def git() -> Git:
+    return Git({**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"})
+
+
+async def test_it_asks_the_repository_of_its_directory_whatever_the_environment_says(
+    git: Git, repo: GitRepo
+) -> None:
+    answer = await git.run(str(repo.path), "rev-parse", "--show-toplevel")
+    assert answer.line == str(repo.path.resolve())
+    assert (await git.run(str(repo.path), "status", "--porcelain")).lines == []
+
+
+async def test_a_failure_holds_git_s_own_words(git: Git, repo: GitRepo) -> None:
+    fault = await fault_of(git.run(str(repo.path), "rev-parse", "--verify", "nothing"))
+    assert isinstance(fault, GitFailed)
+    assert "git rev-parse failed in" in fault.message
+    assert "Needed a single revision" in fault.message
+    assert (await git.run(str(repo.path), "rev-parse", "--verify", "x", codes=(128,))).code == 128
+    missing = await fault_of(git.run(f"{repo.path}/gone", "status"))
+    assert isinstance(missing, GitFailed)
+
+
+def written(path: Path) -> int:
+    try:
+        return int(path.read_text() or 0)
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+@pytest.mark.parametrize("polite", [True, False])
+async def test_a_hook_that_hangs_is_ended_with_its_git(
+    repo: GitRepo, state_dir: Path, monkeypatch: pytest.MonkeyPatch, *, polite: bool
+) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.2)
+    trap = "" if polite else "trap '' TERM HUP;"
+    pid = state_dir / "pid"
+    repo.hook("reference-transaction", f"{trap} echo $$ > {pid}; while :; do sleep 0.1; done")
+    git = Git(os.environ)
+    words = ("update-ref", "refs/heads/new", "HEAD")
+    work = asyncio.ensure_future(git.run(str(repo.path), *words, seconds=60))
+    child = await until(lambda: written(pid), 60)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await until(lambda: not alive(child), 60)
+    assert isinstance(await fault_of(git.run(str(repo.path), *words, seconds=0.01)), GitSlow)
+
+
+async def test_whoever_waits_for_the_tether_waits_for_the_command_also_of_an_engine_that_was_killed(
+    git: Git, repo: GitRepo, state_dir: Path
+) -> None:
+    tether, gate = state_dir / "tether", state_dir / "gate"
+    repo.hook("reference-transaction", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+    await free(tether, 0)
+    work = asyncio.ensure_future(
+        git.run(str(repo.path), "update-ref", "refs/heads/new", "HEAD", tether=tether)
+    )
+    await until(lambda: module._is_held(tether), 60)
+    assert isinstance(await fault_of(free(tether, 0)), WorktreeBusy)
+    waiting = asyncio.ensure_future(free(tether, 60))
+    await asyncio.sleep(0)
+    gate.touch()
+    await work
+    await waiting
+    assert repo.tip("new") == repo.tip("main")
+
+
+def test_messages_name_some_paths_and_count_the_rest() -> None:
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([str(n) for n in range(SHOWN + 3)]).endswith(f"{SHOWN - 1} and 3 more")

@@ -1,0 +1,80 @@
+"""``quarterdeck pipeline`` with real processes: headless, over an engine that is killed, by commands."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from tests.e2e.machine import Machine, eventually
+
+PATIENCE = 90.0
+CHAIN = """
+name: chain
+events:
+  begun:
+    handlers:
+      work:
+        limit: 4
+        run: [sh, -c, 'echo "$0" >> marks; sleep 0.4; echo "$0"', "{{ data }}"]
+        emits: {event: done, data: "{{ result }}"}
+  done:
+    handlers:
+      end:
+        run: [sh, -c, 'echo "end $0" >> marks', "{{ data }}"]
+      fail:
+        when: "{{ data == '3' }}"
+        run: ["false"]
+"""
+
+
+def write(machine: Machine) -> str:
+    path = machine.work / "chain.yaml"
+    path.write_text(CHAIN)
+    return str(path)
+
+
+def payloads(machine: Machine) -> list[dict[str, Any]]:
+    found = machine.run("pipeline", "payloads", "--limit", "1000", "--json")
+    assert found.code == 0, found.err
+    listed: list[dict[str, Any]] = json.loads(found.out)["payloads"]
+    return listed
+
+
+def test_a_chain_without_an_engine_runs_here_to_its_end(machine: Machine) -> None:
+    file = write(machine)
+    good = machine.run("pipeline", "propel", file, "begun", "--data", '"1"')
+    assert good.code == 0, good.err
+    assert "end completed" in good.out
+    bad = machine.run("pipeline", "propel", file, "begun", "--data", '"3"', "--json")
+    assert bad.code == 1
+    told = [json.loads(line) for line in bad.out.splitlines()]
+    assert told[-1]["kind"] == "chain"
+    assert [one["payload"]["status"] for one in told[-1]["payloads"]] == ["completed", "dead"]
+    assert (machine.work / "marks").read_text().split("\n")[:2] == ["1", "end 1"]
+
+
+def test_nothing_is_begun_twice_over_a_killed_engine(machine: Machine) -> None:
+    file, marks = write(machine), machine.work / "marks"
+    machine.serve()
+    assert machine.run("pipeline", "load", file).code == 0
+    for number in range(8):
+        assert machine.run("pipeline", "propel", "begun", "--data", str(number)).code == 0
+    eventually(lambda: marks.exists() and len(marks.read_text().split()) >= 4, PATIENCE, "work")
+    machine.kill_engine()
+    machine.serve()
+    eventually(lambda: _over(machine), PATIENCE, "the end of all payloads")
+    wanted = [str(number) for number in range(8)]
+    said = Counter(marks.read_text().splitlines())
+    assert said == Counter([*wanted, *(f"end {one}" for one in wanted)])
+    shown = json.loads(machine.run("pipeline", "show", "chain", "--json").out)["whole"]
+    succeeded = {one["name"]: one["succeeded"] for one in shown["handlers"]}
+    assert succeeded == {"work": 8, "end": 8, "fail": 0}
+    (dead,) = [one for one in payloads(machine) if one["status"] == "dead"]
+    assert machine.run("pipeline", "discard", dead["id"][-8:]).code == 0
+    assert machine.items() == []
+
+
+def _over(machine: Machine) -> bool:
+    found = payloads(machine)
+    return len(found) == 16 and all(one["status"] in {"completed", "dead"} for one in found)
