@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -41,18 +40,11 @@ class Halting:
         self._errands = errands
         self._desk = desk
         self._moved = moved
-        self._clear = asyncio.Event()
-        self._clear.set()
 
     def view(self) -> HaltView | None:
         """The halt that stands."""
         found = self._monitor.halted
         return None if found is None else _view(found)
-
-    async def until_clear(self) -> None:
-        """Return when nothing is halted."""
-        while self._monitor.halted is not None:
-            await self._clear.wait()
 
     def trip(self, reason: str, *, rule: str) -> None:
         """Halt now; keeping and telling it follow."""
@@ -95,7 +87,6 @@ class Halting:
         """Take up the halt of a former engine."""
         await self._monitor.restore()
         if self._monitor.halted is not None:
-            self._clear.clear()
             self._moved()
 
     async def begin(self) -> None:
@@ -108,7 +99,6 @@ class Halting:
             self._desk.close_about("", AttentionKind.LIMIT, about=ABOUT)
 
     async def _told(self, cause: Cause) -> None:
-        self._clear.clear()
         self._moved()
         found = self._monitor.halted
         await self._monitor.keep_halt()
@@ -118,7 +108,6 @@ class Halting:
                 await self._desk.ask(_draft(found))
 
     async def _gone_on(self, cause: Cause) -> None:
-        self._clear.set()
         self._moved()
         await self._journal.record([], [SafetyReset()], cause)
 

@@ -168,6 +168,7 @@ PAYLOADS: list[e.EventPayload] = [
     e.SessionListed(count=3),
     CHANGED,
     e.StatusProgress(session_id=ID, progress=5, title="t"),
+    e.SessionUsage(session_id=ID, cost=0.5, tokens=9, started_at=NOW, session=view()),
     e.EnvReady(session_id=ID, cwd="/"),
     e.EnvError(session_id=ID, error=ERROR),
     e.AttentionRaised(item=item()),
