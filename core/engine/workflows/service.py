@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock, Random
-from ...base.errors import QuarterdeckError, ValidationFault
+from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
 from ...base.ids import new_id
 from ...protocol import workflow_commands as c
@@ -23,8 +23,9 @@ from ...protocol.workflow_views import ScheduleView, WorkflowView
 from ...sessions.desk import AttentionDesk
 from ...telemetry.logs import logger
 from ...workflows.definition import WorkflowDefinition
+from ...workflows.encoding import definition_of
 from ...workflows.executors import Gates, OnOutput, Surroundings, register_executors
-from ...workflows.executors.approve import AHEAD, ALL, NONE, choice_ahead
+from ...workflows.executors.approve import AHEAD
 from ...workflows.faults import WorkflowBusy
 from ...workflows.leases import LEASE_SECONDS
 from ...workflows.orchestrator import WorkflowOrchestrator
@@ -34,6 +35,7 @@ from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..journal import Journal
+from .awaited import answers_ahead, check_approvals, check_event
 from .book import ENDED_KEPT, Book
 from .clockwork import CATCH_UPS, Clockwork, ScheduleInvalid, next_time
 from .gates import WorkflowGates, failure_draft
@@ -47,21 +49,10 @@ MOST_UNFINISHED = 10_000
 FAILURE_TOLD = "failure told"
 """The name of the signal that notes that a failure has its item; its key is when that was."""
 
-EVERY = "*"
-"""Stands for every question that is not named."""
-
-_AHEAD = {"yes": ALL, "no": NONE}
-
 SurroundingsOf = Callable[[Gates, OnOutput, int], Surroundings]
 """Makes what the executors of an engine with this epoch work with."""
 
 _log = logger("engine.workflows")
-
-
-class ApprovalUnknown(ValidationFault):
-    """An answer was given ahead to a question that the workflow does not ask."""
-
-    code = "approval_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +277,10 @@ class WorkflowService:
         :raises QuarterdeckError: what is wrong with the file, its inputs, or the answers ahead.
         """
         definition = await self._load_file(wish.file, wish.inputs, wish.cwd)
-        _check_approvals(definition, wish.approve)
+        check_approvals(definition, wish.approve)
         metadata: dict[str, Any] = {FILE: str(expanded(wish.file))}
         if wish.approve:
-            metadata[AHEAD] = {name: _AHEAD.get(one, one) for name, one in wish.approve.items()}
+            metadata[AHEAD] = answers_ahead(wish.approve)
         return await self._create(definition, metadata, cause, workflow_id, start=wish.start)
 
     async def _create(
@@ -402,7 +393,13 @@ class WorkflowService:
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
 
     async def signal(self, wish: c.SignalWorkflow) -> bool:
-        """Tell a workflow of something outside; whether a task waited for it."""
+        """Tell a workflow of something outside; whether a task waited for it.
+
+        :raises EventUnknown: if none of its tasks ever waits for it.
+        """
+        record = await self._store.workflow(wish.workflow_id)
+        if record is not None:
+            check_event(definition_of(record.definition), wish.name)
         return await self.orchestrator.signal_workflow(
             wish.workflow_id, wish.name, key=wish.key, value=wish.value
         )
@@ -465,29 +462,3 @@ class WorkflowService:
 
 
 _OVER = frozenset(set(TaskStatus) - {TaskStatus.RUNNING, TaskStatus.READY, TaskStatus.LOST})
-
-
-def _check_approvals(definition: WorkflowDefinition, given: Mapping[str, str]) -> None:
-    """See that the answers ahead belong to questions.
-
-    :raises ApprovalUnknown: if one does not.
-    """
-    asking: dict[str, Mapping[str, str]] = {}
-    for task in definition.tasks:
-        choices = task.metadata.get("each", {}).get("metadata", task.metadata).get("choices")
-        if choices is not None:
-            asking[task.task_id] = choices
-    nested = any(task.agent_type == "workflow" for task in definition.tasks)
-    for name, answer in given.items():
-        if name == EVERY:
-            if answer not in _AHEAD:
-                known = " or ".join(_AHEAD)
-                raise ApprovalUnknown(f"All questions are answered {known}, not {answer!r}.")
-        elif name in asking:
-            meant = {name: _AHEAD.get(answer, answer)}
-            if choice_ahead(meant, name, asking[name]) is None:
-                known = ", ".join((*_AHEAD, *asking[name]))
-                raise ApprovalUnknown(f"{name} is answered with one of {known}, not {answer!r}.")
-        elif not nested:
-            known = ", ".join(asking) or "none"
-            raise ApprovalUnknown(f"No task {name!r} asks a person; those that do: {known}.")

@@ -65,7 +65,7 @@ async def test_a_failure_whose_item_a_crash_prevented_has_it_after_the_restart(
     await store.open()
     async with rigged(tmp_path, store) as rig:
         rig.work.failing.add("bad")
-        rig.service._tell_failure = _nothing  # type: ignore[method-assign]  # that is the crash
+        rig.service._tell_failure = _nothing  # type: ignore[assignment,method-assign]  # that is the crash
         view = await rig.create(FAILS, start=True)
         await rig.ended(view.id, "failed")
         assert rig.desk.items() == []

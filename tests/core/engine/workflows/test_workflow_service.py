@@ -11,9 +11,9 @@ from tests.core.engine.workflows.flow_rig import NOBODY, Rig, rigged
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.engine.workflows.awaited import ApprovalUnknown
 from quarterdeck.core.engine.workflows.gates import ChoiceUnknown
 from quarterdeck.core.engine.workflows.reading import LogMissing
-from quarterdeck.core.engine.workflows.service import ApprovalUnknown
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.events import AttentionClosed, AttentionRaised
