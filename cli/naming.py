@@ -84,11 +84,17 @@ def by_prefix(workflows: Sequence[Message], text: str) -> Message:
         some = ", ".join(f"{one['id']} ({one['name']})" for one in found[:SOME])
         raise fault("ambiguous_workflow", f"{text} may be any of: {some}. Give more of the id.")
     if not found:
-        raise fault(
-            "workflow_unknown",
-            f"No workflow's id begins with {text}. See them with: quarterdeck workflow list",
-        )
+        raise fault("workflow_unknown", _none_of(text))
     return found[0]
+
+
+def _none_of(text: str) -> str:
+    if text.endswith((".yaml", ".yml")):
+        return f"{text} is a file, and no workflow's id. Run it with: quarterdeck run {text}"
+    known = "See them with: quarterdeck workflow list"
+    if len(text) < LEAST_PREFIX:
+        return f"{text} is too short: give {LEAST_PREFIX} characters of an id at least. {known}"
+    return f"No workflow's id begins or ends with {text}. {known}"
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

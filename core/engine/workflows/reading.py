@@ -254,9 +254,10 @@ class Reading:
             if one.attempt == attempt:
                 place = one.log or place
         if place is None or self.artifacts is None:
-            raise LogMissing(
-                f"Attempt {attempt} of {wish.task_id} has no log.", task_id=wish.task_id
-            )
+            what = f"Attempt {attempt} of {wish.task_id} has no log."
+            if attempt == 0:
+                what = f"{wish.task_id} has not begun, so it has no log yet."
+            raise LogMissing(what, task_id=wish.task_id)
         path = self.artifacts / place
         found = await asyncio.to_thread(_piece, path, wish.offset, wish.limit)
         running = running_attempt(row) is not None and attempt == row.attempt

@@ -24,6 +24,7 @@ from ...protocol.workflow_views import ScheduleView, WorkflowView
 from ...sessions.desk import AttentionDesk
 from ...telemetry.logs import logger
 from ...workflows.definition import WorkflowDefinition
+from ...workflows.encoding import definition_of
 from ...workflows.executors import Gates, OnOutput, Surroundings, register_executors
 from ...workflows.executors.approve import AHEAD
 from ...workflows.faults import WorkflowBusy
@@ -36,7 +37,7 @@ from ...workflows.state_faults import WorkflowExists
 from ...workflows.state_manager import StateManager
 from ...workflows.statuses import ENDED, WorkflowStatus
 from ..journal import Journal
-from .approvals import MEANINGS, check_approvals
+from .awaited import answers_ahead, check_approvals, check_event
 from .book import ENDED_KEPT, Book
 from .clockwork import Clockwork
 from .gates import WorkflowGates
@@ -252,7 +253,7 @@ class WorkflowService:
         check_approvals(definition, wish.approve)
         metadata: dict[str, Any] = {FILE: str(expanded(wish.file))}
         if wish.approve:
-            metadata[AHEAD] = {name: MEANINGS.get(one, one) for name, one in wish.approve.items()}
+            metadata[AHEAD] = answers_ahead(wish.approve)
         return await self._create(definition, metadata, cause, workflow_id, start=wish.start)
 
     async def _create(
@@ -412,7 +413,13 @@ class WorkflowService:
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
 
     async def signal(self, wish: c.SignalWorkflow) -> bool:
-        """Tell a workflow of something outside; whether a task waited for it."""
+        """Tell a workflow of something outside; whether a task waited for it.
+
+        :raises EventUnknown: if none of its tasks ever waits for it.
+        """
+        record = await self._store.workflow(wish.workflow_id)
+        if record is not None:
+            check_event(definition_of(record.definition), wish.name)
         return await self.orchestrator.signal_workflow(
             wish.workflow_id, wish.name, key=wish.key, value=wish.value
         )

@@ -30,9 +30,10 @@ class Given:
         self._kept = True
 
     def add(self, values: Mapping[str, Any]) -> None:
-        """Note more of them."""
-        if values:
-            self._values.update(values)
+        """Note more of them; ``None`` says that nothing was given."""
+        fresh = {name: value for name, value in values.items() if value is not None}
+        if fresh:
+            self._values.update(fresh)
             self._kept = False
 
     def keep(self) -> None:

@@ -25,6 +25,7 @@ MOST_NODES = 200_000
 DEEPEST = 60
 
 _TAG = "tag:yaml.org,2002:"
+_PLAIN = frozenset({_TAG + "map", _TAG + "seq"})
 _TEXT, _NULL, _BOOL, _INT, _FLOAT = (
     f"{_TAG}{name}" for name in ("str", "null", "bool", "int", "float")
 )
@@ -190,6 +191,8 @@ class _Walk:
             self._open.discard(id(node))
 
     def _inner(self, node: Node, path: KeyPath) -> Any:
+        if isinstance(node, MappingNode | SequenceNode) and node.tag not in _PLAIN:
+            self._foreign(node, path)
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -257,12 +260,15 @@ class _Walk:
                 block=isinstance(value, ScalarNode) and value.style == "|",
             )
 
+    def _foreign(self, node: Node, path: KeyPath) -> None:
+        tag = node.tag.replace(_TAG, "!!")
+        self._document.fault(path, f"The tag {tag} is not known here.", "Write plain values.")
+
     def _scalar(self, node: Node, path: KeyPath) -> Any:
         text = str(node.value)
         reader = _READERS.get(node.tag)
         if reader is None:
-            tag = node.tag.replace(_TAG, "!!")
-            self._document.fault(path, f"The tag {tag} is not known here.", "Write plain values.")
+            self._foreign(node, path)
             return None
         try:
             return reader(text)

@@ -31,7 +31,7 @@ class Control(Endings):
     def pause(self, run: Run, now: float, *, interrupt: bool = False) -> None:
         """Begin nothing more; with ``interrupt`` what runs is ended, to be begun again later."""
         if run.status is not WorkflowStatus.PAUSED:
-            WORKFLOW_MOVES.check(run.status, WorkflowStatus.PAUSED)
+            _check(run, WorkflowStatus.PAUSED, "paused", "only one that runs can be paused")
             self._move(run, WorkflowStatus.PAUSED)
         if interrupt:
             self.interrupt(run)
@@ -45,7 +45,7 @@ class Control(Endings):
     def resume(self, run: Run, now: float) -> None:
         """Go on where a pause began."""
         if run.status is not WorkflowStatus.PAUSED:
-            WORKFLOW_MOVES.check(run.status, WorkflowStatus.RUNNING)
+            _check(run, WorkflowStatus.RUNNING, "resumed", "retry it, or rerun it from a task")
         self._move(run, WorkflowStatus.RUNNING)
         self._let_go(run)
         self._begin(run, now)
@@ -56,7 +56,7 @@ class Control(Endings):
         A second time, or while finals run already, they are cancelled too.
         """
         if run.status in ENDED:
-            WORKFLOW_MOVES.check(run.status, WorkflowStatus.CANCELLED)
+            _check(run, WorkflowStatus.CANCELLED, "cancelled", "nothing of it runs")
         run.cancelled += 2 if run.finals_begun else 1
         let_go = run.status is not WorkflowStatus.RUNNING
         self._move(run, WorkflowStatus.RUNNING)  # that it is being cancelled is kept with that
@@ -290,3 +290,13 @@ class Control(Endings):
             and run.tasks[task] is _RUNNING
             and task not in run.expanded
         )
+
+
+def _check(run: Run, to: WorkflowStatus, done: str, instead: str) -> None:
+    """Nothing, if the run may move there; else it is said in a person's words why not."""
+    try:
+        WORKFLOW_MOVES.check(run.status, to)
+    except IllegalTransition as fault:
+        raise IllegalTransition(
+            f"Workflow {run.id} is {run.status}, so it can't be {done}: {instead}.", **fault.details
+        ) from None

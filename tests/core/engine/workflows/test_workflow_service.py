@@ -11,7 +11,7 @@ from tests.core.engine.workflows.flow_rig import NOBODY, Rig, rigged
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
-from quarterdeck.core.engine.workflows.approvals import ApprovalUnknown
+from quarterdeck.core.engine.workflows.awaited import ApprovalUnknown
 from quarterdeck.core.engine.workflows.gates import ChoiceUnknown
 from quarterdeck.core.engine.workflows.reading import LogMissing
 from quarterdeck.core.protocol import workflow_commands as w

@@ -118,7 +118,7 @@ def test_the_examples_say_how_a_real_agent_is_had(path: Path) -> None:
 def test_the_examples_are_there() -> None:
     assert {path.stem for path in EXAMPLES} == {
         "feature", "review-diff", "nightly", "document-processing", "ml-pipeline", "parallel",
-        "release",
+        "release", "conversation",
     }  # fmt: skip
     table = (ROOT / "examples" / "README.md").read_text()
     assert [path.name for path in EXAMPLES if f"({path.name})" not in table] == []
