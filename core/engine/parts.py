@@ -204,8 +204,12 @@ class Parts:
             health=self.health,
             metrics=given.metrics,
             mend_socket=self._answers.mend_socket,
-            look=given.workflows.look,
+            look=self._look_at_clock,
         )
+
+    def _look_at_clock(self) -> None:
+        self._given.workflows.look()
+        self._given.pipelines.look()
 
     def _fill_background(self) -> None:
         given, upkeep, every = self._given, self.upkeep, self._given.intervals

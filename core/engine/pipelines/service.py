@@ -140,6 +140,10 @@ class PipelineService:
         else:
             self.running.put(definition)
 
+    def look(self) -> None:
+        """Start what is due by the clock, which may have jumped."""
+        self._triggers.look()
+
     async def close(self) -> None:
         """Cut off what is under way; the next engine goes on with it."""
         try:

@@ -47,6 +47,12 @@ class Triggers:
         for name in list(self._at_work):
             await self.stop(name)
 
+    def look(self) -> None:
+        """Look at the clock: it may have been set, or the machine have slept."""
+        for triggers in self._at_work.values():
+            for one in triggers:
+                one.look()
+
     def views(self, pipeline: str) -> tuple[TriggerView, ...]:
         """How a pipeline's triggers stand."""
         return tuple(one.view() for one in self._at_work.get(pipeline, ()))
