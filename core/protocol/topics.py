@@ -36,6 +36,19 @@ SHAPES: dict[str, str] = {
     "workflow.deleted": "workflow.{workflow_id}.deleted",
     "workflow.task": "workflow.{workflow_id}.task.{task.id}.{task.status}",
     "workflow.output": "workflow.{workflow_id}.task.{task_id}.output",
+    "pipeline.loaded": "pipeline.{pipeline.name}.loaded",
+    "pipeline.changed": "pipeline.{pipeline.name}.changed",
+    "pipeline.unloaded": "pipeline.{name}.unloaded",
+    "pipeline.payload": "pipeline.{payload.pipeline}.{payload.event}.{payload.status}",
+    "pipeline.dead": "pipeline.{payload.pipeline}.{payload.event}.buried",
+    "session.usage": "session.{session_id}.usage",
+    "crew.changed": "crew.changed",
+    "safety.violation": "safety.violation.{violation.rule}",
+    "safety.halted": "safety.halted",
+    "safety.reset": "safety.reset",
+    "breaker.changed": "breaker.{breaker.name}.{breaker.state}",
+    "budget.breached": "budget.{budget.name}.breached",
+    "budget.granted": "budget.{budget.name}.granted",
 }
 """Each event type's topic; in braces the field of its payload that is the level there."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +56,11 @@ class LogMissing(BusinessFault):
 
 
 class Reading:
-    """Answers questions about workflows; ``artifacts`` is where logs and files lie, if anywhere."""
+    """Answers questions about workflows.
+
+    ``artifacts`` is where logs and files lie, if anywhere; ``waiting`` tells why attempts wait where
+    they were submitted, by place.
+    """
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class Reading:
         self._clock = clock
         self._engine_id = engine_id
         self.artifacts: Path | None = None
+        self.waiting: Callable[[], Mapping[str, str]] = dict
 
     async def lines(self, wish: c.ListWorkflows) -> list[WorkflowView]:
         """Workflows that pass the filters, newest first."""
@@ -113,7 +118,7 @@ class Reading:
 
     def _whole(self, record: WorkflowRecord, rows: Sequence[TaskRecord]) -> WholeWorkflowView:
         definition = definition_of(record.definition)
-        viewer = TaskViewer(definition)
+        viewer = TaskViewer(definition, self.waiting())
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
         tasks = tuple(
@@ -169,7 +174,7 @@ class Reading:
         row = next((one for one in rows if one.task_id == task_id), None)
         if row is None:
             raise TaskUnknown.of(workflow_id, task_id)
-        viewer = TaskViewer(definition_of(record.definition))
+        viewer = TaskViewer(definition_of(record.definition), self.waiting())
         statuses = {one.task_id: one.status for one in rows}
         ended = [attempt_view(one) for one in await self._store.attempts(workflow_id, task_id)]
         running = running_attempt(row)

@@ -23,6 +23,7 @@ from ...protocol.workflow_events import WorkflowChanged, WorkflowCreated, Workfl
 from ...protocol.workflow_views import ScheduleView, WorkflowView
 from ...sessions.desk import AttentionDesk
 from ...telemetry.logs import logger
+from ...workflows.backends.ports import TellsWaiting
 from ...workflows.definition import WorkflowDefinition
 from ...workflows.encoding import definition_of
 from ...workflows.executors import Gates, OnOutput, Surroundings, register_executors
@@ -144,6 +145,8 @@ class WorkflowService:
             self._backend_open = True
             self.surroundings = found
             self.reading.artifacts = found.artifacts
+            if isinstance(found.backend, TellsWaiting):
+                self.reading.waiting = found.backend.waiting
             register_executors(self.orchestrator, found)
         self.executors_ready()
         await self._fill_book()

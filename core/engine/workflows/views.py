@@ -85,9 +85,15 @@ def _file(record: WorkflowRecord) -> str:
 
 
 class TaskViewer:
-    """Makes views of the tasks of one definition."""
+    """Makes views of the tasks of one definition.
 
-    def __init__(self, definition: WorkflowDefinition) -> None:
+    ``waiting`` tells of attempts that were submitted and have not begun why, by their places.
+    """
+
+    def __init__(
+        self, definition: WorkflowDefinition, waiting: Mapping[str, str] | None = None
+    ) -> None:
+        self._waiting = waiting or {}
         self._tasks = {task.task_id: task for task in definition.tasks}
         self._attempts = 1
         if definition.retry_policy is not None:
@@ -132,7 +138,8 @@ class TaskViewer:
             next_attempt_at=record.next_attempt_at,
             error=record.error,
             error_type=record.error_type,
-            reason=_reason(record, needs, settled or {}, why),
+            reason=self._waiting.get(place.get(ChildKind.PROCESS, ""))
+            or _reason(record, needs, settled or {}, why),
             session_id=place.get(ChildKind.SESSION),
             child_workflow=place.get(ChildKind.WORKFLOW),
             allow_failure=given.allow_failure if given is not None else False,

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ...base.clock import Clock
-from ...base.errors import BusinessFault, ResourceFault
+from ...base.errors import BusinessFault
 from ...protocol.pipeline_views import TriggerView
+from ...sessions.workspaces.faults import NoRepository
 from ...workflows.files.templates import Scope, render
 from ..definition import PipelineDefinition, TriggerDefinition
 from ..files.faults import PipelineFileInvalid
@@ -33,12 +34,6 @@ _BEGINNING = f"""\
 {MARK}
 # Each line below propels a payload; git goes on whatever comes of it.
 """
-
-
-class NoRepository(ResourceFault):
-    """A folder is in no git repository, or git is not there."""
-
-    code = "no_repository"
 
 
 class HookForeign(BusinessFault):

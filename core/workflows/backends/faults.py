@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...base.errors import BusinessFault, ResourceFault
+from ..context import PermanentFailure
 
 
 class PlaceForeign(ResourceFault):
@@ -15,3 +16,9 @@ class SupersededHere(BusinessFault):
     """A later engine has taken the attempt over."""
 
     code = "attempt_superseded"
+
+
+class ResourcesUnknown(PermanentFailure):
+    """A task asks for resources, and its place has no amounts of any."""
+
+    code = "task_resources_unknown"

@@ -37,7 +37,7 @@ from ...sessions.keeper.spec import ChildSpec
 from ...sessions.keepers import LocalKeepers
 from ...sessions.ports import Keepers, Link
 from ..context import AttemptLost, PermanentFailure
-from .faults import PlaceForeign, SupersededHere
+from .faults import PlaceForeign, ResourcesUnknown, SupersededHere
 from .ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Standing, Stream
 
 FOLDER = "attempts"
@@ -96,11 +96,19 @@ class LocalBackend:
         """Begin the attempt under a keeper; one that was begun at ``place`` is left as it is.
 
         :raises PermanentFailure: if there is no such command or directory.
+        :raises ResourcesUnknown: if it asks for any: one machine alone has no amounts of them.
         :raises QuarterdeckError: if the machine refuses it.
         """
         places = self._places(place)
         if await asyncio.to_thread(_begun, places):
             return
+        if leaf.resources:
+            asked = ", ".join(leaf.resources)
+            raise ResourcesUnknown(
+                f"{leaf.task_id} asks for resources ({asked}), of which this machine has no amounts. "
+                "Run it on a cluster (--executor dask://HOST:PORT), or bound such tasks with a group.",
+                resources=list(leaf.resources),
+            )
         spec = ChildSpec(
             leaf.command,
             leaf.cwd,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ...base.priority import Priority
 
@@ -142,4 +142,13 @@ class Backend(Protocol):
 
     async def forget(self, place: str) -> None:
         """Remove what is kept of an attempt whose end is journalled."""
+        ...
+
+
+@runtime_checkable
+class TellsWaiting(Protocol):
+    """A back end on which submitted attempts may wait, and that knows why."""
+
+    def waiting(self) -> Mapping[str, str]:
+        """Why attempts that have not begun wait, by their places."""
         ...

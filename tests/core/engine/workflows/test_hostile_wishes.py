@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from quarterdeck.core.engine.workflows.awaited import EventUnknown
 from quarterdeck.core.engine.workflows.reading import LogMissing
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.events import Cause
+from quarterdeck.core.workflows.executors.children import Child, ChildKind
 from quarterdeck.core.workflows.files.loading import check
 
 PLAIN = "name: plain\ntasks: {a: {run: [x]}, b: {needs: [a], wait_for: released}}"
@@ -93,3 +95,21 @@ def test_tags_of_other_programs_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "flow.yaml"
     file.write_text(f"name: t\ntasks:\n  a: {{{text}}}\n" if text[0] == "r" else f"name: t\ntasks:\n  a: {text}\n")  # fmt: skip
     assert any("is not known here" in fault.message for fault in check(file))
+
+
+async def test_why_an_attempt_waits_where_it_was_submitted_is_told(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        rig.work.held["a"] = asyncio.Event()
+        view = await rig.create("name: w\ntasks: {a: {run: [x]}}", start=True)
+        await rig.until(lambda: rig.work.began)
+        instance = rig.service.orchestrator._instances[view.id]
+        instance.children[0] = Child(ChildKind.PROCESS, 1, "dask:there").text
+        rig.service.orchestrator._machine.note(instance.run, 0)
+        rig.service.orchestrator._changed()
+        await rig.service.orchestrator.settled()
+        rig.service.reading.waiting = lambda: {"dask:there": "no worker offers gpu"}
+        whole = await rig.service.reading.whole(w.ShowWorkflow(workflow_id=view.id))
+        told = await rig.service.reading.task(w.ShowTask(workflow_id=view.id, task_id="a"))
+        assert [whole.tasks[0].reason, told.task.reason] == ["no worker offers gpu"] * 2
+        rig.work.held["a"].set()
+        await rig.ended(view.id)

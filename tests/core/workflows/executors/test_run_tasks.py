@@ -205,3 +205,9 @@ async def test_an_engine_that_closes_leaves_its_commands_running_for_the_next(
     state = await second.orchestrator.get_workflow_status(workflow_id)
     assert (state.tasks["it"].result, state.tasks["it"].attempt) == ("begun\ndone", 1)
     assert await second.log(workflow_id, "it") == "begun\ndone\n"
+
+
+async def test_resources_that_this_machine_has_no_amounts_of_are_refused(stage: Stage) -> None:
+    error = await stage.error("tasks: {a: {run: [echo, x], resources: {gpu: 1}, retry: 3}}")
+    assert error.startswith("ResourcesUnknown: a asks for resources (gpu)")
+    assert "--executor dask://" in error
