@@ -13,7 +13,6 @@ from quarterdeck.core.pipelines.triggers import triggers_of
 from quarterdeck.core.pipelines.triggers.git import (
     GitTrigger,
     HookForeign,
-    NoRepository,
     facts,
     hook_data,
     hook_path,
@@ -21,6 +20,7 @@ from quarterdeck.core.pipelines.triggers.git import (
     is_installed,
     remove,
 )
+from quarterdeck.core.sessions.workspaces.faults import NoRepository
 
 from .rig import Lane, PlainMemory, with_trigger
 
