@@ -21,7 +21,10 @@ from ..core.protocol.events import AttentionRaised, Event, StatusChanged
 from ..core.protocol.pipeline_events import PayloadChanged
 from ..core.protocol.status import Activity
 from ..core.protocol.views import SessionView
+from ..core.protocol.workflow_events import WorkflowChanged
 from .demo_debate import NAME, DebatePart, begin_debate
+from .demo_release import NAME as RELEASE
+from .demo_release import ReleasePart, begin_release
 from .scenario import Member, Scenario
 
 PARTING = RetryPolicy(max_attempts=12, initial_delay=0.01, max_delay=2.0)
@@ -78,6 +81,7 @@ class Performance:
     ) -> None:
         self.parts = {member.name: Part(member) for member in scenario.crew}
         self.debate = DebatePart()
+        self.release = ReleasePart()
         self.events = 0
         self.refused: list[str] = []
         self.pids: set[int] = set()
@@ -103,6 +107,7 @@ class Performance:
                 result = await self._client.call(wish)
                 self._see(SessionView.model_validate(result["session"]))
             await begin_debate(self._client, crew[0].cwd)
+            await begin_release(self._client, crew[0].cwd)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._done.wait()
@@ -114,7 +119,8 @@ class Performance:
     def missing(self) -> dict[str, list[str]]:
         """What was expected and did not come, by member."""
         found = {name: part.missing for name, part in self.parts.items() if part.missing}
-        return found | ({NAME: self.debate.missing} if self.debate.missing else {})
+        others = {NAME: self.debate.missing, RELEASE: self.release.missing}
+        return found | {name: missing for name, missing in others.items() if missing}
 
     def _take(self, event: Event) -> None:
         self.events += 1
@@ -127,6 +133,8 @@ class Performance:
             self._stand(payload)
         if isinstance(payload, PayloadChanged):
             self.debate.take(payload)
+        if isinstance(payload, WorkflowChanged):
+            self.release.take(payload)
         if type(payload) is AttentionRaised:
             self._raised(payload.item)
         if not self.missing:
@@ -143,7 +151,9 @@ class Performance:
         self.pids.update(pid for pid in (session.pid, session.keeper_pid) if pid)
 
     def _stand(self, payload: StatusChanged) -> None:
-        part = self.parts[payload.session.name]
+        part = self.parts.get(payload.session.name)
+        if part is None:
+            return
         part.states.add(payload.status.activity)
         if part.member.keys and not part.pressed and part.member.states <= part.states:
             part.pressed = True
@@ -152,6 +162,10 @@ class Performance:
             self._acts.put_nowait((f"{part.member.name}: press {' '.join(keys)}", act))
 
     def _raised(self, item: AttentionItem) -> None:
+        if self.release.is_gate(item):
+            told, act = self._reaction(item)
+            self._acts.put_nowait((f"{RELEASE}: {told}", act))
+            return
         name = self._names.get(item.session_id)
         if name is None or item.state is not ItemState.OPEN:
             return

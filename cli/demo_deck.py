@@ -14,6 +14,7 @@ from ..core.settings import Settings
 from ..tui.app import QuarterdeckApp
 from .connector import EngineConnector
 from .demo_debate import begin_debate
+from .demo_release import begin_release
 from .outfit import configured_pace
 from .showing import run_app
 
@@ -51,4 +52,6 @@ async def _start_crew(client: Client, crew: Sequence[CreateSession], app: Quarte
             await client.call(wish)
     with suppress(QuarterdeckError):  # in a directory of its own it may be loaded already
         await begin_debate(client, crew[0].cwd)
+    with suppress(QuarterdeckError):
+        await begin_release(client, crew[0].cwd)
     await client.close()

@@ -89,5 +89,6 @@ PRACTICE = Scenario(
     answers={
         AttentionKind.APPROVAL: ("allow_once", "reject", "allow_always"),
         AttentionKind.QUESTION: ("1",),
+        AttentionKind.GATE: ("approve",),
     },
 )

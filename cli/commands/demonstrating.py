@@ -139,6 +139,7 @@ def _summary(played: Performance, seconds: float, left: list[int]) -> dict[str, 
     items: Counter[str] = Counter()
     for part in played.parts.values():
         items.update({str(kind): count for kind, count in part.raised.items()})
+    items.update({"gate": int(played.release.asked)})
     sessions = [
         {
             "name": name,
@@ -158,6 +159,10 @@ def _summary(played: Performance, seconds: float, left: list[int]) -> dict[str, 
             "payloads": len(played.debate.payloads),
             "outcome": played.debate.outcome,
             "missing": played.debate.missing,
+        },
+        "release": {
+            "status": str(played.release.status or ""),
+            "missing": played.release.missing,
         },
         "sessions": sessions,
         "refused": played.refused,
@@ -186,6 +191,7 @@ def _describe(invocation: Invocation, summary: dict[str, Any]) -> None:
     debate = summary["debate"]
     told = debate["outcome"].replace("_", " ") or "no end"
     printer.line(f"debate: {told}, after {debate['payloads']} payloads")
+    printer.line(f"release: {summary['release']['status'] or 'not begun'}")
     items = ", ".join(f"{count} {kind}" for kind, count in summary["items"].items())
     printer.line()
     printer.line(
@@ -204,8 +210,11 @@ def _judge(summary: dict[str, Any]) -> None:
         for one in summary["sessions"]
         if one["missing"]
     ]
-    if summary["debate"]["missing"]:
-        missing.append(f"the debate: {', '.join(summary['debate']['missing'])}")
+    missing += [
+        f"the {name}: {', '.join(summary[name]['missing'])}"
+        for name in ("debate", "release")
+        if summary[name]["missing"]
+    ]
     if summary["left_running"]:
         missing.append(f"processes {summary['left_running']} are left")
     if missing:

@@ -20,3 +20,8 @@ def test_locks_sagas_and_votes_are_the_same_for_sessions_pipelines_and_the_crew(
     assert engine._parts.crew.layer is layer
     assert given.placing is not None
     assert given.workflows.orchestrator._machine.places is given.placing.places
+
+
+def test_the_demos_debate_is_the_example() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "cli/debate.yaml").read_text() == (root / "examples/debate.yaml").read_text()

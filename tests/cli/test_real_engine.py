@@ -286,7 +286,9 @@ def test_the_demo_shows_every_kind_of_item_and_leaves_nothing(machine: Machine) 
     summary = lines[-1]["summary"]
     assert (child.returncode, err) == (0, ""), summary
     assert summary["ok"] is True
-    assert set(summary["items"]) == {"approval", "question", "failure", "limit", "turn_done"}
+    assert set(summary["items"]) == {
+        "approval", "question", "gate", "failure", "limit", "turn_done",
+    }  # fmt: skip
     assert summary["left_running"] == []
     assert all("event" in line or "script" in line for line in lines[:-1])
 
