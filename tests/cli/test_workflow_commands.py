@@ -29,6 +29,7 @@ def test_a_file_without_faults(qd: CommandLine) -> None:
         "file": FEATURE,
         "ok": True,
         "faults": [],
+        "notes": [],
     }
 
 
