@@ -2,7 +2,7 @@
 
 Run it with the workflow beside it; the engine must find this file::
 
-    PYTHONPATH=. quarterdeck run conversation.yaml
+    quarterdeck run examples/conversation.yaml
 """
 
 from __future__ import annotations

@@ -9,9 +9,13 @@ from tests.e2e.machine import Machine
 from tests.e2e.terminal import Terminal
 
 NOTHING = "nothing needs you"
-SIGNS = {"!": "approval", "?": "question", "✗": "failure", "✓": "turn done"}
-ROW = re.compile(r"^│\s*([!?✗✓]) (\S+)\s+(.*?)\s*(?:\d+:\d\d)?\s*││", re.MULTILINE)
+SIGNS = {
+    "!": "approval", "?": "question", "#": "gate", "✗": "failure", "‖": "limit", "✓": "turn done",
+}  # fmt: skip
+ROW = re.compile(r"^│\s*([!?#✗‖✓]) (\S+)\s+(.*?)\s*(?:\d+:\d\d)?\s*││", re.MULTILINE)
 HEADS = ("needs approval", "needs answer", "crashed", "done")
+TOAST = "▌"
+"""What a passing word begins with, which lies over the panel's head."""
 AGE = re.compile(r"\d+:\d\d")
 
 
@@ -38,7 +42,9 @@ def deal_with(deck: Terminal, kind: str) -> None:
             deck.wait_for(re.compile(r"^\W*1 \S", re.MULTILINE))
             deck.answer("1")
             deck.wait_for(lambda text: "Question · " not in text)
-    elif kind == "failure":
+    elif kind == "gate":
+        deck.press("y")
+    elif kind in {"failure", "limit"}:
         deck.press("X")
 
 
@@ -49,7 +55,7 @@ def state(text: str) -> tuple[str, dict[str, str], str]:
 
 def step(deck: Terminal) -> str | None:
     """Go to the next item and deal with it; its kind, or None if it went by itself."""
-    before = deck.text()
+    before = deck.wait_for(lambda text: TOAST not in text.split("\n")[1])
     deck.press("n")
     deck.wait_for(
         lambda text: shown(text) != shown(before) or len(queue(text)) <= 1 or NOTHING in text
@@ -70,13 +76,17 @@ def step(deck: Terminal) -> str | None:
 def test_n_leads_through_everything_until_nothing_needs_you(machine: Machine) -> None:
     deck = machine.open("demo", "--pace", "fast")
     deck.wait_for("spare")
-    deck.wait_for(lambda text: set(queue(text).values()) >= {"approval", "question", "failure"})
+    deck.wait_for(
+        lambda text: (
+            set(queue(text).values()) >= {"approval", "question", "gate", "failure", "limit"}
+        )
+    )
     dealt: set[str | None] = set()
-    end = time.monotonic() + 40
+    end = time.monotonic() + 90
     while NOTHING not in (text := deck.text()):
         assert time.monotonic() < end, f"still not through, dealt with {dealt}:\n{text}"
         dealt.add(step(deck))
-    assert dealt >= {"approval", "question", "failure", "turn done"}
+    assert dealt >= set(SIGNS.values())
     deck.wait_for("nothing needs you")
 
     deck.press("q")

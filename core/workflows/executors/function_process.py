@@ -27,7 +27,15 @@ def find(name: str) -> Any:
     :raises AttributeError, ImportError, TypeError: if there is none.
     """
     module, _, path = name.partition(":")
-    found: Any = import_module(module)
+    return reach(import_module(module), path, name)
+
+
+def reach(module: Any, path: str, name: str) -> Any:
+    """What ``path`` leads to in a module; ``name`` says it all, for errors.
+
+    :raises AttributeError, TypeError: if it is no function.
+    """
+    found = module
     for part in path.split("."):
         found = getattr(found, part)
     if not callable(found):

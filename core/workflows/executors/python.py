@@ -20,12 +20,12 @@ from ..context import TaskExecutionContext
 from .agent_sessions import AgentSessions
 from .attempt import Attempt
 from .children import Child
-from .desk import Desk
+from .desk import Desk, named
 from .faults import FunctionFailed
-from .function_process import find
 from .leaves import LeafExecutor
 from .process import Finished, Process
 from .results import Collected
+from .trusted import find_trusted
 
 PROGRAM = Path(__file__).with_name("function_process.py")
 
@@ -89,7 +89,7 @@ async def _here(attempt: Attempt, order: dict[str, Any], context: TaskExecutionC
     """
     attempt.announce_log()
     try:
-        function = find(order["function"])
+        function = find_trusted(order["function"], _folders(attempt))
         given = {**({"context": context} if _wants_context(function) else {}), **order["with"]}
         if is_async(function):
             return await function(**given)
@@ -105,10 +105,19 @@ async def _here(attempt: Attempt, order: dict[str, Any], context: TaskExecutionC
         ) from None
 
 
+def _folders(attempt: Attempt) -> list[Path]:
+    """Where modules lie that are not installed: the task's directory, and that of the file."""
+    file = named(attempt.task).get("file")
+    return [attempt.cwd, *([Path(file).parent] if file else [])]
+
+
 def _hint(order: dict[str, Any], error: Exception) -> str:
     module = order["function"].partition(":")[0]
     if isinstance(error, ModuleNotFoundError) and error.name == module:
-        return " (trusted functions are looked for where the engine's own modules are: PYTHONPATH)"
+        return (
+            " (trusted functions are looked for among the engine's modules, and in a file "
+            f"{module}.py in the task's directory or beside the workflow's file)"
+        )
     return ""
 
 
