@@ -36,7 +36,7 @@ AT_WORK = 1_000
 class Pipelines(Handling):
     """All pipelines of one engine: one propulsion engine, one book, their gates.
 
-    ``capacity`` is how many handlers work at once. What is done about a payload in one turn of the
+    ``capacity`` is that of the gates. What is done about a payload in one turn of the
     loop is one transaction: a handler's success, and the payloads that follow from it.
     """
 

@@ -55,7 +55,7 @@ _log = logger("engine.pipelines")
 class PipelineService:
     """Owns the running pipelines over the engine's store.
 
-    ``capacity`` is how many handlers work at once. Pipelines stay loaded until they are unloaded: each
+    ``capacity`` is that of the handlers' gates. Pipelines stay loaded until they are unloaded: each
     engine reads their files again. ``votes`` are those of the engine, where it has others. Without a
     ``memory`` nothing propels by itself.
     """
@@ -382,8 +382,9 @@ class PipelineService:
         book = self.running.book
         effects = (book.get(one) for one in entry.effects())
         runs = [run_view(one, await self._session_of(one.workflow_id)) for one in entry.attempts]
+        view = self._payload_view(entry)
         return PayloadDetailView(
-            payload=self._payload_view(entry),
+            payload=view.model_copy(update={"reason": view.reason or self._runs.why(entry)}),
             data=entry.origin.data,
             causes=tuple(self._payload_view(one) for one in self.running.causes(entry)),
             effects=tuple(self._payload_view(one) for one in effects if one is not None),
