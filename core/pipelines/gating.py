@@ -65,16 +65,20 @@ class HandlerGates:
         self._gates: dict[str, Gate] = {}
         self._running: Counter[str] = Counter()
         self._paused: set[str] = set()
+        self.halted: Callable[[], str] = _nothing_halts
+        """Why no function may be called in place; empty: they may. Workflows see to all others."""
 
     # ---- the port of propulsion ----------------------------------------------------------------
 
     def reason(self, event_type: str) -> str | None:
         """Why a handler may not begin now."""
+        if event_type.rsplit("/", 2)[0] in self._paused:
+            return PAUSED
         gate = self._gates.get(event_type)
         if gate is None:
             return None  # it has no handler either, or one that says that it is gone
-        if gate.pipeline in self._paused:
-            return PAUSED
+        if self._in_place in gate.bounds and (why := self.halted()):
+            return why
         for bound in gate.bounds:
             if bound.used >= bound.limit:
                 return bound.reason
@@ -151,6 +155,10 @@ class HandlerGates:
             self._paused.add(pipeline)
         else:
             self._paused.discard(pipeline)
+
+
+def _nothing_halts() -> str:
+    return ""
 
 
 _ROUNDING = 1e-9

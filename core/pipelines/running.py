@@ -109,6 +109,11 @@ class Pipelines(Handling):
         self._timer = None
         self._engine.opened()
 
+    def reopen(self) -> None:
+        """What holds handlers back from outside has changed."""
+        if not self.closing:
+            self._engine.opened()
+
     # ---- pipelines -----------------------------------------------------------------------------
 
     def put(self, pipeline: PipelineDefinition) -> None:

@@ -38,6 +38,7 @@ from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.desk import Desk
 from ..answering import Answerers
 from ..journal import Journal
+from ..safety.service import SafetyService
 from ..workflows.service import WorkflowService
 from .emitting import EmitExecutor
 from .people import DISCARD, PAYLOAD, PROPOSAL, REPLAY, PipelinePeople
@@ -103,6 +104,11 @@ class PipelineService:
         """Take the answers to what is asked here."""
         answerers.register(PROPOSAL, self._people.vote)
         answerers.register(PAYLOAD, self._decide)
+
+    def heed_halts(self, safety: SafetyService) -> None:
+        """Call no function in place while everything is halted."""
+        self.running.gates.halted = safety.halt_reason
+        safety.halt_moved.append(self.running.reopen)
 
     # ---- the engine's life -----------------------------------------------------------------------
 

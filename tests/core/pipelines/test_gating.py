@@ -109,3 +109,12 @@ def test_what_is_at_work_counts_under_new_bounds() -> None:
         assert case.gates.reason(key("a", "q")) is None
         case.gates.begun(key("a", "q"))
     assert case.gates.reason(key("a", "q")) == "2 functions are at work"
+
+
+def test_what_has_no_handler_any_more_waits_while_its_pipeline_is_paused() -> None:
+    case = Case()
+    case.gates.put(pipeline(handler("a")))
+    case.gates.pause("p", on=True)
+    assert case.gates.reason(key("renamed")) == PAUSED
+    case.gates.pause("p", on=False)
+    assert case.gates.reason(key("renamed")) is None

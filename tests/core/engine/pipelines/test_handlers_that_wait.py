@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from tests.core.engine.pipelines.pipe_rig import rigged
+from tests.core.engine.workflows.flow_rig import NOBODY
 
+from quarterdeck.core.engine.safety.service import SafetyService
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.core.settings import Settings
 from quarterdeck.core.workflows.machine import Run
 
 TWO = """
@@ -53,3 +57,21 @@ async def test_a_budget_of_one_handler_does_not_stop_the_others(tmp_path: Path) 
         await rig.quiet()
         assert {rig.payload(one.id).status for one in dear} == {S.CANCELLED}
         assert rig.crew.began == [("cheap", "x")]
+
+
+async def test_a_halt_holds_back_functions_that_are_called_in_place(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        safety = SafetyService(Settings(), rig.store.kept, rig.journal, desk=rig.desk)
+        rig.service.heed_halts(safety)
+        await rig.load(
+            "name: p\nevents: {e: {handlers: {h: "
+            "{python: 'json:dumps', trusted: true, with: {obj: 1}}}}}"
+        )
+        await safety.halt("a key leaked", NOBODY)
+        payload = await rig.propel("e")
+        await asyncio.sleep(0.05)
+        assert rig.payload(payload.id).reason == "halted: a key leaked"
+        await safety.reset_halt(NOBODY)
+        (ended,) = await rig.ended(payload.id)
+        assert ended.status is S.COMPLETED
+        await safety.close()
