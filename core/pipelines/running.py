@@ -149,7 +149,6 @@ class Pipelines(Handling):
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Forget a pipeline; its payloads that have not ended are cancelled with ``force``.
 
-        :raises PipelineUnknown: if there is none of this name.
         :raises PipelineBusy: if there are such payloads.
         """
         waiting = self.check_idle(name, force=force)
@@ -163,10 +162,8 @@ class Pipelines(Handling):
     def check_idle(self, name: str, *, force: bool = False) -> list[Entry]:
         """The payloads of a pipeline that have not ended; with ``force`` there may be some.
 
-        :raises PipelineUnknown: if there is none of this name.
         :raises PipelineBusy: if there may be none.
         """
-        self.get(name)
         waiting = self.book.open_of(name)
         if waiting and not force:
             raise f.PipelineBusy(

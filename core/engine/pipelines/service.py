@@ -240,10 +240,9 @@ class PipelineService:
         :raises PipelineBusy: if payloads of it have not ended, and it is not forced.
         """
         self._standing(wish.name)
-        if wish.name in self.running.loaded:
-            self.running.check_idle(wish.name, force=wish.force)
-            await self._triggers.stop(wish.name)
-            await self.running.remove(wish.name, force=wish.force)
+        self.running.check_idle(wish.name, force=wish.force)
+        await self._triggers.stop(wish.name)
+        await self.running.remove(wish.name, force=wish.force)
         await self._kept.remove_kept(KIND, wish.name)
         del self._standings[wish.name]
         await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
