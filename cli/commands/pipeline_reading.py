@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...core.base.priority import Priority
 from ..invocation import Invocation
 from ..link import Message
 from ..naming import short_ids
@@ -110,7 +111,7 @@ def _describe_payload(invocation: Invocation, detail: Message) -> None:
             ("status", view["status"]),
             ("reason", view["reason"]),
             ("error", view["error"]),
-            ("priority", view["priority"]),
+            ("priority", Priority(view["priority"]).name.lower()),
             ("deadline", local_time(view["deadline"])),
             ("created", local_time(view["created_at"])),
             ("ended", local_time(view["ended_at"])),

@@ -111,6 +111,7 @@ class Parts:
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         given.pipelines.answer_through(self.answerers)
+        given.pipelines.heed_halts(safety)
         safety.answers(self.answerers)
         self.crew = self._crew()
         self.crew.safety = safety

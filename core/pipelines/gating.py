@@ -44,30 +44,41 @@ def waits_for_others(handler: HandlerDefinition) -> bool:
     )
 
 
+def runs_in_place(handler: HandlerDefinition) -> bool:
+    """Whether it is a function that is called in the engine."""
+    return handler.task.agent_type == "python" and bool(handler.task.metadata.get("trusted"))
+
+
 class HandlerGates:
     """The gates of all handlers; the ``Gates`` of propulsion.
 
-    ``capacity`` is how many handlers work at once, of all pipelines, those left out that wait for
-    others. ``later`` is called with the seconds after which a rate lets the next one begin.
+    ``capacity`` is how many functions work in place at once, of all pipelines, and how many attempts
+    of each other handler are handed to the workflows. Those bound what works of all together: an
+    attempt may wait there for an agent, a budget or a breaker, and must hold back its like only.
+    ``later`` is called with the seconds after which a rate lets the next one begin.
     """
 
     def __init__(self, capacity: int, clock: Clock, later: Callable[[float], None]) -> None:
         self._clock = clock
         self._later = later
-        self._capacity = Bound(capacity, f"{capacity} handlers are at work")
+        self._in_place = Bound(capacity, f"{capacity} functions are at work")
         self._gates: dict[str, Gate] = {}
         self._running: Counter[str] = Counter()
         self._paused: set[str] = set()
+        self.halted: Callable[[], str] = _nothing_halts
+        """Why no function may be called in place; empty: they may. Workflows see to all others."""
 
     # ---- the port of propulsion ----------------------------------------------------------------
 
     def reason(self, event_type: str) -> str | None:
         """Why a handler may not begin now."""
+        if event_type.rsplit("/", 2)[0] in self._paused:
+            return PAUSED
         gate = self._gates.get(event_type)
         if gate is None:
             return None  # it has no handler either, or one that says that it is gone
-        if gate.pipeline in self._paused:
-            return PAUSED
+        if self._in_place in gate.bounds and (why := self.halted()):
+            return why
         for bound in gate.bounds:
             if bound.used >= bound.limit:
                 return bound.reason
@@ -118,8 +129,11 @@ class HandlerGates:
                 )
             if handler.group is not None and handler.group in groups:
                 bounds.append(groups[handler.group])
-            if not waits_for_others(handler):
-                bounds.append(self._capacity)
+            if runs_in_place(handler):
+                bounds.append(self._in_place)
+            elif not waits_for_others(handler):
+                many = self._in_place.limit
+                bounds.append(Bound(many, f"{many} of {handler.name} are at work, or about to be"))
             key = key_of(pipeline.name, handler.event, handler.name)
             for bound in bounds:
                 bound.used += self._running[key]
@@ -132,8 +146,8 @@ class HandlerGates:
         """Forget a pipeline's gates."""
         for key in [key for key, gate in self._gates.items() if gate.pipeline == pipeline]:
             gate = self._gates.pop(key)
-            if self._capacity in gate.bounds:
-                self._capacity.used -= self._running[key]
+            if self._in_place in gate.bounds:
+                self._in_place.used -= self._running[key]
 
     def pause(self, pipeline: str, *, on: bool) -> None:
         """Begin no more of a pipeline, or go on."""
@@ -141,6 +155,10 @@ class HandlerGates:
             self._paused.add(pipeline)
         else:
             self._paused.discard(pipeline)
+
+
+def _nothing_halts() -> str:
+    return ""
 
 
 _ROUNDING = 1e-9

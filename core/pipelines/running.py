@@ -36,7 +36,7 @@ AT_WORK = 1_000
 class Pipelines(Handling):
     """All pipelines of one engine: one propulsion engine, one book, their gates.
 
-    ``capacity`` is how many handlers work at once. What is done about a payload in one turn of the
+    ``capacity`` is that of the gates. What is done about a payload in one turn of the
     loop is one transaction: a handler's success, and the payloads that follow from it.
     """
 
@@ -109,6 +109,11 @@ class Pipelines(Handling):
         self._timer = None
         self._engine.opened()
 
+    def reopen(self) -> None:
+        """What holds handlers back from outside has changed."""
+        if not self.closing:
+            self._engine.opened()
+
     # ---- pipelines -----------------------------------------------------------------------------
 
     def put(self, pipeline: PipelineDefinition) -> None:
@@ -144,7 +149,6 @@ class Pipelines(Handling):
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Forget a pipeline; its payloads that have not ended are cancelled with ``force``.
 
-        :raises PipelineUnknown: if there is none of this name.
         :raises PipelineBusy: if there are such payloads.
         """
         waiting = self.check_idle(name, force=force)
@@ -158,10 +162,8 @@ class Pipelines(Handling):
     def check_idle(self, name: str, *, force: bool = False) -> list[Entry]:
         """The payloads of a pipeline that have not ended; with ``force`` there may be some.
 
-        :raises PipelineUnknown: if there is none of this name.
         :raises PipelineBusy: if there may be none.
         """
-        self.get(name)
         waiting = self.book.open_of(name)
         if waiting and not force:
             raise f.PipelineBusy(

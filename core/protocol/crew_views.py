@@ -142,7 +142,10 @@ class VoteView(View):
 
 
 class ProposalView(View):
-    """A proposal under vote, or decided lately; ``missing`` have not voted."""
+    """A proposal under vote, or decided lately; ``missing`` have not voted.
+
+    ``quorum`` is how many must have voted, ``threshold`` the share of approvals that is enough.
+    """
 
     id: str
     question: str
@@ -150,7 +153,7 @@ class ProposalView(View):
     status: str
     votes: tuple[VoteView, ...] = ()
     missing: tuple[str, ...] = ()
-    quorum: float = 0.0
+    quorum: int = 0
     threshold: float = 0.0
     deadline: datetime | None = None
     created_at: datetime | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -86,6 +87,7 @@ def test_every_command_on_a_running_engine(qd: CommandLine, serving: None, file:
     dead = qd("pipeline", "dead-letters", "--json").json["payloads"]
     assert [one["summary"] for one in dead] == ["bad"]
     shown = qd("pipeline", "payload", dead[0]["id"]).out
+    assert re.search(r"^priority +(critical|high|normal|low|background)$", shown, re.MULTILINE)
     assert "pack 1 dead: CommandFailed" in shown
     assert "exited with code 1" in qd("pipeline", "dead-letters").out
     first = qd("pipeline", "payloads", "--event", "ordered", "--status", "completed", "--json").json

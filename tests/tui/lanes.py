@@ -301,7 +301,7 @@ def at_work(crew: Crew) -> v.CrewView:
         ),
         proposals=(
             v.ProposalView(id="01JV0000000000000000000003", question="Use a write-through cache?",
-                           proposer="codex", status="open", quorum=0.5, threshold=0.5,
+                           proposer="codex", status="open", quorum=2, threshold=0.5,
                            votes=(v.VoteView(voter="claude", choice="approve",
                                              reason="simple enough"),
                                   v.VoteView(voter="gemini", choice="reject", weight=2)),

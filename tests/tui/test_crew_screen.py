@@ -213,6 +213,7 @@ async def test_a_person_votes(watch: Crew) -> None:
     async with aboard(watch) as hand:
         await at(hand, PROPOSAL)
         assert hand.keys_line().startswith("y approve  x reject  o abstain  space peek")
+        assert hand.shows("passes at 50% · needs 2 votes")
         await hand.press("x")
         sent = hand.sent(k.CastVote)
         assert [(one.proposal_id, one.choice) for one in sent] == [

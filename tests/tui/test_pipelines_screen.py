@@ -327,10 +327,12 @@ async def test_a_payload_is_propelled_by_form(lanes: Crew) -> None:
 
 async def test_an_item_about_a_payload_is_answered_there_and_leads_there(lanes: Crew) -> None:
     dead = next(one for one in lanes.lanes.payloads.values() if one.status is S.DEAD)
-    lanes.lanes.item(f"payload/{dead.id}", "It failed for good", AttentionKind.FAILURE, REPLAY)
+    why = f"It failed for good{' and again' * 4}, and ends with the reason"
+    lanes.lanes.item(f"payload/{dead.id}", why, AttentionKind.FAILURE, REPLAY)
     async with aboard(lanes) as hand:
         await hand.press("n")
         assert hand.shows(f"payload {dead.id[-6:]}", "y Replay it", "enter goes there")
+        assert hand.shows("ends with the reason"), "long lines are wrapped"
         assert hand.keys_line().startswith("y Replay it  space peek  enter go there")
         await hand.press("enter")
         await hand.until(lambda: hand.shows(f"PAYLOAD {dead.id[-6:]}", "y Replay it"))

@@ -36,6 +36,7 @@ from quarterdeck.tui.model.words import (
     short_path,
     short_status,
     sign,
+    wrapped,
 )
 
 
@@ -180,3 +181,16 @@ def test_both_ends_stand_at_the_ends() -> None:
 def test_a_cut_row_has_room(texts: list[str], width: int) -> None:
     row = tuple(Cell(clean(text)) for text in texts)
     assert row_width(cut(row, width)) <= width
+
+
+@given(st.text("ab 漢\u0301", max_size=40), st.integers(2, 12))
+def test_wrapped_text_fits_and_loses_nothing_but_spaces(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_text_is_wrapped_between_words() -> None:
+    assert wrapped("no handler two any more", 11) == ["no handler", "two any", "more"]
+    assert wrapped("", 5) == [""]
+    assert wrapped("a verylongword b", 6) == ["a", "verylo", "ngword", "b"]

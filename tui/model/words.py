@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from rich.cells import cell_len, chop_cells
+
 from ...core.protocol.attention import AttentionKind
 from ...core.protocol.status import Activity, Lifecycle
 from ...core.protocol.views import SessionView
@@ -114,3 +116,19 @@ def needs_person(session: SessionView) -> bool:
         Activity.NEEDS_APPROVAL,
         Activity.NEEDS_ANSWER,
     }
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of ``width`` cells at most; broken between words where that can be."""
+    lines: list[str] = []
+    here = ""
+    for word in text.split(" "):
+        joined = f"{here} {word}" if here else word
+        if cell_len(joined) <= width:
+            here = joined
+            continue
+        if here:
+            lines.append(here)
+        *full, here = (chop_cells(word, width) if width > 1 else []) or [word]
+        lines += full
+    return [*lines, here]

@@ -21,7 +21,7 @@ from ...core.protocol.wire import Input, KeyInput, MouseInput, PasteInput, RawIn
 from ..keys.names import name_of, wire_name
 from ..keys.strokes import Stroke
 from ..model.viewport import Viewport
-from ..model.words import clean_cells
+from ..model.words import clean_cells, wrapped
 from ..pace import Alarm, Pacer
 from .painting import character_at, restyle, screen_segments
 from .styled import Styled
@@ -214,7 +214,7 @@ class TerminalView(Styled):
         return shown and line == model.history + model.cursor.y
 
     def _note_line(self, y: int, width: int) -> Strip:
-        lines = self._note.split("\n")
+        lines = [part for line in self._note.split("\n") for part in wrapped(line, width)]
         first = max(0, (self.size.height - len(lines)) // 2)
         text = lines[y - first] if 0 <= y - first < len(lines) else ""
         style = self.get_component_rich_style("terminal--note")

@@ -15,9 +15,11 @@ from ...pipelines.definition import HandlerDefinition, PipelineDefinition
 from ...pipelines.entries import Entry
 from ...pipelines.faults import HandlerFailed
 from ...pipelines.files.executing import ballots, bind, result_of
+from ...pipelines.gating import runs_in_place
 from ...pipelines.ids import derived_id
 from ...pipelines.ports import Order
 from ...pipelines.voting import Voting
+from ...protocol.pipeline_views import PayloadStatus
 from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
 from ...workflows.executors.function_process import find
@@ -43,7 +45,7 @@ class HandlerRuns:
         self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry, number: int
     ) -> str | None:
         """The workflow that does it; ``None`` for a function that is called in place."""
-        if _in_place(handler.task):
+        if runs_in_place(handler):
             return None
         return derived_id(entry.id, pipeline.name, handler.name, number)
 
@@ -75,6 +77,18 @@ class HandlerRuns:
         with suppress(QuarterdeckError):  # it never began, or has ended
             if (await orchestrator.get_workflow_status(workflow_id)).status not in ENDED:
                 await orchestrator.cancel_workflow(workflow_id)
+
+    def why(self, entry: Entry) -> str:
+        """For what the attempts of a running payload wait; empty if one of them works."""
+        told = ""
+        for attempt in entry.attempts:
+            if attempt.status is not PayloadStatus.RUNNING:
+                continue
+            workflow_id = attempt.workflow_id or ""
+            told = self._workflows.orchestrator.why_waiting(workflow_id, attempt.handler)
+            if not told:
+                return ""
+        return told
 
     def close(self) -> None:
         """Let the threads of functions end."""
@@ -152,10 +166,6 @@ class HandlerRuns:
         if is_async(function):
             return await function(**given)
         return await self._threads.call(lambda: function(**given))
-
-
-def _in_place(task: TaskDefinition) -> bool:
-    return task.agent_type == "python" and bool(task.metadata.get("trusted"))
 
 
 def _chosen(task: TaskDefinition, order: Order) -> TaskDefinition:

@@ -38,6 +38,7 @@ from ...telemetry.ports import MetricsCollector, NullMetrics
 from ...workflows.executors.desk import Desk
 from ..answering import Answerers
 from ..journal import Journal
+from ..safety.service import SafetyService
 from ..workflows.service import WorkflowService
 from .emitting import EmitExecutor
 from .people import DISCARD, PAYLOAD, PROPOSAL, REPLAY, PipelinePeople
@@ -55,7 +56,7 @@ _log = logger("engine.pipelines")
 class PipelineService:
     """Owns the running pipelines over the engine's store.
 
-    ``capacity`` is how many handlers work at once. Pipelines stay loaded until they are unloaded: each
+    ``capacity`` is that of the handlers' gates. Pipelines stay loaded until they are unloaded: each
     engine reads their files again. ``votes`` are those of the engine, where it has others. Without a
     ``memory`` nothing propels by itself.
     """
@@ -103,6 +104,11 @@ class PipelineService:
         """Take the answers to what is asked here."""
         answerers.register(PROPOSAL, self._people.vote)
         answerers.register(PAYLOAD, self._decide)
+
+    def heed_halts(self, safety: SafetyService) -> None:
+        """Call no function in place while everything is halted."""
+        self.running.gates.halted = safety.halt_reason
+        safety.halt_moved.append(self.running.reopen)
 
     # ---- the engine's life -----------------------------------------------------------------------
 
@@ -234,10 +240,9 @@ class PipelineService:
         :raises PipelineBusy: if payloads of it have not ended, and it is not forced.
         """
         self._standing(wish.name)
-        if wish.name in self.running.loaded:
-            self.running.check_idle(wish.name, force=wish.force)
-            await self._triggers.stop(wish.name)
-            await self.running.remove(wish.name, force=wish.force)
+        self.running.check_idle(wish.name, force=wish.force)
+        await self._triggers.stop(wish.name)
+        await self.running.remove(wish.name, force=wish.force)
         await self._kept.remove_kept(KIND, wish.name)
         del self._standings[wish.name]
         await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
@@ -382,8 +387,9 @@ class PipelineService:
         book = self.running.book
         effects = (book.get(one) for one in entry.effects())
         runs = [run_view(one, await self._session_of(one.workflow_id)) for one in entry.attempts]
+        view = self._payload_view(entry)
         return PayloadDetailView(
-            payload=self._payload_view(entry),
+            payload=view.model_copy(update={"reason": view.reason or self._runs.why(entry)}),
             data=entry.origin.data,
             causes=tuple(self._payload_view(one) for one in self.running.causes(entry)),
             effects=tuple(self._payload_view(one) for one in effects if one is not None),

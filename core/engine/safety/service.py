@@ -110,6 +110,7 @@ class SafetyService:
             by = "" if limit.by == "all" else limit.by
             self.monitor.add_limit(name, limit.rate, limit.burst, by=by)
         self.waiting_changed: Callable[[str, str], None] = lambda _workflow, _task: None
+        self.halt_moved: list[Callable[[], None]] = []
         line = self._line = Line(self._line_changed)
         budgets = Budgets(store=store, clock=clock)
         for budget in settings.budgets:
@@ -369,6 +370,11 @@ class SafetyService:
         """The halt that stands."""
         return self.halting.view()
 
+    def halt_reason(self) -> str:
+        """Why nothing may begin; empty if nothing is halted."""
+        found = self.monitor.halted
+        return "" if found is None else f"halted: {found.reason}"
+
     def breakers(self) -> tuple[BreakerView, ...]:
         """The breakers that are configured, or have something to remember."""
         return self.board.views()
@@ -420,6 +426,8 @@ class SafetyService:
         self._look_for_work()
         if self.monitor.halted is None:
             self._line.wake(HALT)
+        for one in self.halt_moved:
+            one()
 
     def _look_for_work(self) -> None:
         self.gate.rules = self._rules or self._budgeted or self.monitor.halted is not None

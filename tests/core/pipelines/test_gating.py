@@ -74,30 +74,47 @@ def test_a_group_is_shared_and_each_bound_names_itself() -> None:
     assert case.gates.reason(key("a")) is None
 
 
-def test_all_pipelines_share_the_capacity_but_who_waits_for_others() -> None:
+def function(name: str) -> HandlerDefinition:
+    return HandlerDefinition(
+        name, "e", TaskDefinition(name, "python", "python", metadata={"trusted": True})
+    )
+
+
+def test_functions_in_place_share_the_capacity_and_others_hold_back_their_like_only() -> None:
     case = Case(capacity=1)
     vote = Vote("?", ("x",), people=True)
-    case.gates.put(pipeline(handler("a"), handler("w", "workflow"), handler("v", vote=vote)))
-    case.gates.put(pipeline(handler("a"), name="q"))
-    for one in ("w", "v", "a"):
-        case.gates.begun(key(one))
-    assert case.gates.reason(key("a", "q")) == "1 handlers are at work"
+    case.gates.put(pipeline(function("f"), handler("w", "workflow"), handler("v", vote=vote)))
+    case.gates.put(pipeline(function("f"), handler("a"), handler("b"), name="q"))
+    for one in (key("w"), key("v"), key("f"), key("a", "q")):
+        case.gates.begun(one)
+    assert case.gates.reason(key("f", "q")) == "1 functions are at work"
+    assert case.gates.reason(key("a", "q")) == "1 of a are at work, or about to be"
+    assert case.gates.reason(key("b", "q")) is None
     assert case.gates.reason(key("w")) is None
-    case.gates.ended(key("a"))
-    assert case.gates.reason(key("a", "q")) is None
+    case.gates.ended(key("f"))
+    assert case.gates.reason(key("f", "q")) is None
 
 
 def test_what_is_at_work_counts_under_new_bounds() -> None:
     case = Case(capacity=2)
-    case.gates.put(pipeline(handler("a")))
+    case.gates.put(pipeline(function("a")))
     case.gates.begun(key("a"))
     case.gates.put(pipeline(handler("a", limit=1)))
     assert case.gates.reason(key("a")) == "1 of a are at work"
     case.gates.remove("p")
     case.gates.ended(key("a"))
     assert case.gates.reason(key("a")) is None, "nobody holds it back here"
-    case.gates.put(pipeline(handler("a"), name="q"))
+    case.gates.put(pipeline(function("a"), name="q"))
     for _ in range(2):
         assert case.gates.reason(key("a", "q")) is None
         case.gates.begun(key("a", "q"))
-    assert case.gates.reason(key("a", "q")) == "2 handlers are at work"
+    assert case.gates.reason(key("a", "q")) == "2 functions are at work"
+
+
+def test_what_has_no_handler_any_more_waits_while_its_pipeline_is_paused() -> None:
+    case = Case()
+    case.gates.put(pipeline(handler("a")))
+    case.gates.pause("p", on=True)
+    assert case.gates.reason(key("renamed")) == PAUSED
+    case.gates.pause("p", on=False)
+    assert case.gates.reason(key("renamed")) is None

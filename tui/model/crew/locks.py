@@ -79,7 +79,7 @@ def _tally(proposal: ProposalView) -> str:
     parts = [plural(len(proposal.votes), "vote")]
     parts += [f"missing {missing}"] if missing else []
     parts += [f"passes at {proposal.threshold:.0%}"] if proposal.threshold else []
-    parts += [f"quorum {proposal.quorum:.0%}"] if proposal.quorum else []
+    parts += [f"needs {plural(proposal.quorum, 'vote')}"] if proposal.quorum else []
     return " · ".join(parts)
 
 

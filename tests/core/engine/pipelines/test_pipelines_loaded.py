@@ -90,6 +90,27 @@ async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_pa
     await store.close()
 
 
+async def test_one_whose_file_is_broken_is_unloaded_with_its_payloads(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        await rig.service.pause("p", on=True)
+        payload = await rig.propel("e", 1)
+    (tmp_path / "pipeline.yaml").write_text("name: p\nevents: {}\n")
+    async with rigged(tmp_path, store) as rig:
+        with pytest.raises(f.PipelineBusy):
+            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        await rig.service.unload(c.UnloadPipeline(name="p", force=True), NOBODY)
+        assert rig.payload(payload.id).status is S.CANCELLED
+        await rig.load(one())
+        assert not rig.service.view("p").paused
+        again = await rig.propel("e", 2)
+        await rig.quiet()
+        assert rig.payload(again.id).status is S.COMPLETED
+    await store.close()
+
+
 async def test_changes_are_gathered_and_told(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         await rig.load(CHAIN)
