@@ -46,8 +46,17 @@ async def verify(store: Store) -> AuditFinding:
         broken = broken or await events.check(page)
         if broken is not None:
             return AuditFinding(min(check.head.sequence, broken.sequence - 1), broken)
-    broken = check.end(head)
+    broken = check.end(head) or await _beyond(store, check.head.sequence)
     return AuditFinding(check.head.sequence, broken)
+
+
+async def _beyond(store: Store, end: int) -> Broken | None:
+    """A record that was put in after the end: the head goes on with each that is."""
+    found = await store.audit(after=end, limit=1)
+    head = await store.audit_head() if found else None
+    if head is None or head.sequence > end:
+        return None
+    return Broken(found[0].sequence, f"the chain ended at record {end}, as its head says")
 
 
 class _Events:

@@ -38,7 +38,7 @@ class GrantBudget(Payload):
     type: ClassVar[str] = "crew.grant"
     name: Name
     key: Name
-    more: Annotated[float, Field(gt=0)]
+    more: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
 
 
 class Halt(Payload):

@@ -79,6 +79,8 @@ def _fault(
 def _said(finding: ErrorDetails) -> str:
     if finding["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         return "This is a table, such as [section] with keys below it."
+    if finding["type"] == "tuple_type":
+        return "This is a list, such as [1, 2]."
     if isinstance(finding["input"], dict | list | tuple):
         return f"{finding['msg'].rstrip('.')}."
     return f"{finding['msg'].rstrip('.')}, not {quoted(finding['input'])}."

@@ -74,6 +74,11 @@ class ConstraintSettings(Section):
                 "A constraint of the type {type} needs {what}; without it nothing would pass",
                 {"type": self.type, "what": needs[1]},
             )
+        least, most = self.min_value, self.max_value
+        if least is not None and most is not None and least > most:
+            raise PydanticCustomError(
+                "constraint_empty", "min_value is above max_value; so nothing would pass"
+            )
         return self
 
     def made(self) -> SafetyConstraint:

@@ -89,7 +89,11 @@ class Reader:
 
 
 def _as_text(row: Iterable[Any]) -> Sequence[Any]:
-    return [
-        value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
-        for value in row
-    ]
+    return [_text_of(value) if isinstance(value, bytes) else value for value in row]
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # put there by another program: seen, and told by its checks
+        return value.decode("utf-8", "backslashreplace")

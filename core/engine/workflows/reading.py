@@ -32,7 +32,7 @@ from ...workflows.records import TaskRecord, WorkflowRecord
 from ...workflows.state_faults import TaskUnknown, WorkflowUnknown
 from ...workflows.state_manager import StateManager
 from ...workflows.states import TaskState
-from ...workflows.statuses import TaskStatus
+from ...workflows.statuses import TaskStatus, WorkflowStatus
 from .gazette import Gazette
 from .views import (
     TaskViewer,
@@ -122,7 +122,7 @@ class Reading:
         statuses = {row.task_id: row.status for row in rows}
         now = self._clock.now()
         tasks = tuple(
-            viewer.view(row, record.version, statuses, why=self._why(row)) for row in rows
+            viewer.view(row, record.version, statuses, why=self._why(record, row)) for row in rows
         )
         counts: dict[Any, int] = {}
         for status in statuses.values():
@@ -139,12 +139,12 @@ class Reading:
             critical=tuple(_critical(tasks, now)),
         )
 
-    def _why(self, row: TaskRecord) -> str:
-        return (
-            self._gazette.why(row.workflow_id, row.task_id)
-            if row.status is TaskStatus.READY
-            else ""
-        )
+    def _why(self, record: WorkflowRecord, row: TaskRecord) -> str:
+        if row.status is not TaskStatus.READY:
+            return ""
+        if record.status is WorkflowStatus.PAUSED:  # no engine may drive it
+            return "the workflow is paused"
+        return self._gazette.why(row.workflow_id, row.task_id)
 
     async def _former(
         self, record: WorkflowRecord, rows: Sequence[TaskRecord], version: int
@@ -185,7 +185,7 @@ class Reading:
         given = viewer.definition(row)
         return TaskDetailView(
             workflow_id=workflow_id,
-            task=viewer.view(row, record.version, statuses, why=self._why(row)),
+            task=viewer.view(row, record.version, statuses, why=self._why(record, row)),
             given=(attempts[-1].given if attempts else {})
             or ({} if given is None else _given(given.metadata)),
             result=None if row.result is None else json.loads(row.result),

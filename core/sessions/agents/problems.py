@@ -95,6 +95,8 @@ def _said(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(path[-1]), known_keys(path[:-1]), n=1)
         return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    if problem["type"] == "tuple_type":
+        return "this is a list, such as [1, 2]"
     return problem["msg"].rstrip(".")
 
 

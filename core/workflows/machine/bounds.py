@@ -16,7 +16,8 @@ class Bound:
     """A number of slots, and what waits for one of them.
 
     Of what waits only as much is let back into the common queue as there are slots: it may find
-    itself parked again, but never waits while a slot is free.
+    itself parked again, but never waits while a slot is free. What waits for an agent then lets the
+    others by: ``Bounds.more``.
     """
 
     __slots__ = ("limit", "parked", "used")
@@ -81,6 +82,11 @@ class Bounds:
         yield from self._wake(self._whole, now)
         if group is not None:
             yield from self._wake(group, now)
+
+    def more(self, now: float) -> Iterator[Entry]:
+        """What may try because those that were let back before it have no place to go to."""
+        for bound in (self._whole, *self._groups.values()):
+            yield from self._wake(bound, now)
 
     def reason(self, task: int) -> str:
         """Which bound keeps ``task`` waiting; empty if none does."""

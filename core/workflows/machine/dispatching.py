@@ -55,6 +55,7 @@ class Dispatching:
         self._sequence = 0
         self._queue = ReadyQueue(ageing)
         self._waiters: deque[Entry] = deque()
+        self._unplaced: dict[Run, None] = {}  # bounded runs of which something came to wait
         self._touched: list[Run] = []
         self._stops: list[Stop] = []
         self._ended: list[Run] = []
@@ -165,8 +166,21 @@ class Dispatching:
             self._waiters.append(entry)
         elif rules.placed and self.places is not None:
             self.places.enter(entry)
+            if entry[4].bounds is not None:
+                self._unplaced[entry[4]] = None
         else:
             self._queue.push(entry)
+
+    def _let_by(self, now: float) -> bool:
+        """Let in what is kept out by tasks that hold no slot, but wait for an agent; if there is any."""
+        while self._unplaced:
+            run, _ = self._unplaced.popitem()
+            more = [] if run.bounds is None else list(run.bounds.more(now))
+            self._enter(more)
+            if more:
+                self._unplaced[run] = None
+                return True
+        return False
 
     def readmit(self, run: Run, task: int) -> None:
         """Ask the gate again about a task that was told to wait."""
@@ -222,10 +236,12 @@ class Dispatching:
                     entry[4].entries[entry[5]] = entry
                     self._queue.push(entry)
                 entry = first[1]
-            elif entry is None:
-                return None
-            else:
+            elif entry is not None:
                 first = None
+            elif self._let_by(now):
+                continue
+            else:
+                return None
             run, task = entry[4], entry[5]
             if run.status is _PAUSED:
                 self._hold(entry)

@@ -98,6 +98,7 @@ class Machine(Control):
                     self._release(run, task, 0.0)
                     run.tasks[task] = TaskStatus.LOST
         self.runs.pop(run.id, None)
+        self._unplaced.pop(run, None)
 
     # ---- attempts --------------------------------------------------------------------------
 

@@ -140,6 +140,8 @@ async def test_an_untouched_log_holds(path: Path) -> None:
         ("UPDATE audit SET body = replace(body, '2', '3') WHERE sequence = 5", 5, "do not fit"),
         ("UPDATE audit SET at = replace(at, '2026', '2025') WHERE sequence = 4", 4, "do not fit"),
         ("UPDATE audit SET chain_hash = upper(chain_hash) WHERE sequence = 7", 7, "do not fit"),
+        ("UPDATE audit SET body = x'ff00' WHERE sequence = 8", 8, "do not fit"),
+        ("INSERT INTO audit VALUES (13, 'x', '{}', 'y')", 13, "ended at record 12"),
         ("DELETE FROM audit WHERE sequence = 1", 1, "record 2 comes next"),
         ("DELETE FROM audit WHERE sequence = 6", 6, "record 7 comes next"),
         ("DELETE FROM audit WHERE sequence = 12", 12, "went on to record 12"),

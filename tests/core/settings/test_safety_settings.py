@@ -64,6 +64,9 @@ def test_rules_are_read_as_the_monitor_takes_them(tmp_path: Path) -> None:
         ('[[safety.constraints]]\nname = "x"\ntype = "threshold"', 1, "safety.constraints.0",
          "needs max_value or min_value"),
         ('[[safety.constraints]]\nname = "x"\ntype = "dependency"\n', 1, "safety.constraints.0", "requires"),
+        ('[[safety.constraints]]\nname = "x"\ntype = "threshold"\nmin_value = 5\nmax_value = 1', 1,
+         "safety.constraints.0", "min_value is above max_value"),
+        ("[safety]\nconstraints = 3", 2, "safety.constraints", "This is a list"),
         (('[[safety.constraints]]\nname="a"\ntype="resource"\nmax_value=1\n[[safety.constraints]]\n'
           'name="a"\ntype="resource"\nmax_value=1'), 1, "safety", "Two of them are called a"),
         ('[[safety.constraints]]\nname="a"\ntype="timing"\nwindow=["08:00", "25:00"]', 4,

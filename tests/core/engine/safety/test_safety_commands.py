@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.core.engine.ship import Ship, sailing, settings_for, until
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
@@ -165,6 +167,12 @@ async def test_a_prompt_beyond_the_budget_is_refused_until_more_is_granted(place
         wrong = crew.GrantBudget(name="turns", key="nobody", more=1)
         assert (await refused(client, wrong)).code == "budget_unknown"
         await client.close()
+
+
+@pytest.mark.parametrize("more", [inf, nan, 1e300, 0, -1])
+def test_what_is_no_amount_cannot_be_granted(more: float) -> None:
+    with pytest.raises(ValidationError, match="more"):
+        crew.GrantBudget(name="turns", key="one", more=more)
 
 
 async def test_a_prompt_that_was_not_delivered_costs_nothing(place: Path) -> None:

@@ -165,6 +165,21 @@ async def test_a_pause_with_interrupt_takes_the_question_back_and_resume_asks_an
     await rig.ended(view.id)
 
 
+async def test_what_waits_in_a_paused_workflow_says_so_after_a_restart_too(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    async with rigged(tmp_path, store) as rig:
+        rig.work.held["a"] = asyncio.Event()
+        view = await rig.create(CHAIN)
+        await rig.until(lambda: ("a", "running") in rig.tasks() and "a" in rig.work.began)
+        before = len(rig.tasks())
+        await rig.service.pause(w.PauseWorkflow(workflow_id=view.id, interrupt=True), NOBODY)
+        await rig.until(lambda: ("a", "ready") in rig.tasks()[before:])
+    async with rigged(tmp_path, store, epoch=2) as rig:
+        whole = await rig.service.reading.whole(w.ShowWorkflow(workflow_id=view.id))
+        assert (whole.tasks[0].status, whole.tasks[0].reason) == ("ready", "the workflow is paused")
+
+
 async def test_a_failure_needs_a_person_until_it_is_retried(rig: Rig) -> None:
     rig.work.failing.add("b")
     view = await rig.create(CHAIN)
