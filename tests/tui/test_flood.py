@@ -139,4 +139,4 @@ async def test_a_session_that_works_through_a_flood_is_shown_as_it_stands(fleet:
         for count in range(3000):
             fleet.act(first, Activity.WORKING if count % 2 else Activity.IDLE)
         await drained(hand)
-        assert hand.top().startswith("quarterdeck  1 working · 99 idle")
+        assert hand.top().startswith("1 working · 99 idle")
