@@ -386,7 +386,7 @@ class PipelineService:
         entry = self.running.find(payload_id)
         book = self.running.book
         effects = (book.get(one) for one in entry.effects())
-        runs = [run_view(one, await self._session_of(one.workflow_id)) for one in entry.attempts]
+        runs = [run_view(one, *await self._place_of(one.workflow_id)) for one in entry.attempts]
         view = self._payload_view(entry)
         return PayloadDetailView(
             payload=view.model_copy(update={"reason": view.reason or self._runs.why(entry)}),
@@ -396,16 +396,17 @@ class PipelineService:
             runs=tuple(runs),
         )
 
-    async def _session_of(self, workflow_id: str | None) -> str | None:
-        """The session in which an agent works, or worked, on it."""
+    async def _place_of(self, workflow_id: str | None) -> tuple[str | None, str]:
+        """The session in which an agent works, or worked, on it; and the agent that was chosen for it."""
         if workflow_id is None:
-            return None
+            return None, ""
         try:
             whole = await self._workflows.reading.whole(ShowWorkflow(workflow_id=workflow_id))
         except QuarterdeckError:  # it has not been created yet, or is gone
-            return None
-        found = (task.session_id for task in whole.tasks if task.session_id is not None)
-        return next(found, None)
+            return None, ""
+        sessions = (task.session_id for task in whole.tasks if task.session_id is not None)
+        agents = [task.agent for task in whole.tasks if task.kind == "agent"]
+        return next(sessions, None), agents[0] if len(agents) == 1 else ""
 
     def _payload_view(self, entry: Entry) -> PayloadView:
         definition = self.running.loaded.get(entry.origin.pipeline)

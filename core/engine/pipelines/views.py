@@ -94,13 +94,13 @@ def _short(value: Any) -> str:
     return " ".join(text[: 2 * LONGEST_SUMMARY].split())
 
 
-def run_view(attempt: Attempt, session_id: str | None = None) -> RunView:
-    """One attempt of a handler."""
+def run_view(attempt: Attempt, session_id: str | None = None, agent: str = "") -> RunView:
+    """One attempt of a handler; ``agent`` is the one that was chosen for it, if that is known."""
     return RunView(
         handler=attempt.handler,
         attempt=attempt.number,
         status=attempt.status,
-        agent=attempt.agent,
+        agent=agent or attempt.agent,
         started_at=attempt.started_at,
         ended_at=attempt.ended_at,
         result=attempt.result,

@@ -1,4 +1,4 @@
-"""Handlers whose work is held back by a budget, a breaker or a halt hold back nobody else."""
+"""Handlers whose work is held back by a budget, a breaker or a halt; who does it."""
 
 from __future__ import annotations
 
@@ -75,3 +75,15 @@ async def test_a_halt_holds_back_functions_that_are_called_in_place(tmp_path: Pa
         (ended,) = await rig.ended(payload.id)
         assert ended.status is S.COMPLETED
         await safety.close()
+
+
+async def test_a_run_names_the_agent_that_was_chosen(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(
+            "name: p\nevents: {e: {handlers: {h: {agent: practice-ann, mode: one-shot, prompt: x}}}}"
+        )
+        wanted = await rig.propel("e", agent_affinity="practice-cleo")
+        free = await rig.propel("e")
+        await rig.ended(wanted.id, free.id)
+        runs = [(await rig.service.payload(one.id)).runs for one in (wanted, free)]
+        assert [one.agent for (one,) in runs] == ["practice-cleo", "practice-ann"]
