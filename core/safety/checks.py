@@ -26,6 +26,20 @@ class Circumstances:
     buckets: dict[str, BucketCache] = field(default_factory=dict)
 
 
+class Later(str):
+    """What is wrong for now: time mends it in ``seconds``."""
+
+    __slots__ = ("seconds",)
+    seconds: float
+
+    @classmethod
+    def of(cls, text: str, seconds: float) -> Later:
+        """``text``, and when to ask again."""
+        found = cls(f"{text}, again in {seconds:.1f} s")
+        found.seconds = seconds
+        return found
+
+
 Check = Callable[[SafetyConstraint, OperationContext, Any, Circumstances], str]
 
 
@@ -78,7 +92,7 @@ def _rate(c: SafetyConstraint, context: OperationContext, _: Any, around: Circum
         around.buckets[c.constraint_id] = buckets
     key = context.agent_id if c.metadata.get("per", "agent") == "agent" else "all"
     wait = buckets.take(key)
-    return f"the rate is used up, again in {wait:.1f} s" if wait else ""
+    return Later.of("the rate is used up", wait) if wait else ""
 
 
 def _dependency(c: SafetyConstraint, context: OperationContext, _: Any, __: Circumstances) -> str:
@@ -127,7 +141,7 @@ def _timing(
         last = around.last_done.get((c.constraint_id, context.agent_id))
         left = 0.0 if last is None else last + float(apart) - around.clock.monotonic()
         if left > 0:
-            return f"too soon after the last one, again in {left:.1f} s"
+            return Later.of("too soon after the last one", left)
     return (_number(value) or _within(value, c.min_value, c.max_value)) if bounded else ""
 
 

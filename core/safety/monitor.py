@@ -14,7 +14,7 @@ from ..base.errors import BusinessFault
 from ..base.kept import Kept, KeptStore, MemoryKept
 from .binding import BreakerOpen, Breakers, Guarded, Limits
 from .breaker import BreakerState, BreakerStatistics, CircuitBreaker, Permit
-from .checks import Circumstances, check
+from .checks import Circumstances, Later, check
 from .model import (
     ConstraintType,
     Halt,
@@ -353,6 +353,7 @@ class SafetyMonitor:
                         context.operation_type,
                         context.agent_id,
                         constraint.parameter,
+                        _until(constraint, wrong),
                     )
 
     def _gates(self, context: OperationContext) -> list[Violation]:
@@ -436,6 +437,12 @@ class SafetyMonitor:
                 return
             kept = await self._store.get_kept("safety", self._name)  # another one changed it
             self._halt_version = kept.version if kept else 0
+
+
+def _until(constraint: SafetyConstraint, wrong: str) -> float:
+    """When time mends it; what is critical halts, and is not waited for."""
+    critical = constraint.level is SafetyLevel.CRITICAL
+    return wrong.seconds if isinstance(wrong, Later) and not critical else 0.0
 
 
 def _halts(violation: Violation) -> bool:

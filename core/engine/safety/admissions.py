@@ -19,6 +19,7 @@ from .halting import Halting
 from .line import Line, Waiting
 
 BREAKER = "circuit_breaker"
+TIMING = "timing"
 _CRASHES = (AgentCrashed, SessionEnded, KeeperStartFailed)
 
 
@@ -207,6 +208,8 @@ class Admissions:
         if found.kind == BREAKER:
             what = wish.agent or found.rule
             return f"the breaker of {what} is open: {found.message.rstrip('.')} (at {at})"
+        if found.kind == TIMING:
+            return f"the rule {found.rule} lets the next one begin at {at}"
         return f"the limit {found.rule} is used up, again at {at}"
 
 

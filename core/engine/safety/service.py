@@ -242,7 +242,7 @@ class SafetyService:
 
     def _refuse(self, context: OperationContext, broken: Sequence[Violation]) -> None:
         first = broken[0]
-        if first.kind == "rate_limit" and first.retry_after:
+        if first.kind == "rate_limit" and all(one.passes for one in broken):
             raise RateLimited(
                 f"{context.operation_type} was refused: {first}.",
                 retry_after=round(first.retry_after, 3),

@@ -240,6 +240,24 @@ async def test_a_limit_lets_attempts_wait_their_turn(tmp_path: Path) -> None:
         assert view.refused >= 1
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"type": "timing", "min_interval_seconds": 0.1},
+        {"type": "rate_limit", "max_value": 1, "window_seconds": 0.1},
+    ],
+)
+async def test_a_rule_that_time_mends_lets_attempts_wait(
+    tmp_path: Path, rule: dict[str, Any]
+) -> None:
+    rules = {"constraints": [{"name": "slowly", "operation": "workflow.attempt", **rule}]}
+    async with guarded(tmp_path, safety=rules) as rig:
+        one = await rig.create(CHAIN)
+        await rig.ended(one)
+        assert rig.agents.began == ["first", "second"]
+        assert "safety.violation" not in rig.types()
+
+
 async def test_a_halt_leaves_what_runs_alone(tmp_path: Path) -> None:
     agents = Agents(held=asyncio.Event())
     async with guarded(tmp_path, agents=agents) as rig:
