@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...core.base.topics import pattern_fault
 from ..failing import fault
 from ..following import RETURNED, Events
 from ..invocation import Invocation
@@ -49,9 +48,7 @@ def events(
         from .auditing import verify_audit  # noqa: PLC0415
 
         return verify_audit(invocation)
-    wrong = None if topic is None else pattern_fault(topic)
-    if wrong is not None:
-        raise fault("usage", wrong)
+    _check_topic(topic)
     session_id = find_session(invocation, session)["id"] if session else None
     teller = _Teller(invocation, session_id)
     last = after or 0
@@ -67,6 +64,17 @@ def events(
     if follow:
         _go_on(Events(invocation, (topic,) if topic else (), since=last), teller)
     return None
+
+
+def _check_topic(topic: str | None) -> None:
+    if topic is None:
+        return
+    # Start-up time: most calls name no topic.
+    from ...core.base.topics import pattern_fault  # noqa: PLC0415
+
+    wrong = pattern_fault(topic)
+    if wrong is not None:
+        raise fault("usage", wrong)
 
 
 def _go_on(coming: Events, teller: _Teller) -> None:

@@ -28,6 +28,7 @@ from quarterdeck.tui.dialogs.ask import AskDialog
 from quarterdeck.tui.dialogs.confirm import ConfirmDialog
 from quarterdeck.tui.dialogs.create import CreateDialog
 from quarterdeck.tui.dialogs.help import HelpDialog
+from quarterdeck.tui.dialogs.leftover import LeftoverDialog
 from quarterdeck.tui.dialogs.load_file import LoadFileDialog
 from quarterdeck.tui.dialogs.notice import NoticeDialog
 from quarterdeck.tui.dialogs.palette import PaletteDialog
@@ -140,6 +141,14 @@ async def wrong_directory(hand: Hand) -> None:
     await hand.until(lambda: hand.shows("There is no directory"))
 
 
+async def worked_in(hand: Hand) -> None:
+    hand.crew.refuse(
+        "session.delete", "worktree_dirty", "Its worktree has changes: app/login.py, notes.md."
+    )
+    await hand.press("D", "y")
+    await hand.until(lambda: isinstance(hand.screen, LeftoverDialog))
+
+
 async def refused(hand: Hand) -> None:
     hand.crew.refuse("agent.stop", "stop_failed", "Process 4711 would not end; try again.")
     await hand.press("S", "y")
@@ -167,6 +176,7 @@ STORIES: dict[str, Sequence[str | Callable[[Hand], Awaitable[None]]]] = {
     "create-fault": ("c", wrong_directory),
     "prompt": ("i", *"Go", "space", *"on"),
     "confirm": ("S",),
+    "leftover": (worked_in,),
     "quit": ("q",),
     "quit-stop": ("q", "S"),
     "help": ("question_mark",),
@@ -296,6 +306,7 @@ SHOWS: dict[str, type[Screen[Any]]] = {
     "create": CreateDialog,
     "prompt": PromptDialog,
     "confirm": ConfirmDialog,
+    "leftover": LeftoverDialog,
     "quit": QuitDialog,
     "help": HelpDialog,
     "palette": PaletteDialog,

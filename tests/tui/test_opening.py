@@ -226,7 +226,7 @@ FIRST = {
     "core", "core.base", "core.base.clock", "tui", "tui.app", "tui.host", "tui.keys",
     "tui.keys.actions", "tui.keys.gate", "tui.keys.names", "tui.keys.splitter",
     "tui.keys.strokes", "tui.model", "tui.model.cells", "tui.model.frame", "tui.opening",
-    "tui.outfit", "tui.pace", "tui.widgets", "tui.widgets.frame",
+    "tui.outfit", "tui.pace", "tui.screens", "tui.screens.modes", "tui.widgets", "tui.widgets.frame",
 }  # fmt: skip
 
 
