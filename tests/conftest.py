@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests import postgres_server
 from tests.leftovers import WATCH
 
 settings.register_profile("quarterdeck", deadline=None)  # machines may be busy
@@ -82,7 +83,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish() -> Generator[None]:
-    """The report of pictures that differ is written with a deprecated call; it is not ours."""
+    """A server that tests have started is stopped.
+
+    The report of pictures that differ is written with a deprecated call; it is not ours.
+    """
+    postgres_server.end()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return (yield)

@@ -6,7 +6,9 @@ run as root. Where no server can be had, whoever asks for one is skipped with th
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -69,6 +71,20 @@ def _control(*arguments: str) -> None:
         bin_path=server.bin_path,
         user=server.system_user,
     )
+
+
+def end() -> None:
+    """Stop the server for good and remove its files; nothing, if none was started here.
+
+    The wheel's own way leaves it running where another process was ever counted in.
+    """
+    server = _start()[0] if _start.cache_info().currsize else None
+    if server is None:
+        return
+    atexit.unregister(server._cleanup)
+    with contextlib.suppress(subprocess.SubprocessError):  # it is stopped already
+        stop(at_once=True)
+    shutil.rmtree(server.pgdata, ignore_errors=True)
 
 
 async def clean(url: str, *, drop: bool = False) -> None:
