@@ -83,7 +83,6 @@ class LockStatistics:
     holder: str | None
     token: int
     waiters: tuple[str, ...]
-    seconds_left: float | None = None
     since: datetime | None = None
     ttl: float = 0.0
 
@@ -245,14 +244,12 @@ class Locks:
 
     def statistics(self) -> tuple[LockStatistics, ...]:
         """Every lock that is held or waited for here."""
-        now = self._clock.monotonic()
         return tuple(
             LockStatistics(
                 resource,
                 place.held.holder if place.held else None,
                 place.token,
                 tuple(one.holder for one in place.waiters if not one.future.done()),
-                max(0.0, place.held.deadline - now) if place.held else None,
                 place.held.since if place.held else None,
                 place.held.ttl if place.held else 0.0,
             )
