@@ -22,11 +22,13 @@ from ...pipelines.voting import Voting
 from ...protocol.pipeline_views import PayloadStatus
 from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
+from ...workflows.executors.faults import NestedFailed
 from ...workflows.executors.function_process import find
+from ...workflows.executors.nested import workflow_results
 from ...workflows.executors.results import check_result
 from ...workflows.files.executing import rendered, scope_of
 from ...workflows.states import WorkflowState
-from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
+from ...workflows.statuses import ENDED, WorkflowStatus
 from ..workflows.service import WorkflowService
 
 ONCE = RetryPolicy(1)
@@ -135,7 +137,10 @@ class HandlerRuns:
             raise HandlerFailed(
                 f"The workflow {definition.name} took longer than {limit} s."
             ) from None
-        return _results(state)
+        try:
+            return workflow_results(state)
+        except NestedFailed as error:
+            raise HandlerFailed(str(error), workflow_id=state.workflow_id) from error
 
     async def _ended(self, workflow_id: str) -> WorkflowState:
         """The workflow, once it has ended; one that a person paused is waited for."""
@@ -193,21 +198,3 @@ def _result(state: WorkflowState, task_id: str) -> Any:
     raise HandlerFailed(
         told or state.error or f"It is {state.status}.", workflow_id=state.workflow_id
     )
-
-
-def _results(state: WorkflowState) -> dict[str, Any]:
-    """What the tasks of a workflow gave, by their names.
-
-    :raises HandlerFailed: if it did not complete.
-    """
-    if state.status is not WorkflowStatus.COMPLETED:
-        raise HandlerFailed(
-            f"The workflow {state.name} ({state.workflow_id}) is {state.status}"
-            + (f": {state.error}" if state.error else "."),
-            workflow_id=state.workflow_id,
-        )
-    return {
-        name: task.result
-        for name, task in state.tasks.items()
-        if task.status is TaskStatus.COMPLETED and "[" not in name
-    }

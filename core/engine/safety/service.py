@@ -311,24 +311,6 @@ class SafetyService:
 
     # ---- work ------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def dispatching(self, wish: Dispatch) -> AsyncIterator[Ticket]:
-        """Do a piece of work as soon as it may begin; its end is told to breakers and accounts.
-
-        :raises OperationRefused: if a rule forbids it.
-        :raises BudgetExceeded: if a person stopped it.
-        """
-        ticket = await self.admissions.admitted(wish)
-        try:
-            yield ticket
-        except BaseException as error:
-            await self._errands.finish(self.admissions.ended(ticket, error), "settle")
-            raise
-        else:
-            await self._errands.finish(self.admissions.ended(ticket, None), "settle")
-        finally:
-            self.admissions.release(ticket)
-
     def reason(self, workflow_id: str, task_id: str) -> str:
         """Why a task may not begin now; empty if nothing here keeps it."""
         return self._line.text((workflow_id, task_id))

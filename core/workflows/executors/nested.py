@@ -62,7 +62,7 @@ class NestedExecutor:
             if attempt.wanted_on:
                 await self._cancel(child.place)
             raise
-        return await attempt.finish(_results(state))
+        return await attempt.finish(workflow_results(state))
 
     async def _ended(self, attempt: Attempt, workflow_id: str) -> WorkflowState:
         """How it stands when it has ended; rolled back meanwhile, it goes on to that."""
@@ -122,8 +122,8 @@ def _handed_down(metadata: str) -> dict[str, Any]:
     return {AHEAD: found[AHEAD]} if AHEAD in found else {}
 
 
-def _results(state: WorkflowState) -> dict[str, Any]:
-    """What its tasks gave.
+def workflow_results(state: WorkflowState) -> dict[str, Any]:
+    """What the tasks of a workflow gave, by their names.
 
     :raises NestedFailed: if it did not complete.
     """

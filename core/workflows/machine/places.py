@@ -103,10 +103,6 @@ class Places:
         """Every agent, in the order in which they came."""
         return list(self._placing.agents.values())
 
-    def has_agent(self, name: str) -> bool:
-        """Whether there is an agent of this name."""
-        return name in self._placing.agents
-
     def set_limit(self, group: str, limit: int | None) -> None:
         """How many tasks of a group may run at once."""
         self._placing.set_limit(group, limit)

@@ -11,7 +11,7 @@ from ....core.protocol.pipeline_views import (
     PayloadView,
     RunView,
 )
-from ..about import about, about_words, short_id
+from ..about import about, short_id
 from ..ages import age_of
 from ..cells import Cell, Row
 from ..flow.detail import value_rows
@@ -219,8 +219,3 @@ def detail_lasts(detail: PayloadDetailView | None, now: datetime) -> float | Non
 def title_words(payload: PayloadView) -> str:
     """What stands over all about it."""
     return f"PAYLOAD {short_id(payload.id)} · {clean(payload.event, 60)}"
-
-
-def cause_words(payload: PayloadView) -> str:
-    """Where it comes from, in a few words."""
-    return about_words(payload.cause) if payload.cause else ""
