@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...base.calling import Threads, is_async
@@ -23,9 +24,9 @@ from ...protocol.pipeline_views import PayloadStatus
 from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
 from ...workflows.executors.faults import NestedFailed
-from ...workflows.executors.function_process import find
 from ...workflows.executors.nested import workflow_results
 from ...workflows.executors.results import check_result
+from ...workflows.executors.trusted import find_trusted
 from ...workflows.files.executing import rendered, scope_of
 from ...workflows.states import WorkflowState
 from ...workflows.statuses import ENDED, WorkflowStatus
@@ -157,7 +158,9 @@ class HandlerRuns:
         limit = order.handler.timeout
         scope = scope_of(TaskExecutionContext(task, "", inputs=dict(order.pipeline.inputs)))
         given = rendered(task, scope, "with").get("with", {})
-        function = find(task.metadata["function"])
+        pipeline = order.pipeline
+        folders = [Path(pipeline.directory), Path(pipeline.file).parent]
+        function = find_trusted(task.metadata["function"], folders)
         try:
             async with asyncio.timeout(limit):
                 result = await self._value(function, given)

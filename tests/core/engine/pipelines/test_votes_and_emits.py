@@ -233,3 +233,15 @@ events:
         assert (run.result, run.workflow_id) == ({"n": 42}, None)
         assert rig.payload(late.id).status is S.DEAD
         assert "longer than 0.05 s" in (rig.payload(late.id).error or "")
+
+
+async def test_a_trusted_function_may_lie_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sums_beside.py").write_text("def add(a, b): return a + b\n")
+    async with rigged(tmp_path) as rig:
+        await rig.load(
+            "name: p\nevents: {e: {handlers: {h: "
+            "{python: 'sums_beside:add', trusted: true, with: {a: 5, b: 2}}}}}\n"
+        )
+        payload = await rig.propel("e", 1)
+        await rig.quiet()
+        assert (await rig.service.payload(payload.id)).runs[0].result == 7
