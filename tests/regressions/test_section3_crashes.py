@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,26 +33,6 @@ from quarterdeck.core.workflows.executors.attempt import Attempt
 from quarterdeck.core.workflows.executors.desk import Desk
 from quarterdeck.core.workflows.executors.nested import NestedExecutor
 from quarterdeck.core.workflows.executors.surroundings import Surroundings
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SlowToRead]:
-    kept = SlowToRead()
-    await kept.open()
-    yield kept
-    await kept.close()
-
-
-@pytest.fixture
-def states(store: SlowToRead) -> StateManager:
-    return StateManager(store=store)
-
-
-@pytest.fixture
-async def engine(states: StateManager) -> AsyncIterator[WorkflowOrchestrator]:
-    async with WorkflowOrchestrator(states) as engine:
-        yield engine
-
 
 # ---- what is being ended goes on being ended after a crash -----------------------------------
 

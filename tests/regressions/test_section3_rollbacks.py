@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.core.workflows.crash_rig import (
@@ -26,26 +25,6 @@ from quarterdeck.core.workflows import (
     WorkflowOrchestrator,
 )
 from quarterdeck.core.workflows.state_faults import TasksRunning, VersionUnknown
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SlowToRead]:
-    kept = SlowToRead()
-    await kept.open()
-    yield kept
-    await kept.close()
-
-
-@pytest.fixture
-def states(store: SlowToRead) -> StateManager:
-    return StateManager(store=store)
-
-
-@pytest.fixture
-async def engine(states: StateManager) -> AsyncIterator[WorkflowOrchestrator]:
-    async with WorkflowOrchestrator(states) as engine:
-        yield engine
-
 
 # ---- fan-outs --------------------------------------------------------------------------------
 

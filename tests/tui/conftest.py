@@ -6,6 +6,7 @@ import time
 
 import pytest
 from tests.tui.crew import Crew, agent
+from tests.tui.fleet import R, W, feature, task
 
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.status import Activity, Choice, Lifecycle
@@ -54,4 +55,27 @@ def busy(crew: Crew) -> Crew:
     crew.item(tests, AttentionKind.TURN_DONE, "tests added", age=190)
     for session in crew.sessions.values():
         crew.draw(session, [f"$ hello from {session.name}", "$ "])
+    return crew
+
+
+@pytest.fixture
+def fleet(crew: Crew) -> Crew:
+    """Four workflows: one half way, one that waits, one done, one failed."""
+    ships = crew.fleet
+    half = ships.add("feature", feature(crew.now()))
+    half.critical = ("plan", "build", "test", "release")
+    half.logs["build", 2] = "building\nstill building\n"
+    half.logs["build", 1] = "the first try\n"
+    half.results["plan"] = {"steps": ["one", "two"]}
+    waits = ships.add(
+        "release",
+        [task("ship", kind="approve", status=R.RUNNING, started_at=crew.ago(30))],
+        age=300,
+    )
+    ships.gate(waits, "ship")
+    ships.add("nightly", [task("a", status=R.COMPLETED)], W.COMPLETED, age=4000, took=62)
+    ships.add(
+        "broken", [task("a", status=R.FAILED, error="boom"), task("b", "a", status=R.SKIPPED)],
+        W.FAILED, age=5000, took=6, error="a failed: boom",
+    )  # fmt: skip
     return crew

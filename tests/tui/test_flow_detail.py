@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.tui.crew import Crew
 from tests.tui.fleet import R, feature, hundred, many, task
 from tests.tui.fleet import draw as drawn
+from tests.tui.flows_hand import NOW, ago, flow_of
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.client.view import View
@@ -19,35 +20,14 @@ from quarterdeck.core.protocol.workflow_views import (
     AttemptView,
     HandoffView,
     TaskDetailView,
-    TaskView,
     WholeWorkflowView,
 )
 from quarterdeck.tui.model.cells import row_text
 from quarterdeck.tui.model.flow import detail as details
 from quarterdeck.tui.model.flow.desk import Desk, Mode
-from quarterdeck.tui.model.flow.graph import Picture, graph_row
+from quarterdeck.tui.model.flow.graph import Picture
 from quarterdeck.tui.model.flow.log import LINES_KEPT, SLACK, LogPart, TaskLog
-from quarterdeck.tui.model.flow.state import Flow
 from quarterdeck.tui.model.flow.tasks import task_row
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
-
-
-def flow_of(tasks: list[TaskView], *, critical: tuple[str, ...] = (), **more: object) -> Flow:
-    crew = Crew(ManualClock(NOW))
-    ship = crew.fleet.add("feature", tasks, **more)  # type: ignore[arg-type]
-    ship.critical = critical
-    return Flow(crew.fleet.whole(ship.id))
-
-
-def texts(picture: Picture, flow: Flow, cursor: str | None = None) -> list[str]:
-    lines = range(len(picture.graph.lines))
-    return [row_text(graph_row(picture, flow, y, NOW, cursor=cursor)) for y in lines]
-
 
 # ---- a task
 

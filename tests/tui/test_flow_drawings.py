@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.tui.crew import Crew
 from tests.tui.fleet import R, feature, hundred, task
 from tests.tui.fleet import draw as drawn
+from tests.tui.flows_hand import NOW, ago, flow_of, texts
 
-from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.protocol.workflow_views import (
     AttemptView,
     BoxView,
     GraphView,
     TaskDetailView,
-    TaskView,
 )
 from quarterdeck.tui.model.cells import row_text, row_width
 from quarterdeck.tui.model.flow.gantt import (
@@ -30,25 +28,6 @@ from quarterdeck.tui.model.flow.gantt import (
 )
 from quarterdeck.tui.model.flow.graph import Picture, graph_row
 from quarterdeck.tui.model.flow.state import Flow
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
-
-
-def flow_of(tasks: list[TaskView], *, critical: tuple[str, ...] = (), **more: object) -> Flow:
-    crew = Crew(ManualClock(NOW))
-    ship = crew.fleet.add("feature", tasks, **more)  # type: ignore[arg-type]
-    ship.critical = critical
-    return Flow(crew.fleet.whole(ship.id))
-
-
-def texts(picture: Picture, flow: Flow, cursor: str | None = None) -> list[str]:
-    lines = range(len(picture.graph.lines))
-    return [row_text(graph_row(picture, flow, y, NOW, cursor=cursor)) for y in lines]
-
 
 # ---- the graph
 

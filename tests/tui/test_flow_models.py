@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.crew import Crew
 from tests.tui.fleet import R, W, feature, task
+from tests.tui.flows_hand import NOW, ago, flow_of
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.protocol.workflow_views import (
     AttemptView,
     DifferenceView,
     TaskDetailView,
-    TaskView,
     VersionView,
 )
 from quarterdeck.tui.model.cells import row_text
-from quarterdeck.tui.model.flow.graph import Picture, graph_row
 from quarterdeck.tui.model.flow.history import History, difference_rows, value_text, version_row
 from quarterdeck.tui.model.flow.rows import FLOWS, EndedRow, FlowRow, flow_rows, in_order, rows_last
 from quarterdeck.tui.model.flow.state import Applied, Flow
 from quarterdeck.tui.model.flow.tasks import task_row, tasks_vocabulary
 from quarterdeck.tui.model.flow.words import bar, loudest, task_note, time_of
 from quarterdeck.tui.model.query import parse
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
-
-
-def flow_of(tasks: list[TaskView], *, critical: tuple[str, ...] = (), **more: object) -> Flow:
-    crew = Crew(ManualClock(NOW))
-    ship = crew.fleet.add("feature", tasks, **more)  # type: ignore[arg-type]
-    ship.critical = critical
-    return Flow(crew.fleet.whole(ship.id))
-
-
-def texts(picture: Picture, flow: Flow, cursor: str | None = None) -> list[str]:
-    lines = range(len(picture.graph.lines))
-    return [row_text(graph_row(picture, flow, y, NOW, cursor=cursor)) for y in lines]
-
 
 # ---- the list
 

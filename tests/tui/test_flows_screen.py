@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from tests.tui.crew import Crew
-from tests.tui.fleet import R, Ship, W, feature, hundred, task
-from tests.tui.hand import Hand, aboard
+from tests.tui.fleet import R, hundred, task
+from tests.tui.flows_hand import at, screen, ship
+from tests.tui.hand import aboard
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import workflow_commands as w
@@ -13,49 +13,6 @@ from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.protocol.workflow_views import AttemptView
 from quarterdeck.tui.model.flow.desk import Mode
 from quarterdeck.tui.screens.deck import DeckScreen
-from quarterdeck.tui.screens.flows import FlowsScreen
-
-
-@pytest.fixture
-def fleet(crew: Crew) -> Crew:
-    """Four workflows: one half way, one that waits, one done, one failed."""
-    ships = crew.fleet
-    half = ships.add("feature", feature(crew.now()))
-    half.critical = ("plan", "build", "test", "release")
-    half.logs["build", 2] = "building\nstill building\n"
-    half.logs["build", 1] = "the first try\n"
-    half.results["plan"] = {"steps": ["one", "two"]}
-    waits = ships.add(
-        "release",
-        [task("ship", kind="approve", status=R.RUNNING, started_at=crew.ago(30))],
-        age=300,
-    )
-    ships.gate(waits, "ship")
-    ships.add("nightly", [task("a", status=R.COMPLETED)], W.COMPLETED, age=4000, took=62)
-    ships.add(
-        "broken", [task("a", status=R.FAILED, error="boom"), task("b", "a", status=R.SKIPPED)],
-        W.FAILED, age=5000, took=6, error="a failed: boom",
-    )  # fmt: skip
-    return crew
-
-
-def ship(crew: Crew, name: str) -> Ship:
-    return next(one for one in crew.fleet.ships.values() if one.line.name == name)
-
-
-def screen(hand: Hand) -> FlowsScreen:
-    assert isinstance(hand.screen, FlowsScreen)
-    return hand.screen
-
-
-async def at(hand: Hand, name: str, *keys: str) -> FlowsScreen:
-    """Look at a workflow, and press keys."""
-    await hand.press("2")
-    screen(hand).go_to(ship(hand.crew, name).id, None)
-    await hand.settle()
-    await hand.press(*keys)
-    return screen(hand)
-
 
 # ---- the list
 

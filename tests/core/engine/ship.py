@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, Clock
+from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.client.client import Client
-from quarterdeck.core.engine.engine import Engine
+from quarterdeck.core.engine.engine import Engine, Phase
 from quarterdeck.core.engine.journal import Journal
+from quarterdeck.core.engine.lock import read_holder
+from quarterdeck.core.protocol import events as e
+from quarterdeck.core.protocol.events import Event
 from quarterdeck.core.settings import Settings
 from quarterdeck.state.memory import MemoryStore
 
@@ -187,3 +194,26 @@ def raw_command(
         "payload": dict(payload or {}),
         **changes,
     }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def infos(events: list[Event]) -> list[str]:
+    return [x.payload.code for x in events if isinstance(x.payload, e.SystemInfo)]
+
+
+async def stopped(ship: Ship) -> None:
+    """Nothing of the engine is left."""
+    assert ship.engine.phase is Phase.STOPPED
+    assert read_holder(ship.state_dir) is None
+    assert not (ship.state_dir / "engine.sock").exists()
+    with pytest.raises(QuarterdeckError):
+        await ship.store.ready()
+    own = {"worker", "mailbox", "background", "link", "engine"}
+    left = [t.get_name() for t in asyncio.all_tasks() if t.get_name().split("-")[0] in own]
+    assert left == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -24,31 +23,7 @@ from quarterdeck.core.telemetry.http import PortTaken
 from quarterdeck.core.telemetry.prometheus import PrometheusMetrics
 from quarterdeck.state.memory import MemoryStore
 
-from .ship import RawClient, Ship, build, sailing, settings_for, settle
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def infos(events: list[Event]) -> list[str]:
-    return [x.payload.code for x in events if isinstance(x.payload, e.SystemInfo)]
-
-
-async def stopped(ship: Ship) -> None:
-    """Nothing of the engine is left."""
-    assert ship.engine.phase is Phase.STOPPED
-    assert read_holder(ship.state_dir) is None
-    assert not (ship.state_dir / "engine.sock").exists()
-    with pytest.raises(QuarterdeckError):
-        await ship.store.ready()
-    own = {"worker", "mailbox", "background", "link", "engine"}
-    left = [t.get_name() for t in asyncio.all_tasks() if t.get_name().split("-")[0] in own]
-    assert left == []
-
+from .ship import RawClient, build, free_port, infos, sailing, settings_for, settle, stopped
 
 # Starting
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from quarterdeck.core.engine.engine import Engine, Phase
 from quarterdeck.core.engine.lock import read_holder
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import events as e
-from quarterdeck.core.protocol.events import Event
 from quarterdeck.core.protocol.status import Lifecycle
 from quarterdeck.core.protocol.wire import Goodbye
 from quarterdeck.core.settings import default_config
@@ -30,31 +28,19 @@ from quarterdeck.core.telemetry.prometheus import PrometheusMetrics
 from quarterdeck.state.memory import MemoryStore
 
 from .doubles import FakeSessions
-from .ship import RawClient, Ship, build, raw_command, sailing, settings_for, settle, until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def infos(events: list[Event]) -> list[str]:
-    return [x.payload.code for x in events if isinstance(x.payload, e.SystemInfo)]
-
-
-async def stopped(ship: Ship) -> None:
-    """Nothing of the engine is left."""
-    assert ship.engine.phase is Phase.STOPPED
-    assert read_holder(ship.state_dir) is None
-    assert not (ship.state_dir / "engine.sock").exists()
-    with pytest.raises(QuarterdeckError):
-        await ship.store.ready()
-    own = {"worker", "mailbox", "background", "link", "engine"}
-    left = [t.get_name() for t in asyncio.all_tasks() if t.get_name().split("-")[0] in own]
-    assert left == []
-
+from .ship import (
+    RawClient,
+    Ship,
+    build,
+    free_port,
+    infos,
+    raw_command,
+    sailing,
+    settings_for,
+    settle,
+    stopped,
+    until,
+)
 
 # Stopping
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,39 +26,11 @@ from quarterdeck.core.workflows.states import WorkflowState
 from quarterdeck.core.workflows.statuses import TaskStatus, WorkflowStatus
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
-from quarterdeck.state.sqlite.store import SqliteStore
 
 NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001  # what is refused
 
 T = TaskStatus
 W = WorkflowStatus
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(START)
-
-
-@pytest.fixture
-def memory(clock: ManualClock) -> MemoryStore:
-    return MemoryStore(clock=clock)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def manager(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, memory: MemoryStore
-) -> AsyncIterator[StateManager]:
-    store = memory if request.param == "memory" else SqliteStore(tmp_path / "s.db", clock=clock)
-    await store.open()
-    yield StateManager(store=store, clock=clock)
-    await store.close()
-
-
-@pytest.fixture
-async def three(manager: StateManager) -> str:
-    """A workflow of three tasks."""
-    state = await manager.create_workflow([task("a"), task("b", "a"), task("c", "a", "b")])
-    return state.workflow_id
 
 
 # ---- creating and reading --------------------------------------------------------------------

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from tests.core.workflows.state_rig import START, refused, task
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.workflows.rollback import NOT_UNDONE
 from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.core.workflows.statuses import TaskStatus, WorkflowStatus
-from quarterdeck.state.memory import MemoryStore
-from quarterdeck.state.sqlite.store import SqliteStore
 
 T = TaskStatus
 W = WorkflowStatus
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(START)
-
-
-@pytest.fixture
-def memory(clock: ManualClock) -> MemoryStore:
-    return MemoryStore(clock=clock)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def manager(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, memory: MemoryStore
-) -> AsyncIterator[StateManager]:
-    store = memory if request.param == "memory" else SqliteStore(tmp_path / "s.db", clock=clock)
-    await store.open()
-    yield StateManager(store=store, clock=clock)
-    await store.close()
-
-
-@pytest.fixture
-async def three(manager: StateManager) -> str:
-    """A workflow of three tasks."""
-    state = await manager.create_workflow([task("a"), task("b", "a"), task("c", "a", "b")])
-    return state.workflow_id
 
 
 async def test_a_rollback_is_a_new_version(manager: StateManager, three: str) -> None:
