@@ -16,8 +16,8 @@ from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.lines import Lines
 from .base import Handler, Handlers
+from .steps import EVERYTHING, row_steps
 
-EVERYTHING = 1_000_000
 UP_DOWN = {-1: "up", 1: "down"}
 
 
@@ -47,12 +47,7 @@ class FlowMoves:
     def handlers(self) -> Handlers:
         """What can be done here."""
         return {
-            "nav.down": Handler(partial(self.step, 1), self._no_rows, repeatable=True),
-            "nav.up": Handler(partial(self.step, -1), self._no_rows, repeatable=True),
-            "nav.page_down": Handler(partial(self.page, 1), self._no_rows, repeatable=True),
-            "nav.page_up": Handler(partial(self.page, -1), self._no_rows, repeatable=True),
-            "nav.first": Handler(partial(self.step, -EVERYTHING), self._no_rows),
-            "nav.last": Handler(partial(self.step, EVERYTHING), self._no_rows),
+            **row_steps(self.step, self.page, self._no_rows),
             "nav.panel": Handler(partial(self.panel, 1), self._no_flow, repeatable=True),
             "nav.panel_back": Handler(partial(self.panel, -1), self._no_flow, repeatable=True),
             "nav.next_actionable": Handler(partial(self.to_item, backwards=False), self._nothing),

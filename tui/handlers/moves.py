@@ -7,8 +7,7 @@ from ..widgets.attention_list import AttentionList
 from ..widgets.lines import Lines
 from ..widgets.session_list import SessionList
 from .base import Handler, Handlers
-
-EVERYTHING = 1_000_000
+from .steps import row_steps
 
 
 class Moves:
@@ -28,16 +27,7 @@ class Moves:
     def handlers(self) -> Handlers:
         """What can be done here."""
         return {
-            "nav.down": Handler(lambda: self.step(1), self._no_rows, repeatable=True),
-            "nav.up": Handler(lambda: self.step(-1), self._no_rows, repeatable=True),
-            "nav.page_down": Handler(
-                lambda: self.step(self._list.page), self._no_rows, repeatable=True
-            ),
-            "nav.page_up": Handler(
-                lambda: self.step(-self._list.page), self._no_rows, repeatable=True
-            ),
-            "nav.first": Handler(lambda: self.step(-EVERYTHING), self._no_rows),
-            "nav.last": Handler(lambda: self.step(EVERYTHING), self._no_rows),
+            **row_steps(self.step, self._page, self._no_rows),
             "nav.panel": Handler(self.panel, self._one_panel, repeatable=True),
             "nav.panel_back": Handler(self.panel, self._one_panel, repeatable=True),
             "nav.next_actionable": Handler(self.next, self._nothing, repeatable=True),
@@ -58,6 +48,9 @@ class Moves:
             self._bridge.stepped()
         else:
             self._bridge.moved()
+
+    def _page(self, way: int) -> None:
+        self.step(way * self._list.page)
 
     def pick(self, lines: Lines, index: int, *, jump: bool) -> None:
         """Go to what stands on a row."""

@@ -9,8 +9,7 @@ from ..bridge import Bridge
 from ..going import show_item
 from ..widgets.table import Table
 from .base import Handler, Handlers
-
-EVERYTHING = 1_000_000
+from .steps import row_steps
 
 
 class TableMoves:
@@ -31,12 +30,7 @@ class TableMoves:
     def handlers(self) -> Handlers:
         """What can be done here."""
         return {
-            "nav.down": Handler(partial(self.step, 1), self._no_rows, repeatable=True),
-            "nav.up": Handler(partial(self.step, -1), self._no_rows, repeatable=True),
-            "nav.page_down": Handler(partial(self.page, 1), self._no_rows, repeatable=True),
-            "nav.page_up": Handler(partial(self.page, -1), self._no_rows, repeatable=True),
-            "nav.first": Handler(partial(self.step, -EVERYTHING), self._no_rows),
-            "nav.last": Handler(partial(self.step, EVERYTHING), self._no_rows),
+            **row_steps(self.step, self.page, self._no_rows),
             "nav.panel": Handler(partial(self.panel, 1), self._one_panel, repeatable=True),
             "nav.panel_back": Handler(partial(self.panel, -1), self._one_panel, repeatable=True),
             "nav.next_actionable": Handler(partial(self.to_item, backwards=False), self._nothing),
