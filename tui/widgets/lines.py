@@ -77,6 +77,10 @@ class Lines(Styled, ScrollView, can_focus=True):
         """The cells of ``row`` in ``width`` cells."""
         return (Cell(str(row)[:width]),)
 
+    def face(self, row: Any, width: int) -> Any:
+        """What of ``row`` is seen in ``width`` cells: while that stays the same it is not painted anew."""
+        return row
+
     def can_pick(self, index: int) -> bool:
         """Whether the cursor may stand on the row at ``index``."""
         return 0 <= index < len(self.rows)
@@ -110,10 +114,12 @@ class Lines(Styled, ScrollView, can_focus=True):
     def _refresh_changed(self, before: Sequence[Any], cursors: set[int | None]) -> None:
         """Repaint the rows in view that changed: a region beyond the list would repaint what is there."""
         moved = cursors if len(cursors) > 1 else set()
-        top = self.scroll_offset.y
-        shown = self.rows[top : top + self.scrollable_content_region.height]
-        for index, new in enumerate(shown, top):
-            if before[index] != new or index in moved:
+        top, region, face = self.scroll_offset.y, self.scrollable_content_region, self.face
+        width = region.width
+        for index, new in enumerate(self.rows[top : top + region.height], top):
+            old = before[index]
+            changed = old != new and face(old, width) != face(new, width)
+            if changed or index in moved:
                 self.refresh_line(index)
 
     def show_line(self, index: int) -> None:
@@ -160,7 +166,7 @@ class Lines(Styled, ScrollView, can_focus=True):
         selection = self.text_selection
         span = selection.get_span(index) if selection is not None else None
         key = (
-            self.rows[index],
+            self.face(self.rows[index], width),
             width,
             index == self.cursor and self.has_focus,
             index == self.cursor,
