@@ -15,7 +15,7 @@ from ..core.client.ports import Connector, LinkClosed
 from ..core.client.view import EVENTS_KEPT, View
 from ..core.protocol.attention import AttentionItem
 from ..core.protocol.commands import Payload, SetFocus, SetPreference
-from ..core.protocol.events import Event, PreferenceChanged, StateSnapshot
+from ..core.protocol.events import Event, PreferenceChanged, StateSnapshot, StatusProgress
 from ..core.protocol.preferences import with_defaults
 from ..core.protocol.wire import Input
 from .keys.actions import Context
@@ -81,7 +81,8 @@ class Bridge:
     """Shared state of the dashboard; screens ask it and act through it.
 
     Whoever shows something adds a listener to ``listeners``: it is called, at most thirty times a
-    second, after something changed. ``taps`` are called with every event, at once. ``feed`` holds the newest events, ``fed`` counts all of them.
+    second, after something changed; while it is called, ``steps_only`` says whether sessions have told of
+    their steps and nothing else changed. ``taps`` are called with every event, at once. ``feed`` holds the newest events, ``fed`` counts all of them.
     ``drafts`` are prompts that were written and not sent, by session. ``room`` is the size, in
     cells, of the panel in which one types into a session. ``left_running`` counts the sessions
     that go on after the person has left.
@@ -117,6 +118,8 @@ class Bridge:
         self.room: tuple[int, int] = (80, 20)
         self.left_running = 0
         self.ready = False
+        self.steps_only = False
+        self._all_due = True
         self._place = "deck"
         self._in_front = True
         self._keys, self._preset = keys, preset
@@ -126,7 +129,7 @@ class Bridge:
         self._focus_alarm = Alarm(self._send_focus)
         self._age_alarm = Alarm(self.changed)
         self._rest_alarm = Alarm(self.moved)
-        self.pacer = Pacer(lambda: self.host.later(self.flush), self.pacing.frame)
+        self.pacer = Pacer(lambda: self.host.later(self._frame), self.pacing.frame)
         self.link.on_event = self._event
         self.link.on_state = self._link_changed
         self.link.on_frame = self.watching.apply
@@ -153,15 +156,31 @@ class Bridge:
 
     def changed(self) -> None:
         """Something shown has changed."""
+        self._all_due = True
         self.pacer.mark()
+
+    def _frame(self) -> None:
+        """Show what changed since the last frame."""
+        if self._all_due or self.deck.query.text:  # a filter may look for what a step says
+            self.flush()
+            return
+        self.steps_only = True
+        try:
+            self._tell_listeners()
+        finally:
+            self.steps_only = False
+
+    def _tell_listeners(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
 
     def flush(self) -> None:
         """Bring everything shown up to date."""
+        self._all_due = False
         self._rest_alarm.set(None)
         self.deck.reconcile()
         self._focus_changed()
-        for listener in tuple(self.listeners):
-            listener()
+        self._tell_listeners()
         self._age_alarm.set(self.deck.changes_in() if self.ready else None)
 
     def moved(self) -> None:
@@ -245,11 +264,14 @@ class Bridge:
         else:
             self.feed.append(event)
             self.fed += 1
+        for tap in tuple(self.taps):
+            tap(event)
+        if kind is StatusProgress:  # a flood consists of these: they cost a frame, not a turn
+            self.pacer.mark()
+            return
         if kind is PreferenceChanged:
             self._preferences_changed()
         self.notifier.event(event)
-        for tap in tuple(self.taps):
-            tap(event)
         self.changed()
 
     def _snapshot(self) -> None:

@@ -44,7 +44,8 @@ class Pacer:
         """Something changed; of many marks before a flush one counts."""
         if self._handle is None:
             loop = asyncio.get_running_loop()
-            self._handle = loop.call_later(max(0.0, self._next - loop.time()), self._run)
+            self._next = max(self._next, loop.time())
+            self._handle = loop.call_at(self._next, self._run)
 
     def stop(self) -> None:
         """Forget a pending flush."""
@@ -54,7 +55,8 @@ class Pacer:
 
     def _run(self) -> None:
         self._handle = None
-        self._next = asyncio.get_running_loop().time() + self._interval
+        late = asyncio.get_running_loop().time() - self._next
+        self._next += self._interval + (late if late > self._interval else 0.0)
         self.flushes += 1
         self._flush()
 

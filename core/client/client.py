@@ -196,7 +196,11 @@ class Client:
         turn_ends = now() + TURN
         try:
             while True:
-                self._dispatch(await self._endpoint.receive())
+                message = await self._endpoint.receive()
+                if type(message) is Event:  # thousands a second: to match models would cost the most
+                    self._take_event(message)
+                else:
+                    self._dispatch(message)
                 if now() >= turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = now() + TURN
@@ -205,9 +209,6 @@ class Client:
 
     def _dispatch(self, message: Any) -> None:
         match message:
-            case Event():
-                _call(self.view.apply, message)
-                _call(self.on_event, message)
             case Reply():
                 self._reply(message)
             case Frame(frame=frame):
@@ -218,6 +219,16 @@ class Client:
                 _call(self.on_goodbye, message)
             case _:
                 pass
+
+    def _take_event(self, event: Event) -> None:
+        try:
+            self.view.apply(event)
+        except Exception as error:  # noqa: BLE001  # as in _call, which would cost more than the work
+            _report(error)
+        try:
+            self.on_event(event)
+        except Exception as error:  # noqa: BLE001  # as above
+            _report(error)
 
     def _reply(self, reply: Reply) -> None:
         for future in self._waiting.get(reply.command_id or "", ()):
@@ -258,5 +269,9 @@ def _call(listener: Callable[[Any], None], news: Any) -> None:
     try:
         listener(news)
     except Exception as error:  # noqa: BLE001  # whatever a listener does, the link goes on
-        context = {"message": "A listener of the client failed.", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(context)
+        _report(error)
+
+
+def _report(error: Exception) -> None:
+    context = {"message": "A listener of the client failed.", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)

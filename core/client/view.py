@@ -74,11 +74,15 @@ class View:
             self._reset(payload.state)
             return
         sequence = event.metadata.sequence
-        if sequence and sequence <= self.sequence:
-            return
-        self.sequence = max(self.sequence, sequence)
+        if sequence:
+            if sequence <= self.sequence:
+                return
+            self.sequence = sequence
         self.events.append(event)
-        self._reduce(event)
+        if type(payload) is StatusProgress:  # a flood consists of these
+            self._steps[payload.session_id] = payload
+        else:
+            self._reduce(event)
 
     def _reset(self, state: StateView) -> None:
         self.sequence = state.sequence
@@ -97,8 +101,6 @@ class View:
 
     def _reduce(self, event: Event) -> None:  # noqa: C901, PLR0912  # one line for each kind of event
         match event.payload:
-            case StatusProgress() as progress:
-                self._steps[progress.session_id] = progress
             case SessionCreated(session=session) | SessionUpdated(session=session):
                 self._put(session)
             case StatusChanged(session=session):

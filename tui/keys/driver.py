@@ -15,6 +15,8 @@ from .strokes import StrokeReader, Typed
 
 READ = 65536
 ENDING = 0.01
+FRAME, FRAME_ENDS = "\x1b[?2026h", "\x1b[?2026l"
+"""What Textual writes around a frame, where the terminal can show it as one."""
 
 
 class StrokeDriver(LinuxDriver):
@@ -34,6 +36,18 @@ class StrokeDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._wake: tuple[int, int] | None = None
+        self._frame: list[str] = []
+
+    def write(self, data: str) -> None:
+        """Write to the terminal; a frame goes in one piece: each would wake the writing thread."""
+        if data != FRAME and not self._frame:
+            super().write(data)
+            return
+        self._frame.append(data)
+        if data == FRAME_ENDS:
+            whole = "".join(self._frame)
+            self._frame.clear()
+            super().write(whole)
 
     def start_application_mode(self) -> None:
         """Take the terminal."""

@@ -17,7 +17,7 @@ from .rows import (
     Counts,
     DeckRow,
     ItemRow,
-    SessionRow,
+    arranged,
     count,
     is_failed,
     item_owner,
@@ -186,13 +186,20 @@ class Deck:
 
     def listed_ids(self) -> list[str]:
         """The sessions of the list's rows, top to bottom."""
-        return [row.id for row in self.session_rows() if isinstance(row, SessionRow)]
+        groups, _ = arranged(
+            self.listed(), grouped=self._is_grouped, folded=self.folded, keep=self.session_id
+        )
+        return [session.id for members in groups for session in members]
+
+    @property
+    def _is_grouped(self) -> bool:
+        return self.grouped and not self.minimal
 
     def session_rows(self) -> list[DeckRow]:
         """The rows of the session list."""
         return session_rows(
             self.listed(),
-            grouped=self.grouped and not self.minimal,
+            grouped=self._is_grouped,
             folded=self.folded,
             keep=self.session_id,
             now=self._clock.now() if self.minimal else None,

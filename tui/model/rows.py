@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ...core.client.view import View
 from ...core.protocol.attention import AttentionItem, is_snoozed
@@ -15,8 +16,7 @@ from .ages import age_of, age_text
 from .words import KIND_SIGNS, clean, is_quiet, plural, repo_name, short_status, sign
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(NamedTuple):
     """One session; ``age`` is empty where no age is shown."""
 
     id: str
@@ -96,31 +96,29 @@ def session_rows(
 
     With ``folded`` quiet sessions become one line at the end, all but the session ``keep``.
     """
-    listed = list(sessions)
-    quiet = [s for s in listed if folded and is_quiet(s) and s.id != keep]
-    hidden = {session.id for session in quiet}
-    shown = [session for session in listed if session.id not in hidden]
-    rows = _grouped(shown, now) if grouped else _plain(shown, now)
+    groups, quiet = arranged(sessions, grouped=grouped, folded=folded, keep=keep)
+    rows: list[DeckRow] = []
+    for members in groups:
+        if len(groups) > 1:
+            rows.append(GroupRow(repo_name(members[0]) or "no repository"))
+        rows += [session_row(session, now) for session in members]
     if quiet:
         rows.append(fold_row(quiet))
     return rows
 
 
-def _plain(sessions: Iterable[SessionView], now: datetime | None) -> list[DeckRow]:
-    return [session_row(session, now) for session in sessions]
-
-
-def _grouped(sessions: Sequence[SessionView], now: datetime | None) -> list[DeckRow]:
+def arranged(
+    sessions: Iterable[SessionView], *, grouped: bool, folded: bool, keep: str | None = None
+) -> tuple[list[list[SessionView]], list[SessionView]]:
+    """The sessions that have rows, in the groups in which they are listed, and those that are folded."""
+    quiet: list[SessionView] = []
     groups: dict[str, list[SessionView]] = {}
     for session in sessions:
-        groups.setdefault(session.repo, []).append(session)
-    if len(groups) < 2:
-        return _plain(sessions, now)
-    rows: list[DeckRow] = []
-    for members in groups.values():
-        rows.append(GroupRow(repo_name(members[0]) or "no repository"))
-        rows += _plain(members, now)
-    return rows
+        if folded and session.id != keep and is_quiet(session):
+            quiet.append(session)
+        else:
+            groups.setdefault(session.repo if grouped else "", []).append(session)
+    return list(groups.values()), quiet
 
 
 def item_row(item: AttentionItem, session_name: str, now: datetime, *, sent: bool) -> ItemRow:

@@ -48,6 +48,8 @@ KIND_WORDS = {kind: kind.value.replace("_", " ") for kind in AttentionKind}
 
 def clean(text: str, limit: int = 400) -> str:
     """``text`` on one line without control and direction characters, cut at ``limit``."""
+    if len(text) <= limit and text.isprintable() and "  " not in text:  # as nearly all are
+        return text.strip()
     shown = _BLANKS.sub(" ", text[: limit * 2].translate(_HARMFUL)).strip()
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

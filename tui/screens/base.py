@@ -106,8 +106,16 @@ class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
 
     def bring_up_to_date(self) -> None:
         """Show how all stands now, if this screen can be seen."""
-        if self.is_attached and self in self.app.screen_stack:
+        if not self.is_attached or self not in self.app.screen_stack:
+            return
+        if self.bridge.steps_only:
+            self.show_steps()
+        else:
             self.show_state()
+
+    def show_steps(self) -> None:
+        """Show what sessions told of their steps; nothing else changed."""
+        self.show_state()
 
     def show_state(self) -> None:
         """Show how all stands now."""

@@ -136,6 +136,10 @@ class DeckScreen(MainScreen):
         self._look_at(None if self.deck.lone_item else self.deck.session_id)
         self._show_panel()
 
+    def show_steps(self) -> None:
+        """Steps are shown in the list alone."""
+        self._show_sessions()
+
     def _first_state(self) -> None:
         """The engine has answered for the first time."""
         preferences = self.bridge.preferences
@@ -148,9 +152,11 @@ class DeckScreen(MainScreen):
 
             self.bridge.host.open(WelcomeDialog(self.bridge))
 
+    def _show_sessions(self) -> None:
+        self.sessions.show_sessions(self.deck.session_rows(), self.deck.session_id)
+
     def _show_lists(self) -> None:
-        rows = self.deck.session_rows()
-        self.sessions.show_sessions(rows, self.deck.session_id)
+        self._show_sessions()
         self.attention.show_items(self.deck.item_rows(), self.deck.item_id)
         text = self.deck.query.text
         subtitle = (

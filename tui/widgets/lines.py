@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -33,6 +33,17 @@ TONES = (
     "border",
 )
 STRIPS_KEPT = 512
+
+
+def runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and the count of each run of neighbours in ascending ``numbers``."""
+    start = previous = numbers[0]
+    for number in numbers[1:]:
+        if number != previous + 1:
+            yield start, previous + 1 - start
+            start = number
+        previous = number
+    yield start, previous + 1 - start
 
 
 class KeyTaker:
@@ -71,11 +82,16 @@ class Lines(Styled, ScrollView, can_focus=True):
         self.rows: Sequence[Any] = ()
         self.cursor: int | None = None
         self._foot = ""
+        self._width = 0
         self._strips: LRUCache[Any, Strip] = LRUCache(STRIPS_KEPT)
 
     def compose_row(self, row: Any, width: int) -> Row:
         """The cells of ``row`` in ``width`` cells."""
         return (Cell(str(row)[:width]),)
+
+    def face(self, row: Any, width: int) -> Any:
+        """What of ``row`` is seen in ``width`` cells: while that stays the same it is not painted anew."""
+        return row
 
     def can_pick(self, index: int) -> bool:
         """Whether the cursor may stand on the row at ``index``."""
@@ -110,11 +126,17 @@ class Lines(Styled, ScrollView, can_focus=True):
     def _refresh_changed(self, before: Sequence[Any], cursors: set[int | None]) -> None:
         """Repaint the rows in view that changed: a region beyond the list would repaint what is there."""
         moved = cursors if len(cursors) > 1 else set()
-        top = self.scroll_offset.y
-        shown = self.rows[top : top + self.scrollable_content_region.height]
-        for index, new in enumerate(shown, top):
-            if before[index] != new or index in moved:
-                self.refresh_line(index)
+        top, region, face = self.scroll_offset.y, self.scrollable_content_region, self.face
+        width = region.width
+        changed = [
+            index
+            for index, new in enumerate(self.rows[top : top + region.height], top)
+            if index in moved
+            or (before[index] != new and face(before[index], width) != face(new, width))
+        ]
+        if changed:  # one call: each would work out all about the widget anew
+            width = max(self.virtual_size.width, self.size.width)
+            self.refresh(*(Region(0, start - top, width, count) for start, count in runs(changed)))
 
     def show_line(self, index: int) -> None:
         """Scroll as little as needed for the row at ``index`` to be seen, headings over it too."""
@@ -148,19 +170,24 @@ class Lines(Styled, ScrollView, can_focus=True):
         """The style of a tone over the list's own."""
         return self.get_component_rich_style(f"line--{tone}") if tone else self.own_style
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines to be painted."""
+        self._width = self.scrollable_content_region.width
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """The strip at ``y`` of the visible part."""
         index = self.scroll_offset.y + y
-        width = self.scrollable_content_region.width
+        width = self._width if self._painting else self.scrollable_content_region.width
         if not 0 <= index < len(self.rows):
             return Strip.blank(width, self.own_style)
-        return self._strip(index, width).apply_offsets(0, index)
+        return self.placed(self._strip(index, width), index)
 
     def _strip(self, index: int, width: int) -> Strip:
         selection = self.text_selection
         span = selection.get_span(index) if selection is not None else None
         key = (
-            self.rows[index],
+            self.face(self.rows[index], width),
             width,
             index == self.cursor and self.has_focus,
             index == self.cursor,

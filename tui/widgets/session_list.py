@@ -36,6 +36,12 @@ class SessionList(Lines):
         row = self.rows[index] if 0 <= index < len(self.rows) else None
         return row.id if isinstance(row, SessionRow) else None
 
+    def face(self, row: Any, width: int) -> Any:
+        """A narrow list has no room for what changes most: title and age."""
+        if width < WIDE and isinstance(row, SessionRow):
+            return row._replace(repo="", title="", age="")
+        return row
+
     def compose_row(self, row: Any, width: int) -> Row:
         """The cells of a session, a heading or the fold."""
         if isinstance(row, GroupRow):

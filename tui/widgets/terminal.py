@@ -83,7 +83,7 @@ class TerminalView(Styled):
         self._note = ""
         self._first = 0
         self._dirty: set[int] | None = set()
-        self._strips: LRUCache[tuple[Row, int, int], Strip] = LRUCache(STRIPS_KEPT)
+        self._strips: LRUCache[tuple[Row, int], Strip] = LRUCache(STRIPS_KEPT)
         self._pacer = Pacer(self._repaint, interval)
         self._interval = interval
         self._patience = PATIENCE * interval
@@ -179,16 +179,15 @@ class TerminalView(Styled):
             return Strip.blank(width, self.own_style)
         plain = not self.needle and self.text_selection is None
         if not plain or self._cursor_on(line, model):
-            return self._strip(self._segments(row, line, model), line, width)
-        strip = self._strips.get((row, line, width))
+            return self.placed(self._strip(self._segments(row, line, model), width), line)
+        strip = self._strips.get((row, width))
         if strip is None:
-            strip = self._strip(screen_segments(row, self.own_style), line, width)
-            self._strips[row, line, width] = strip
-        return strip
+            strip = self._strip(screen_segments(row, self.own_style), width)
+            self._strips[row, width] = strip
+        return self.placed(strip, line)
 
-    def _strip(self, segments: list[Segment], line: int, width: int) -> Strip:
-        strip = Strip(segments).adjust_cell_length(width, self.own_style)
-        return strip.apply_offsets(0, line)
+    def _strip(self, segments: list[Segment], width: int) -> Strip:
+        return Strip(segments).adjust_cell_length(width, self.own_style)
 
     def notify_style_update(self) -> None:
         """The theme or a class changed: paint all anew."""
