@@ -111,7 +111,7 @@ class Parts:
         self.answerers = Answerers()
         self.answerers.register(GATE, given.workflows.answer)
         given.pipelines.answer_through(self.answerers)
-        given.pipelines.heed_halts(safety)
+        given.pipelines.heed(safety)
         safety.answers(self.answerers)
         self.crew = self._crew()
         self.crew.safety = safety
@@ -253,6 +253,7 @@ class Parts:
             journal.listen(self._airing.tell),
             journal.listen(self._on_kept),
             journal.listen(self.crew.hear),
+            journal.listen(self._given.pipelines.hear),
         ]
 
     def _loop_guard(self) -> LoopGuard:

@@ -92,7 +92,10 @@ class Book:
         return written
 
     def begin(self, entry: Entry, attempt: Attempt) -> None:
-        """A handler begins; no line says so, since what was begun is begun again after a crash."""
+        """A handler begins; a line says so only where a deadline might else end it after a crash."""
+        if entry.origin.deadline is not None and attempt.handler not in entry.begun:
+            self._say("b", entry.id, attempt.handler)
+            entry.begun.add(attempt.handler)
         entry.attempts.append(attempt)
         entry.due.pop(attempt.handler, None)
         self._stand(entry, attempt.handler, PayloadStatus.RUNNING)
@@ -117,6 +120,13 @@ class Book:
         """A handler's work ends without an attempt that says so: expired, cancelled, never begun."""
         written = self._say("e", entry.id, handler, status.value, stamp(at), why)
         self._close(entry, handler, status, at, why)
+        return written
+
+    def cancel(self, entry: Entry) -> Any:
+        """A payload is to end; what works on it is being stopped."""
+        written = self._say("c", entry.id)
+        entry.cancelling = True
+        self.heard(entry)
         return written
 
     def reopen(self, entry: Entry, handlers: Iterable[str]) -> Any:
@@ -163,6 +173,10 @@ class Book:
                 self._close(entry, handler, PayloadStatus(status), moment(at), why)
             case ["r", _, names]:
                 self._reopen(entry, names)
+            case ["b", _, handler]:
+                entry.begun.add(handler)
+            case ["c", _]:
+                entry.cancelling = True
             case ["d", _]:
                 self._remove(entry)
             case _:
@@ -198,6 +212,10 @@ class Book:
             if status is not said and status in _CLOSED:
                 at = stamp(entry.ended_at or entry.origin.created_at)
                 yield _line("e", entry.id, handler, status.value, at, entry.error or "")
+        if not entry.ended:
+            yield from (_line("b", entry.id, handler) for handler in sorted(entry.begun))
+            if entry.cancelling:
+                yield _line("c", entry.id)
 
     def _say(self, *parts: Any) -> Any:
         return self.lines.add(_line(*parts))
@@ -232,6 +250,7 @@ class Book:
         self._end(entry, handler, status, at)
 
     def _end(self, entry: Entry, handler: str, status: PayloadStatus, at: datetime | None) -> None:
+        entry.begun.discard(handler)
         if status is not PayloadStatus.RETRYING:
             entry.due.pop(handler, None)
             others = (one for name, one in entry.handlers.items() if name != handler)
@@ -241,6 +260,7 @@ class Book:
 
     def _reopen(self, entry: Entry, names: list[str]) -> None:
         entry.ended_at = entry.error = None
+        entry.cancelling = False
         self._over[True].pop(entry.id, None)
         for name in names:
             self._stand(entry, name, PayloadStatus.QUEUED)

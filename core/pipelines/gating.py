@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,6 +65,8 @@ class HandlerGates:
         self._in_place = Bound(capacity, f"{capacity} functions are at work")
         self._gates: dict[str, Gate] = {}
         self._running: Counter[str] = Counter()
+        self._aside: Counter[str] = Counter()
+        self._returning: deque[tuple[str, asyncio.Future[None]]] = deque()
         self._paused: set[str] = set()
         self.halted: Callable[[], str] = _nothing_halts
         """Why no function may be called in place; empty: they may. Workflows see to all others."""
@@ -108,6 +111,51 @@ class HandlerGates:
         if gate is not None:
             for bound in gate.bounds:
                 bound.used -= 1
+            self._let_return()
+
+    # ---- functions that wait --------------------------------------------------------------------
+
+    def step_aside(self, event_type: str) -> None:
+        """A function that has begun waits for leave: others may be called in its place."""
+        self._aside[event_type] += 1
+        if self._is_in_place(event_type):
+            self._in_place.used -= 1
+        self._let_return()
+        self._later(0.0)
+
+    async def come_back(self, event_type: str) -> None:
+        """It has leave: wait until there is a place again. Cancelled or not, it has one then."""
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = (event_type, granted)
+        self._returning.append(waiting)
+        self._let_return()
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if waiting in self._returning:
+                self._returning.remove(waiting)
+                self._take_place(event_type)
+            raise
+
+    def is_back(self, event_type: str) -> None:
+        """It goes on in any case, since it is about to end."""
+        self._take_place(event_type)
+
+    def _let_return(self) -> None:
+        while self._returning and self._in_place.used < self._in_place.limit:
+            event_type, granted = self._returning.popleft()
+            self._take_place(event_type)
+            if not granted.done():
+                granted.set_result(None)
+
+    def _take_place(self, event_type: str) -> None:
+        self._aside[event_type] -= 1
+        if self._is_in_place(event_type):
+            self._in_place.used += 1
+
+    def _is_in_place(self, event_type: str) -> bool:
+        gate = self._gates.get(event_type)
+        return gate is not None and self._in_place in gate.bounds
 
     # ---- pipelines -----------------------------------------------------------------------------
 
@@ -131,12 +179,14 @@ class HandlerGates:
                 bounds.append(groups[handler.group])
             if runs_in_place(handler):
                 bounds.append(self._in_place)
-            elif not waits_for_others(handler):
+            if not waits_for_others(handler):
                 many = self._in_place.limit
                 bounds.append(Bound(many, f"{many} of {handler.name} are at work, or about to be"))
             key = key_of(pipeline.name, handler.event, handler.name)
             for bound in bounds:
                 bound.used += self._running[key]
+                if bound is self._in_place:
+                    bound.used -= self._aside[key]
             bucket = None
             if handler.rate is not None:
                 bucket = TokenBucket(handler.rate, 1, self._clock)
@@ -147,7 +197,7 @@ class HandlerGates:
         for key in [key for key, gate in self._gates.items() if gate.pipeline == pipeline]:
             gate = self._gates.pop(key)
             if self._in_place in gate.bounds:
-                self._in_place.used -= self._running[key]
+                self._in_place.used -= self._running[key] - self._aside[key]
 
     def pause(self, pipeline: str, *, on: bool) -> None:
         """Begin no more of a pipeline, or go on."""

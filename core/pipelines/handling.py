@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.clock import Clock
 from ..base.errors import QuarterdeckError
+from ..propulsion.faults import PermanentFault
 from ..propulsion.gated import GatedEngine
 from ..propulsion.hooks import HookManager, HookType
 from ..propulsion.payload import PropulsionPayload
@@ -22,7 +23,11 @@ from .entering import Entering, deadline_of, event_of
 from .entries import Attempt, Entry, Origin
 from .files.executing import Emission, check_data, emissions, hidden, wanted
 from .ids import derived_id
+from .lasting import lasts
 from .ports import HandlerRunner, Order
+
+CANCELLED = "The payload was cancelled."
+NOT_AGAIN = "It was not tried again: the next attempt would fail in the same way."
 
 
 class Handling(Entering):
@@ -43,8 +48,8 @@ class Handling(Entering):
         hooks.register(HookType.ON_DEAD_LETTER, self._on_dead)
         hooks.register(HookType.ON_EXPIRE, self._on_expire)
         self._runner = runner
-        self._errors: dict[tuple[str, str], Exception] = {}
-        self._cancelled: set[str] = set()
+        self._errors: dict[tuple[str, str], tuple[Exception, bool]] = {}
+        self._late: set[tuple[str, str]] = set()
 
     async def _handle(
         self, pipeline: PipelineDefinition, handler: HandlerDefinition, payload: PropulsionPayload
@@ -55,19 +60,25 @@ class Handling(Entering):
         order = self._order(pipeline, handler, entry)
         attempt = order.attempt
         self.book.begin(entry, attempt)
+        payload.deadline = (
+            entry.origin.deadline
+        )  # what had begun before a crash heeds it from here on
+        answered = False
         try:
-            result, follow = await self._work(order)
+            asked = wanted(handler, order.names)
+            result = await self._runner.run(order) if asked else None
+            answered = True
+            # From here on nothing is awaited: success and what follows are one transaction.
+            follow = self._what_follows(order, result) if asked else ()
+            attempt.emitted = tuple(self._follow(order, at, one) for at, one in enumerate(follow))
         except CancelledError:
             await self._cut_off(order)
             raise
         except Exception as error:
-            self._errors[entry.id, handler.name] = error
-            raise
-        # From here on nothing is awaited: success and what follows are one transaction.
-        try:
-            attempt.emitted = tuple(self._follow(order, at, one) for at, one in enumerate(follow))
-        except Exception as error:
-            self._errors[entry.id, handler.name] = error
+            hopeless = lasts(error, handler, answered=answered)
+            self._errors[entry.id, handler.name] = error, hopeless
+            if hopeless:
+                raise PermanentFault(_told(error)) from error
             raise
         attempt.status, attempt.ended_at = PayloadStatus.COMPLETED, self._clock.now()
         attempt.result, attempt.has_result = result, True
@@ -86,26 +97,26 @@ class Handling(Entering):
         )
         return Order(pipeline, handler, entry, attempt, self._names(pipeline, entry, number))
 
-    async def _work(self, order: Order) -> tuple[Any, Sequence[Emission]]:
-        if not wanted(order.handler, order.names):
-            return None, ()
-        result = await self._runner.run(order)
+    @staticmethod
+    def _what_follows(order: Order, result: Any) -> Sequence[Emission]:
         json.dumps(result)  # what can't be kept must fail before anything follows from it
-        return result, emissions(order.handler, order.names, result)
+        return emissions(order.handler, order.names, result)
 
     async def _cut_off(self, order: Order) -> None:
-        """The payload was cancelled, or the engine ends."""
+        """The payload was cancelled, its deadline came before it began, or the engine ends."""
         entry, name = order.entry, order.handler.name
-        if entry.id not in self._cancelled:
+        late = (entry.id, name) in self._late
+        if not (entry.cancelling or late):
             self.book.interrupt(entry, name)
             return
+        self._late.discard((entry.id, name))
+        status, why = PayloadStatus.CANCELLED, CANCELLED
+        if not entry.cancelling:
+            status, why = PayloadStatus.EXPIRED, EXPIRED
         try:
-            await self._runner.cancel(order)
+            await self._runner.cancel(entry, name, order.attempt.number)
         finally:
-            why = "The payload was cancelled."
-            self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), why)
-            if entry.ended:
-                self._cancelled.discard(entry.id)
+            self.book.close(entry, name, status, self._clock.now(), why)
 
     def _follow(self, order: Order, at: int, emission: Emission) -> str:
         """Let in what follows from a handler's success; its id."""
@@ -143,7 +154,8 @@ class Handling(Entering):
         self, payload: PropulsionPayload, status: PayloadStatus, due: datetime | None
     ) -> None:
         name = _handler_of(payload)
-        entry, error = self.book.get(payload.id), self._errors.pop((payload.id, name), None)
+        error, hopeless = self._errors.pop((payload.id, name), (None, False))
+        entry = self.book.get(payload.id)
         if entry is None:
             return
         attempt = entry.running(name)
@@ -152,6 +164,8 @@ class Handling(Entering):
             self.book.begin(entry, attempt := Attempt(name, entry.attempts_of(name) + 1))
         attempt.status, attempt.ended_at = status, now
         told = _told(error) if error is not None else payload.last_error
+        if hopeless and told and payload.attempt_count < payload.max_attempts:
+            told = f"{told} {NOT_AGAIN}"
         attempt.error = self._without_secrets(entry, told or "")
         attempt.error_type = None if error is None else _kind(error)
         self.book.finish(entry, attempt, due)

@@ -33,6 +33,10 @@ class HandlerRunner(Protocol):
         """The handler's result. What an earlier engine began of the same order goes on."""
         ...
 
-    async def cancel(self, order: Order) -> None:
-        """End what works on it; nothing waits for it any more."""
+    async def cancel(self, entry: Entry, handler: str, number: int) -> None:
+        """End what works on an attempt, here or since a former engine; nothing waits for it any more."""
+        ...
+
+    def not_begun(self, entry: Entry, attempt: Attempt) -> str:
+        """Why an attempt that was handed over does not work yet; empty if it does."""
         ...

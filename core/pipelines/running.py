@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,15 +14,17 @@ from ..base.priority import Priority
 from ..propulsion.gated import GatedEngine
 from ..propulsion.hooks import HookManager
 from ..propulsion.payload import PropulsionPayload
+from ..propulsion.running import EXPIRED
 from ..protocol.pipeline_views import PayloadStatus
 from . import faults as f
 from .book import Book
+from .deadlines import Deadlines
 from .definition import PipelineDefinition
 from .entering import deadline_of, event_of
 from .entries import Entry, Origin
 from .files.executing import check_data
 from .gating import HandlerGates, key_of
-from .handling import Handling
+from .handling import CANCELLED, Handling
 from .ports import HandlerRunner
 from .together import Together
 
@@ -70,6 +72,8 @@ class Pipelines(Handling):
         self._registered: dict[str, list[Callable[[], None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._deadlines = Deadlines(clock, self._too_late, self._is_open)
+        self._errands: set[asyncio.Task[None]] = set()
         self.closing = False
 
     # ---- the engine's life ---------------------------------------------------------------------
@@ -82,6 +86,35 @@ class Pipelines(Handling):
         self.book.lines = log
         self._log = log
         await self._engine.recover()
+        left = [one for one in self.book.entries.values() if not one.ended]
+        self._engine.let_begin(
+            {
+                (one.id, key_of(one.origin.pipeline, one.origin.event, name))
+                for one in left
+                for name in one.begun
+            }
+        )
+        for entry in left:
+            if entry.cancelling:
+                self._engine.cancel(entry.id)
+                self._errand(self._end_cancelled(entry))
+            else:
+                self._heed_deadline(entry)
+
+    async def _end_cancelled(self, entry: Entry) -> None:
+        """See to the end of what a former engine was told to cancel."""
+        for name in list(entry.open_handlers()):
+            await self._runner.cancel(entry, name, entry.attempts_of(name) + 1)
+            self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), CANCELLED)
+
+    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def look(self) -> None:
+        """Look at the clock, which may have been set: what is too late by now expires."""
+        self._deadlines.look()
 
     async def settled(self) -> None:
         """Wait until all that happened is on disk."""
@@ -90,8 +123,12 @@ class Pipelines(Handling):
     async def close(self) -> None:
         """Cut off what is under way; the next engine begins it again."""
         self.closing = True
+        self._deadlines.close()
         if self._timer is not None:
             self._timer.cancel()
+        for errand in list(self._errands):
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
         await self._engine.close(drain=False)
         await self.settled()
 
@@ -253,14 +290,41 @@ class Pipelines(Handling):
         return entry
 
     def _cancel(self, entry: Entry) -> None:
-        self._cancelled.add(entry.id)
+        if entry.cancelling:
+            return
+        self.book.cancel(entry)
         self._engine.cancel(entry.id)
         for name in list(entry.open_handlers()):
             if entry.running(name) is None:
-                why = "The payload was cancelled."
-                self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), why)
-        if entry.ended:
-            self._cancelled.discard(entry.id)
+                self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), CANCELLED)
+
+    def _heed_deadline(self, entry: Entry) -> None:
+        if entry.origin.deadline is not None:
+            self._deadlines.watch(entry.id, entry.origin.deadline)
+
+    def _is_open(self, payload_id: str) -> bool:
+        entry = self.book.get(payload_id)
+        return entry is not None and not entry.ended
+
+    def _too_late(self, payload_ids: set[str]) -> None:
+        """End what has not begun of these payloads; what waits for an agent or a budget has not."""
+        now = self._clock.now()
+        for payload_id, key in self._engine.expire(payload_ids):
+            entry = self.book.get(payload_id)
+            if entry is not None:
+                name = key.rpartition("/")[2]
+                self.book.close(entry, name, PayloadStatus.EXPIRED, now, EXPIRED)
+        for entry in filter(None, map(self.book.get, payload_ids)):
+            for name in list(entry.open_handlers()):
+                attempt = entry.running(name)
+                if (
+                    attempt is not None
+                    and attempt.number == 1
+                    and self._runner.not_begun(entry, attempt)
+                ):
+                    self._late.add((entry.id, name))
+                    key = key_of(entry.origin.pipeline, entry.origin.event, name)
+                    self._engine.cancel(entry.id, key)
 
     def hurry(self, payload_id: str) -> Entry:
         """Let a payload that waits for its next attempt be tried now.
@@ -297,6 +361,7 @@ class Pipelines(Handling):
         for name in again:
             self._enlist(pipeline, known[name], entry)
         self.book.reopen(entry, again)
+        self._heed_deadline(entry)
         await self._forget_dead(payload_id)
         return entry
 
@@ -330,8 +395,10 @@ class Pipelines(Handling):
     def reason(self, entry: Entry) -> str:
         """Why a payload waits, in words; empty if it does not."""
         status = entry.status
+        if entry.cancelling and not entry.ended:
+            return "is being cancelled"
         if status is PayloadStatus.RETRYING:
-            return "waits for its next attempt"
+            return _next_attempt(entry)
         if status is not PayloadStatus.QUEUED:
             return ""
         origin = entry.origin
@@ -342,6 +409,12 @@ class Pipelines(Handling):
             if found is not None:
                 return found
         return "waits for its turn"
+
+
+def _next_attempt(entry: Entry) -> str:
+    due = min(entry.due.values(), default=None)
+    at = "" if due is None else f" at {due.astimezone():%H:%M:%S}"
+    return f"waits for its next attempt{at}"
 
 
 async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None:

@@ -38,6 +38,7 @@ class Voting:
     def __init__(self, votes: Votes, people: People) -> None:
         self._votes = votes
         self._people = people
+        self._asked: set[str] = set()
 
     async def decide(self, order: Order, cast: Sequence[Ballot]) -> dict[str, Any]:
         """The result of a handler with a vote, once it is decided."""
@@ -63,10 +64,13 @@ class Voting:
             own.append(Ballot(YOU, mine.value))
         return vote_result(question, own, outcome.value)
 
-    def drop(self, order: Order) -> None:
+    def drop(self, payload_id: str, handler: str, number: int) -> None:
         """The payload was cancelled: nobody needs to vote."""
-        if order.handler.vote is not None:
-            self._people.withdraw(proposal_of(order))
+        self._people.withdraw(_proposal_id(payload_id, Attempt(handler, number)))
+
+    def asks(self, payload_id: str, handler: str, number: int) -> bool:
+        """Whether an attempt waits for a person's vote."""
+        return _proposal_id(payload_id, Attempt(handler, number)) in self._asked
 
     async def forget(self, payload_id: str, attempt: Attempt) -> None:
         """Drop what an attempt decided on a payload that is known no more."""
@@ -74,10 +78,12 @@ class Voting:
 
     async def _with_people(self, order: Order, proposal: Proposal) -> ConsensusResult:
         if proposal.result is None and YOU not in proposal.votes:
+            self._asked.add(proposal.proposal_id)
             await self._people.ask(order, proposal)
         try:
             return await self._votes.wait(proposal.proposal_id)
         finally:
+            self._asked.discard(proposal.proposal_id)
             task = asyncio.current_task()
             if task is None or not task.cancelling():
                 self._people.withdraw(proposal.proposal_id)

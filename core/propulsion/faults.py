@@ -35,6 +35,12 @@ class PropulsionElsewhere(BusinessFault):
     code = "propulsion_elsewhere"
 
 
+class PermanentFault(BusinessFault):
+    """Raised by a handler: another attempt would fail in the same way, so none is made."""
+
+    code = "permanent_failure"
+
+
 class DeadPayloadUnknown(BusinessFault):
     """No dead payload has this id."""
 

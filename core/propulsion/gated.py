@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from ..base.retry import RetryPolicy
@@ -10,9 +11,9 @@ from ..base.urgency import AGEING_SECONDS
 from .engine import PropulsionEngine
 from .gates import GatedMachine, Gates
 from .hooks import HookManager
-from .machine import Run
+from .machine import Run, State
 from .payload import PropulsionPayload
-from .running import prepared
+from .running import EXPIRED, prepared
 
 
 class GatedEngine(PropulsionEngine):
@@ -52,17 +53,51 @@ class GatedEngine(PropulsionEngine):
         dispatcher.changed()
         return written
 
-    def cancel(self, payload_id: str) -> int:
-        """End a payload on every event type, wherever it is; on how many it was under way."""
-        found = [run for run in self._running.open if run.payload.id == payload_id]
+    def cancel(self, payload_id: str, event_type: str | None = None) -> int:
+        """End a payload on every event type, or on one, wherever it is; on how many it was under way."""
+        found = [
+            run
+            for run in self._running.open
+            if run.payload.id == payload_id and event_type in {None, run.event_type}
+        ]
         for run in found:
-            parked = self._parked.get(run.event_type, [])
-            if run in parked:
-                parked.remove(run)
-                self._running.parked -= 1
-                self._machine.adopt(run)
+            self._unpark(run)
             self._running.cancel(run)
         return len(found)
+
+    def expire(self, payload_ids: Collection[str]) -> list[tuple[str, str]]:
+        """End what waits of payloads whose deadline has passed; ids and event types of what ended so.
+
+        What has begun, or may still be begun, is left.
+        """
+        now = self._running.now()
+        found = [
+            run
+            for run in self._running.open
+            if run.payload.id in payload_ids
+            and run.state is State.QUEUED
+            and run.payload.is_expired(now)
+        ]
+        for run in found:
+            self._unpark(run)
+            self._running.figures.expired += 1
+            run.error = run.payload.last_error = EXPIRED
+            self._running.end(run, State.EXPIRED)
+        return [(run.payload.id, run.event_type) for run in found]
+
+    def let_begin(self, begun: Collection[tuple[str, str]]) -> None:
+        """Heed no deadline of what had begun in a former engine: payloads' ids and event types."""
+        for run in self._running.open:
+            if (run.payload.id, run.event_type) in begun:
+                run.payload.deadline = None
+
+    def _unpark(self, run: Run) -> None:
+        """Take a run that waits for a handler to where it can be ended."""
+        parked = self._parked.get(run.event_type, [])
+        if run in parked:
+            parked.remove(run)
+            self._running.parked -= 1
+            self._machine.adopt(run)
 
     def hurry(self, payload_id: str) -> int:
         """Let a payload that waits for its next attempt be tried now; on how many event types."""

@@ -95,6 +95,11 @@ class Run:
         """One more attempt of the handler of this name has failed."""
         self.tried = {**self.tried, name: self.tried.get(name, 0) + 1}
 
+    def give_up(self, name: str) -> None:
+        """The handler of this name has failed in a way that no other attempt would mend."""
+        tried = max(self.tried.get(name, 0), self.policy.max_attempts)
+        self.tried = {**self.tried, name: tried}
+
     def passed_over(self, name: str) -> None:
         """The handler of this name is not to be called after all: nothing is known of it."""
         self.results = _without(self.results, name)

@@ -16,6 +16,7 @@ from ..base.calling import Threads
 from ..base.clock import Clock
 from ..base.logs import warn
 from .dispatcher import Dispatcher
+from .faults import PermanentFault
 from .handlers import Registered, Registry
 from .hooks import HookManager, HookType
 from .journal import DeadPayload, Journal
@@ -264,6 +265,8 @@ class Running:
              error=error)  # fmt: skip
         self._note(run, handler.name, text, spent)
         run.failed_once_more(handler.name)
+        if isinstance(error, PermanentFault):
+            run.give_up(handler.name)
         if self.journal is not None:
             self.journal.failed(run, handler.name)
 

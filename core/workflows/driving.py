@@ -133,6 +133,25 @@ class Driving:
             return ""
         return self._machine.reason(instance.run, instance.plan.index[task_id])
 
+    def standstill(self, workflow_id: str) -> str:
+        """Why nothing of an instance runs though something is ready; empty if something does."""
+        instance = self._instances.get(workflow_id)
+        if instance is None:
+            return ""
+        run = instance.run
+        tasks = range(len(run.tasks))
+        if any(run.tasks[task] is _RUNNING and task not in run.expanded for task in tasks):
+            return ""
+        return next(filter(None, (self._machine.reason(run, task) for task in tasks)), "")
+
+    def children(self, workflow_id: str) -> list[str]:
+        """Where the attempts of an instance are that run, as ``Child`` writes it."""
+        instance = self._instances.get(workflow_id)
+        if instance is None:
+            return []
+        running = instance.run.tasks
+        return [one for task, one in instance.children.items() if running[task] is _RUNNING]
+
     def barred(self) -> list[tuple[Run, int, float]]:
         """Tasks that the guard has told to wait: run, number, and since when (monotonic seconds)."""
         return [(entry[4], entry[5], entry[1]) for entry in self._machine.barred()]

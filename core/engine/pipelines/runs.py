@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ...base.calling import Threads, is_async
 from ...base.errors import QuarterdeckError
 from ...base.retry import RetryPolicy
 from ...pipelines.definition import HandlerDefinition, PipelineDefinition
-from ...pipelines.entries import Entry
-from ...pipelines.faults import HandlerFailed
+from ...pipelines.entries import Attempt, Entry
+from ...pipelines.faults import HandlerFailed, HandlerHopeless
 from ...pipelines.files.executing import ballots, bind, result_of
 from ...pipelines.gating import runs_in_place
 from ...pipelines.ids import derived_id
+from ...pipelines.lasting import lasts_by_name
 from ...pipelines.ports import Order
 from ...pipelines.voting import Voting
-from ...protocol.pipeline_views import PayloadStatus
 from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
 from ...workflows.executors.faults import NestedFailed
 from ...workflows.executors.nested import workflow_results
-from ...workflows.executors.results import check_result
-from ...workflows.executors.trusted import find_trusted
 from ...workflows.files.executing import rendered, scope_of
 from ...workflows.states import WorkflowState
-from ...workflows.statuses import ENDED, WorkflowStatus
+from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..workflows.service import WorkflowService
+from .earlier import EarlierAnswers, only
+from .in_place import InPlace
+from .reasons import Reasons
 
 ONCE = RetryPolicy(1)
 """Retries are propulsion's: each has an attempt, and so a workflow, of its own."""
@@ -42,7 +40,10 @@ class HandlerRuns:
     def __init__(self, workflows: WorkflowService, voting: Voting) -> None:
         self._workflows = workflows
         self._voting = voting
-        self._threads = Threads(None)
+        self.in_place = InPlace()
+        self.reasons = Reasons(workflows, self.in_place, voting)
+        self._earlier = EarlierAnswers(workflows)
+        self._under_way: dict[str, str] = {}
 
     def place(
         self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry, number: int
@@ -57,12 +58,22 @@ class HandlerRuns:
 
         :raises HandlerFailed: if what it runs did not succeed.
         """
-        task = _chosen(bind(order.handler, order.names), order)
+        handler, entry, number = order.handler, order.entry, order.attempt.number
+        place = derived_id(entry.id, order.pipeline.name, handler.name, number)
+        self._under_way[place] = entry.id
+        try:
+            return await self._run(order, _chosen(bind(handler, order.names), order))
+        finally:
+            self._under_way.pop(place, None)
+
+    async def _run(self, order: Order, task: TaskDefinition) -> Any:
         workflow_id = order.attempt.workflow_id
         if workflow_id is None:
-            return await self._call(order, task)
+            return await self.in_place.run(order, task)
         if task.agent_type == "workflow":
             raw = await self._nested(order, task, workflow_id)
+        elif task.agent_type == "foreach":
+            raw = await self._several(order, task, workflow_id)
         else:
             raw = await self._handling(order, task, workflow_id)
         result = result_of(order.handler, raw)
@@ -70,32 +81,30 @@ class HandlerRuns:
             return result
         return await self._voting.decide(order, ballots(result))
 
-    async def cancel(self, order: Order) -> None:
+    async def cancel(self, entry: Entry, handler: str, number: int) -> None:
         """End its workflow with all that it started, and the vote."""
-        self._voting.drop(order)
-        workflow_id = order.attempt.workflow_id
-        if workflow_id is None:
-            return
+        self._voting.drop(entry.id, handler, number)
+        workflow_id = derived_id(entry.id, entry.origin.pipeline, handler, number)
         orchestrator = self._workflows.orchestrator
         with suppress(QuarterdeckError):  # it never began, or has ended
             if (await orchestrator.get_workflow_status(workflow_id)).status not in ENDED:
                 await orchestrator.cancel_workflow(workflow_id)
 
-    def why(self, entry: Entry) -> str:
-        """For what the attempts of a running payload wait; empty if one of them works."""
-        told = ""
-        for attempt in entry.attempts:
-            if attempt.status is not PayloadStatus.RUNNING:
-                continue
-            workflow_id = attempt.workflow_id or ""
-            told = self._workflows.orchestrator.why_waiting(workflow_id, attempt.handler)
-            if not told:
-                return ""
-        return told
+    def not_begun(self, entry: Entry, attempt: Attempt) -> str:
+        """Why an attempt that was handed over does not work yet; empty if it does."""
+        return self.reasons.not_begun(entry, attempt)
+
+    def payload_of(self, place: str) -> str | None:
+        """The payload on which something works that is known by this id."""
+        return self._under_way.get(place)
+
+    def under_way(self) -> set[str]:
+        """The payloads on which handlers work."""
+        return set(self._under_way.values())
 
     def close(self) -> None:
         """Let the threads of functions end."""
-        self._threads.close()
+        self.in_place.close()
 
     # ---- workflows -----------------------------------------------------------------------------
 
@@ -116,7 +125,16 @@ class HandlerRuns:
         parent = f"payload/{origin.id}/{order.handler.name}"
         await self._workflows.begin(definition, workflow_id, parent=parent)
         state = await self._ended(workflow_id)
-        return _result(state, task.task_id)
+        return _result(state, order.handler)
+
+    async def _several(self, order: Order, task: TaskDefinition, workflow_id: str) -> list[Any]:
+        """What each agent gave; those that answered in an earlier attempt are not asked again."""
+        agents = [str(one) for one in task.metadata["agents"]]
+        given = await self._earlier.given(order, task)
+        left = [one for one in agents if one not in given]
+        if left:
+            given |= await self._handling(order, only(task, left), workflow_id)
+        return [given.get(one) for one in agents]
 
     async def _nested(self, order: Order, task: TaskDefinition, workflow_id: str) -> Any:
         """A workflow from a file, which people see among the others."""
@@ -141,7 +159,8 @@ class HandlerRuns:
         try:
             return workflow_results(state)
         except NestedFailed as error:
-            raise HandlerFailed(str(error), workflow_id=state.workflow_id) from error
+            kind = _kind_of_failure(state, order.handler)
+            raise kind(error.message, workflow_id=state.workflow_id) from error
 
     async def _ended(self, workflow_id: str) -> WorkflowState:
         """The workflow, once it has ended; one that a person paused is waited for."""
@@ -152,29 +171,6 @@ class HandlerRuns:
         await orchestrator.wait(workflow_id)
         return await orchestrator.get_workflow_status(workflow_id)
 
-    # ---- functions in place ----------------------------------------------------------------------
-
-    async def _call(self, order: Order, task: TaskDefinition) -> Any:
-        limit = order.handler.timeout
-        scope = scope_of(TaskExecutionContext(task, "", inputs=dict(order.pipeline.inputs)))
-        given = rendered(task, scope, "with").get("with", {})
-        pipeline = order.pipeline
-        folders = [Path(pipeline.directory), Path(pipeline.file).parent]
-        function = find_trusted(task.metadata["function"], folders)
-        try:
-            async with asyncio.timeout(limit):
-                result = await self._value(function, given)
-        except TimeoutError:
-            told = f"{task.metadata['function']} took longer than {limit} s."
-            raise HandlerFailed(told) from None
-        check_result(result, task.metadata.get("outputs", {}).get("schema"))
-        return result
-
-    async def _value(self, function: Callable[..., Any], given: dict[str, Any]) -> Any:
-        if is_async(function):
-            return await function(**given)
-        return await self._threads.call(lambda: function(**given))
-
 
 def _chosen(task: TaskDefinition, order: Order) -> TaskDefinition:
     """The task with the agent that the payload asks for, where one agent works."""
@@ -184,20 +180,28 @@ def _chosen(task: TaskDefinition, order: Order) -> TaskDefinition:
     return replace(task, agent_id=wanted, metadata={**task.metadata, "agent": wanted})
 
 
-def _result(state: WorkflowState, task_id: str) -> Any:
-    """What the one task gave.
+def _result(state: WorkflowState, handler: HandlerDefinition) -> Any:
+    """What the one task gave; of several agents what each gave.
 
     :raises HandlerFailed: with what went wrong.
     """
-    task = state.tasks.get(task_id)
+    task = state.tasks.get(handler.task.task_id)
     if state.status is WorkflowStatus.COMPLETED and task is not None:
         if task.agent_type == "foreach":
-            return [state.tasks[name].result for name in task.result or ()]
+            answers = (state.tasks[name] for name in task.result or ())
+            return {one.agent_id: one.result for one in answers}
         return task.result
-    parts = [one for name, one in state.tasks.items() if name != task_id and one.error]
+    parts = [one for one in state.tasks.values() if one.error and one is not task]
     told = "; ".join(f"{one.agent_id}: {one.error}" for one in parts)
     if not told and task is not None:
         told = task.error or ""
-    raise HandlerFailed(
-        told or state.error or f"It is {state.status}.", workflow_id=state.workflow_id
-    )
+    kind = _kind_of_failure(state, handler)
+    raise kind(told or state.error or f"It is {state.status}.", workflow_id=state.workflow_id)
+
+
+def _kind_of_failure(state: WorkflowState, handler: HandlerDefinition) -> type[HandlerFailed]:
+    """Whether another attempt is worth it: not if each task that failed would fail again."""
+    failed = [one for one in state.tasks.values() if one.status is TaskStatus.FAILED]
+    causes = [one for one in failed if one.agent_type != "foreach" or len(failed) == 1]
+    hopeless = all(lasts_by_name(one.error_type, handler) for one in causes)
+    return HandlerHopeless if causes and hopeless else HandlerFailed

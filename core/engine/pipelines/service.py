@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ...pipelines.running import Pipelines
 from ...pipelines.triggers.ports import Memory
 from ...pipelines.voting import Voting
 from ...protocol import pipeline_commands as c
-from ...protocol.events import Cause
+from ...protocol.events import Cause, Event, StatusChanged
 from ...protocol.pipeline_events import PipelineLoaded, PipelineUnloaded
 from ...protocol.pipeline_views import (
     PayloadDetailView,
@@ -49,6 +50,8 @@ from .views import Standing, payload_view, pipeline_view, run_view, whole_view
 
 KIND = "pipeline"
 """Records of loaded pipelines."""
+SHOWN = 300
+"""Of so many payloads that wait, the newest, it is told when they wait for something else."""
 
 _log = logger("engine.pipelines")
 
@@ -89,6 +92,8 @@ class PipelineService:
         self._voting = Voting(votes, self._people)
         self._runs = HandlerRuns(workflows, self._voting)
         self.running = Pipelines(store, self._runs, capacity=capacity, clock=clock)
+        self._runs.in_place.closing = lambda: self.running.closing
+        workflows.waits_moved.append(self._waits_moved)
         self._telling = Telling(
             journal,
             metrics or NullMetrics(),
@@ -105,10 +110,13 @@ class PipelineService:
         answerers.register(PROPOSAL, self._people.vote)
         answerers.register(PAYLOAD, self._decide)
 
-    def heed_halts(self, safety: SafetyService) -> None:
-        """Call no function in place while everything is halted."""
+    def heed(self, safety: SafetyService) -> None:
+        """Call no function in place but with its leave, and none while everything is halted."""
         self.running.gates.halted = safety.halt_reason
+        self._runs.in_place.safety = safety
+        self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
+        safety.halt_moved.append(self._gates_moved)
 
     # ---- the engine's life -----------------------------------------------------------------------
 
@@ -149,6 +157,7 @@ class PipelineService:
     def look(self) -> None:
         """Start what is due by the clock, which may have jumped."""
         self._triggers.look()
+        self.running.look()
 
     async def close(self) -> None:
         """Cut off what is under way; the next engine goes on with it."""
@@ -255,6 +264,7 @@ class PipelineService:
             await self._keep(name, standing)
             self.running.pause(name, on=on)
             self._telling.stirred(name)
+            self._gates_moved()
         return self.view(name)
 
     def _standing(self, name: str) -> Standing:
@@ -387,9 +397,8 @@ class PipelineService:
         book = self.running.book
         effects = (book.get(one) for one in entry.effects())
         runs = [run_view(one, *await self._place_of(one.workflow_id)) for one in entry.attempts]
-        view = self._payload_view(entry)
         return PayloadDetailView(
-            payload=view.model_copy(update={"reason": view.reason or self._runs.why(entry)}),
+            payload=self._payload_view(entry),
             data=entry.origin.data,
             causes=tuple(self._payload_view(one) for one in self.running.causes(entry)),
             effects=tuple(self._payload_view(one) for one in effects if one is not None),
@@ -410,7 +419,29 @@ class PipelineService:
 
     def _payload_view(self, entry: Entry) -> PayloadView:
         definition = self.running.loaded.get(entry.origin.pipeline)
-        return payload_view(entry, definition, self.running.reason(entry))
+        reason = self.running.reason(entry)
+        if not reason and entry.status is PayloadStatus.RUNNING:
+            reason = self._runs.reasons.of(entry)
+        return payload_view(entry, definition, reason)
+
+    # ---- what payloads wait for ------------------------------------------------------------------
+
+    def _waits_moved(self, place: str) -> None:
+        """What works on a payload, and is known by this id, may wait for something else."""
+        entry = self.running.book.get(self._runs.payload_of(place) or "")
+        if entry is not None:
+            self._telling.waits((entry,))
+
+    def _gates_moved(self) -> None:
+        """Gates have closed or opened: what waits before them does so for another reason."""
+        waiting = (one for one in self.running.book.newest() if one.status is PayloadStatus.QUEUED)
+        self._telling.waits(islice(waiting, SHOWN))
+
+    def hear(self, event: Event) -> None:
+        """A session's status has changed: one that works on a payload may ask for a person."""
+        if isinstance(event.payload, StatusChanged) and self._runs.under_way():
+            found = map(self.running.book.get, self._runs.under_way())
+            self._telling.waits(one for one in found if one is not None)
 
 
 def _passes(entry: Entry, wish: c.ListPayloads) -> bool:

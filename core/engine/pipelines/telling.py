@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ...pipelines.entries import Entry
 from ...protocol.pipeline_events import PayloadChanged, PayloadDied, PipelineChanged
@@ -36,6 +36,7 @@ class Telling:
         self._pipeline = pipeline
         self._died = died
         self._payloads: dict[str, Entry] = {}
+        self._reasons: dict[str, str] = {}
         self._pipelines: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -44,6 +45,7 @@ class Telling:
         """Something has become of a payload."""
         self._payloads[entry.id] = entry
         if entry.ended:
+            self._reasons.pop(entry.id, None)
             origin = entry.origin
             tags = {
                 "pipeline": origin.pipeline,
@@ -56,9 +58,20 @@ class Telling:
                 self._died(entry)
         self.stirred(entry.origin.pipeline)
 
+    def waits(self, entries: Iterable[Entry]) -> None:
+        """What these payloads wait for may have changed: tell of those that do so otherwise than told."""
+        for entry in entries:
+            known = self._reasons.get(entry.id, "")
+            if not entry.ended and self._payload(entry).reason != known:
+                self._payloads[entry.id] = entry
+                self._soon()
+
     def stirred(self, pipeline: str) -> None:
         """Something has become of a pipeline."""
         self._pipelines[pipeline] = None
+        self._soon()
+
+    def _soon(self) -> None:
         if self._timer is None and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self.flush)
 
@@ -68,11 +81,19 @@ class Telling:
         payloads, self._payloads = self._payloads, {}
         pipelines, self._pipelines = self._pipelines, {}
         for entry in payloads.values():
-            self._journal.announce(PayloadChanged(payload=self._payload(entry)))
+            payload = self._payload(entry)
+            self._note(payload)
+            self._journal.announce(PayloadChanged(payload=payload))
         for name in pipelines:
             view = self._pipeline(name)
             if view is not None:
                 self._journal.announce(PipelineChanged(pipeline=view))
+
+    def _note(self, view: PayloadView) -> None:
+        if view.reason and view.ended_at is None:
+            self._reasons[view.id] = view.reason
+        else:
+            self._reasons.pop(view.id, None)
 
     def close(self) -> None:
         """Tell what was gathered, and no more."""

@@ -98,13 +98,17 @@ class Admissions:
         reserved = budgets.set_aside(wish.scopes, self._estimate(wish)) if budgets.budgets else None
         return Ticket(wish, self._clock.monotonic(), reservation=reserved)
 
-    async def admitted(self, wish: Dispatch) -> Ticket:
+    async def admitted(
+        self, wish: Dispatch, key: Hashable = None, *, closing: Callable[[], bool] = lambda: False
+    ) -> Ticket:
         """The ticket, as soon as there is one; cancelling the call leaves the line.
+
+        Its reason is known under ``key``. Where the engine is ``closing``, the next one lets it ask again.
 
         :raises OperationRefused: if a rule forbids the work.
         :raises BudgetExceeded: if a person stopped it.
         """
-        key = object()
+        key = key or object()
         try:
             while True:
                 again = asyncio.Event()
@@ -115,7 +119,7 @@ class Admissions:
                     return ticket
                 await again.wait()
         finally:
-            self.withdraw(key)
+            self.withdraw(key, asked_on=closing())
 
     def reason(self, key: Hashable) -> str:
         """Why it waits; empty if it does not."""

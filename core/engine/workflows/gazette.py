@@ -41,7 +41,8 @@ class Gazette:
     """Observes an orchestrator, keeps the book, and tells the journal.
 
     ``moved`` hears of a workflow's new status and its former one, ``left`` of tasks that do not
-    run any more, by workflow and task; ``why`` is asked why a task that is ready waits.
+    run any more, by workflow and task; ``why`` is asked why a task that is ready waits. ``handled``
+    hears of changes of what works on payloads, which is not told here.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Gazette:
         moved: Moved,
         left: Left,
         why: Why,
+        handled: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._book = book
@@ -62,6 +64,7 @@ class Gazette:
         self._moved = moved
         self._left = left
         self.why = why
+        self._handled = handled
         self._standings: dict[str, Standing] = {}
         self._sizes: dict[tuple[str, str, int], int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -111,6 +114,7 @@ class Gazette:
         """One transaction of the instance is on disk."""
         standing = self._standings.get(instance.id)
         if standing is None:
+            self._handled(instance.id)
             return
         for change in changes:
             if type(change) is AddTurn:

@@ -106,6 +106,7 @@ class WorkflowService:
             moved=self._moved,
             left=self._left,
             why=lambda *task: self.orchestrator.why_waiting(*task),  # noqa: PLW0108  # made below
+            handled=self._waits_moved,
         )
         self.needs = Needs(desk, store, self._book, self._gazette, clock)
         self.states = StateManager(store=store, clock=clock)
@@ -127,6 +128,8 @@ class WorkflowService:
         self._surroundings_of = surroundings
         self.clockwork = Clockwork(store, journal, clock, self._begin_scheduled)
         self.executors_ready: Callable[[], None] = lambda: None
+        self.waits_moved: list[Callable[[str], None]] = []
+        """Called with the id of an instance for which something may wait otherwise than before."""
         self._backend_open = False
         self._errands: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
@@ -188,6 +191,18 @@ class WorkflowService:
     def tell_again(self, workflow_id: str, task_id: str) -> None:
         """Why a task that is ready waits has changed: tell it anew."""
         self._gazette.tell_again(workflow_id, task_id)
+        self._waits_moved(workflow_id)
+
+    def _waits_moved(self, workflow_id: str) -> None:
+        for one in self.waits_moved:
+            one(workflow_id)
+
+    def waits_for_people(self, workflow_id: str) -> str:
+        """What an instance waits for that only a person can give; empty if nothing."""
+        view = self._book.get(workflow_id)
+        if view is None or not view.waiting:
+            return ""
+        return f"the workflow {view.name} waits for an answer: {', '.join(view.waiting)}"
 
     def look(self) -> None:
         """Start what is due by the clock, which may have jumped."""
@@ -227,6 +242,7 @@ class WorkflowService:
 
     def _waits(self, workflow_id: str, task_id: str, waits: bool) -> None:
         self._gazette.waits(workflow_id, task_id, waits=waits)
+        self._waits_moved(workflow_id)
 
     def _left(self, workflow_id: str, task_id: str) -> None:
         if self.gates is not None and not self._closed:

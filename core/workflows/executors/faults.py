@@ -12,10 +12,22 @@ class CommandFailed(ExecutionError):
     code = "task_command_failed"
 
 
+class CommandMissing(CommandFailed):
+    """The shell of a task's process found no such command."""
+
+    code = "task_command_missing"
+
+
 class FunctionFailed(ExecutionError):
     """A task's Python function raised."""
 
     code = "task_function_failed"
+
+
+class FunctionMissing(FunctionFailed):
+    """There is no such function, or its module can't be loaded."""
+
+    code = "task_function_missing"
 
 
 class ResultUnreadable(ExecutionError):

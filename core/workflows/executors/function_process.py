@@ -46,12 +46,23 @@ def reach(module: Any, path: str, name: str) -> Any:
 
 def call(name: str, given: dict[str, Any]) -> Any:
     """What the function gives; an async one is run to its end."""
-    result = find(name)(**given)
+    result = _found(name)(**given)
     if inspect.isawaitable(result):
         import asyncio  # noqa: PLC0415  # most functions need none of it
 
         result = asyncio.run(_come(result))
     return result
+
+
+class Missing(Exception):
+    """There is no such function; its cause says why."""
+
+
+def _found(name: str) -> Any:
+    try:
+        return find(name)
+    except (AttributeError, ImportError, TypeError) as error:
+        raise Missing from error
 
 
 async def _come(result: Any) -> Any:
@@ -72,6 +83,10 @@ def carry_out(order: dict[str, Any]) -> tuple[int, str]:
         if leaving.code in {None, 0}:
             return 0, json.dumps({"result": None})
         return FAILED, json.dumps({"error": told(leaving)})
+    except Missing as missing:
+        cause = missing.__cause__ or missing
+        traceback.print_exception(cause)
+        return FAILED, json.dumps({"error": {**told(cause), "missing": True}})
     except BaseException as error:  # noqa: BLE001  # whatever it is, whoever waits is told
         traceback.print_exception(_own(error))
         return FAILED, json.dumps({"error": told(error)})

@@ -12,12 +12,14 @@ from ..backends.ports import Leaf, LeafEnded, LeafEvent, LeafOutput, Standing, S
 from ..context import AttemptLost
 from .attempt import GRACE, Attempt
 from .children import Child, ChildKind
-from .faults import CommandFailed
+from .faults import CommandFailed, CommandMissing
 from .results import Collected
 from .unbroken import unbroken
 
 TAIL = 2000
 """Bytes of standard error that are shown in a message."""
+NOT_FOUND = 127
+"""What a shell exits with where there is no such command."""
 FIRST_LOOK, LAST_LOOK = 1.0, 30.0
 """Seconds between two questions to a back end that can't tell now what became of an attempt."""
 
@@ -53,7 +55,8 @@ class Finished:
             return
         said = self.stderr.tail(TAIL) or self.stdout.tail(TAIL)
         text = said.decode("utf-8", "replace").strip()
-        raise CommandFailed(
+        kind = CommandMissing if self.ended.exit_code == NOT_FOUND else CommandFailed
+        raise kind(
             f"{what} {self.how}" + (f":\n{text}" if text else ", and said nothing."),
             exit_code=self.ended.exit_code,
             signal=self.ended.signal,

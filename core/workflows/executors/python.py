@@ -21,7 +21,7 @@ from .agent_sessions import AgentSessions
 from .attempt import Attempt
 from .children import Child
 from .desk import Desk, named
-from .faults import FunctionFailed
+from .faults import FunctionFailed, FunctionMissing
 from .leaves import LeafExecutor
 from .process import Finished, Process
 from .results import Collected
@@ -64,7 +64,8 @@ def _answer(finished: Finished, function: str) -> Any:
     answer = _parsed(finished.stdout)
     if "error" in answer:
         error = answer["error"]
-        raise FunctionFailed(
+        kind = FunctionMissing if error.get("missing") else FunctionFailed
+        raise kind(
             f"{function} raised {error['type']}: {error['message']}", error_type=error["type"]
         )
     finished.check(function)

@@ -62,7 +62,7 @@ async def test_a_budget_of_one_handler_does_not_stop_the_others(tmp_path: Path) 
 async def test_a_halt_holds_back_functions_that_are_called_in_place(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         safety = SafetyService(Settings(), rig.store.kept, rig.journal, desk=rig.desk)
-        rig.service.heed_halts(safety)
+        rig.service.heed(safety)
         await rig.load(
             "name: p\nevents: {e: {handlers: {h: "
             "{python: 'json:dumps', trusted: true, with: {obj: 1}}}}}"
