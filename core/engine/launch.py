@@ -138,6 +138,8 @@ class Launch:
         _log.info("sessions taken up", sessions=len(given.sessions.views()), epoch=epoch)
         placing = given.placing
         given.safety.guard(given.workflows, None if placing is None else placing.places)
+        if placing is not None:
+            placing.forbidden = given.safety.gate.forbidden
         await self._parts.crew.load()
         await given.workflows.load(epoch)
         await given.pipelines.load()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
-from math import isnan
+from datetime import datetime, time, timedelta
+from math import ceil, isnan
 from typing import Any
 
 from ..base.clock import Clock
@@ -14,6 +14,7 @@ from .limiter import BucketCache
 from .model import ConstraintType, OperationContext, SafetyConstraint
 
 MISSING = object()
+MINUTE = 60
 
 
 @dataclass(slots=True)
@@ -27,17 +28,25 @@ class Circumstances:
 
 
 class Later(str):
-    """What is wrong for now: time mends it in ``seconds``."""
+    """What is wrong for now, ``what`` in words: time mends it in ``seconds``."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("seconds", "what")
     seconds: float
+    what: str
 
     @classmethod
     def of(cls, text: str, seconds: float) -> Later:
         """``text``, and when to ask again."""
-        found = cls(f"{text}, again in {seconds:.1f} s")
-        found.seconds = seconds
+        found = cls(f"{text}, again in {_span(seconds)}")
+        found.seconds, found.what = seconds, text
         return found
+
+
+def _span(seconds: float) -> str:
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    minutes = ceil(seconds / MINUTE)
+    return f"{minutes} min" if minutes < MINUTE else f"{minutes // MINUTE} h {minutes % MINUTE} min"
 
 
 Check = Callable[[SafetyConstraint, OperationContext, Any, Circumstances], str]
@@ -135,8 +144,8 @@ def _timing(
     bounded = c.max_value is not None or c.min_value is not None
     if window is None and apart is None and not bounded:
         return "it has no window, interval or bound, so nothing passes it"
-    if window is not None and not _in_window(around.clock.now(), *window):
-        return f"only between {window[0]} and {window[1]} UTC"
+    if window is not None and (wrong := _outside(around.clock.now(), *window)):
+        return wrong
     if apart is not None:
         last = around.last_done.get((c.constraint_id, context.agent_id))
         left = 0.0 if last is None else last + float(apart) - around.clock.monotonic()
@@ -145,9 +154,18 @@ def _timing(
     return (_number(value) or _within(value, c.min_value, c.max_value)) if bounded else ""
 
 
-def _in_window(now: datetime, begin: str, end: str) -> bool:
+def _outside(now: datetime, begin: str, end: str) -> str:
+    """What is wrong with this time of day, if it is not within the window."""
     first, last, at = time.fromisoformat(begin), time.fromisoformat(end), now.time()
-    return first <= at < last if first <= last else at >= first or at < last
+    if first == last:
+        return f"no time is between {begin} and {end}, so nothing passes it"
+    if first <= at < last if first < last else at >= first or at < last:
+        return ""
+    opens = now.replace(
+        hour=first.hour, minute=first.minute, second=first.second, microsecond=first.microsecond
+    )
+    left = (opens - now) % timedelta(days=1)
+    return Later.of(f"only between {begin} and {end} UTC", left.total_seconds())
 
 
 def _compliance(c: SafetyConstraint, _: OperationContext, value: Any, __: Circumstances) -> str:

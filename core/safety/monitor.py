@@ -72,7 +72,9 @@ class Admission:
     def waits(self) -> Violation | None:
         """What keeps it from being done now, where that passes by itself or with a person's word."""
         broken = self.result.violations
-        return broken[0] if broken and all(one.passes for one in broken) else None
+        if not broken or not all(one.passes for one in broken):
+            return None
+        return max(broken, key=lambda one: one.retry_after)
 
     def release(self) -> None:
         """It was not done after all."""
@@ -243,6 +245,14 @@ class SafetyMonitor:
         for _, permit in permits:
             permit.release()
         return Admission(self._told(found, patient=patient))
+
+    def foreseen(self, context: OperationContext) -> Violation | None:
+        """The rule that an operation would break, as far as that can be said without counting it.
+
+        One that time does not mend comes first. Nothing is told, and nothing is halted for it.
+        """
+        broken = [one for one in self._broken(context, counting=False) if self._forbid([one])]
+        return min(broken, key=lambda one: (one.passes, -one.retry_after), default=None)
 
     def record_success(self, agent_id: str, operation: str, keys: tuple[str, ...] = ()) -> None:
         """An operation went well: its breakers hear of it."""

@@ -27,7 +27,7 @@ async def test_breakers_and_limits_are_found_by_the_names_that_the_configuration
     }
     async with guarded(tmp_path, agents=Agents(crashes=1), safety=given) as rig:
         one = await rig.create(ONE)
-        await rig.until(lambda: "breaker" in rig.safety.reason(one, "ask"))
+        await rig.until(lambda: "breaker" in rig.service.orchestrator.why_waiting(one, "ask"))
         (limit,) = rig.safety.monitor.limits.all()
         assert limit.buckets.statistics().granted == 1
 
@@ -46,7 +46,7 @@ async def test_a_half_open_breaker_admits_one_of_many(tmp_path: Path) -> None:
     given = {"breakers": {"agent/claude": {"failures": 1, "timeout": 0.3}}}
     async with guarded(tmp_path, agents=agents, safety=given) as rig:
         first = await rig.create(ONE)
-        await rig.until(lambda: rig.safety.reason(first, "ask"))
+        await rig.until(lambda: rig.service.orchestrator.why_waiting(first, "ask"))
         agents.held = asyncio.Event()
         others = [await rig.create(ONE) for _ in range(4)]
         begun = len(agents.began)

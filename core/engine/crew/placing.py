@@ -27,6 +27,13 @@ NOBODY = frozenset({""})
 """No agent is called so."""
 
 IsThere = Callable[[AgentDefinition], bool]
+Forbidden = Callable[[Run, int, str], str]
+"""The rule that never lets an agent begin a task; empty if there is none."""
+
+
+def _all_may(_run: Run, _task: int, _agent: str) -> str:
+    """No rule forbids anything."""
+    return ""
 
 
 class Placing:
@@ -45,6 +52,7 @@ class Placing:
         self._is_there = is_there
         self._clock = clock
         self._there: tuple[float, frozenset[str]] | None = None
+        self.forbidden: Forbidden = _all_may
         self.places = Places(
             LoadBalanceStrategy(settings.strategy),
             random or Random(),
@@ -70,31 +78,48 @@ class Placing:
             return Want(agent=name, groups=groups)
         chosen: Mapping[str, Any] = metadata.get(PLACE, {})
         capabilities = frozenset(chosen.get("capabilities", ()))
+        named = chosen.get("any_of", ())
+        fit = self._fit(str(metadata.get("mode", SESSION)), named, capabilities)
+        able = (name for name in fit if capabilities <= set(self.definitions[name].capabilities))
+        rules = {name: self.forbidden(run, task, name) for name in able}
+        broken = [f"{name} may not take it ({why})" for name, why in rules.items() if why]
+        # Where the rules leave nobody, one is chosen all the same: it fails, and says so.
+        some = len(broken) < len(rules)
+        among = frozenset(name for name in fit if not (some and rules.get(name)))
         return Want(
-            among=self._among(
-                str(metadata.get("mode", SESSION)), chosen.get("any_of", ()), capabilities
-            ),
+            among=among or NOBODY,
             capabilities=capabilities,
             affinity=chosen.get("affinity"),
             groups=groups,
+            left_out="; ".join(broken) if some else "",
+            nobody="" if among else self._nobody(named, capabilities),
         )
 
-    def _among(
-        self, mode: str, named: Collection[str], capabilities: Collection[str]
-    ) -> frozenset[str]:
+    def _fit(self, mode: str, named: Collection[str], capabilities: Collection[str]) -> list[str]:
         """Those that may be chosen: they can do it, and their programs are there.
 
         Where nothing is said, none that only plays or runs commands.
         """
-        there = self.there()
-        fit = {
+        there, plain = self.there(), not named and not capabilities
+        return [
             name
             for name, one in self.definitions.items()
-            if name in there and not unfit(one, mode) and (not named or name in named)
-        }
-        if not named and not capabilities:
-            fit -= {name for name in fit if _is_no_worker(self.definitions[name])}
-        return frozenset(fit) or NOBODY
+            if name in there
+            and not unfit(one, mode)
+            and (not named or name in named)
+            and not (plain and _is_no_worker(one))
+        ]
+
+    def _nobody(self, named: Collection[str], capabilities: Collection[str]) -> str:
+        """Why nobody is there to choose from."""
+        if named:
+            return f"none of {', '.join(sorted(named))} is on this machine and can do it"
+        if capabilities:
+            return "no agent on this machine can do it"
+        return (
+            "no agent is on this machine but practice agents and shells, which `agent: any` does not "
+            "choose; name one, or ask for capabilities"
+        )
 
     def there(self) -> frozenset[str]:
         """The agents whose programs are on this machine."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from ...base.clock import Clock
 from ...safety.budgets import Breach, BudgetExceeded, BudgetScope, Usage
+from ...safety.checks import Later
 from ...safety.model import OperationContext, Violation
 from ...safety.monitor import OperationRefused, SafetyMonitor
 from ...sessions.keeper.faults import KeeperStartFailed
@@ -19,7 +20,6 @@ from .halting import Halting
 from .line import Line, Waiting
 
 BREAKER = "circuit_breaker"
-TIMING = "timing"
 _CRASHES = (AgentCrashed, SessionEnded, KeeperStartFailed)
 
 
@@ -45,10 +45,24 @@ class Admissions:
         self._line = line
         self._clock = clock
         self._stopped: dict[Hashable, BudgetExceeded] = {}
+        self._unasked: dict[Hashable, Breach] = {}
 
-    def decide(self, key: Hashable, wish: Dispatch, wake: Callable[[], None]) -> Ticket | None:
-        """The ticket; ``None``: it waits as ``key``, and ``wake`` is called when to ask again."""
+    def decide(
+        self,
+        key: Hashable,
+        wish: Dispatch,
+        wake: Callable[[], None],
+        *,
+        then: Sequence[Dispatch] = (),
+        ask: bool = True,
+    ) -> Ticket | None:
+        """The ticket; ``None``: it waits as ``key``, and ``wake`` is called when to ask again.
+
+        ``then`` is what the work begins with: where a rule lets that begin later, all of it waits. Without
+        ``ask`` nobody is asked for money yet; see ``ask``.
+        """
         self._line.leave(key)
+        self._unasked.pop(key, None)
         stopped = self._stopped.pop(key, None)
         if stopped is not None:
             return self._ticket(wish, refusal=stopped)
@@ -58,11 +72,38 @@ class Admissions:
             return None
         breach = self.breach(wish)
         if breach is not None:
-            text = f"the budget {breach.budget.name} of {breach.key} is used up; a person is asked"
+            text = f"the budget {breach.budget.name} of {breach.key} is used up"
             self._wait(key, Waiting(place_of(breach), text, wake))
-            self._accounts.ask(breach)
+            self._unasked[key] = breach
+            if ask:
+                self.ask(key)
+            return None
+        if any(self._begins_later(key, one, wake) for one in then):
             return None
         return self._held_against_rules(key, wish, wake)
+
+    def ask(self, key: Hashable) -> None:
+        """Ask a person for what is missing, where that is what ``key`` waits for."""
+        breach = self._unasked.pop(key, None)
+        if breach is not None:
+            self._line.retell(key, f"{self._line.text(key)}; a person is asked")
+            self._accounts.ask(breach)
+
+    def forbidden(self, wishes: Iterable[Dispatch]) -> str:
+        """The rule that never lets one of these begin, and why; empty if none does."""
+        for wish in wishes:
+            found = self._monitor.foreseen(self._context(wish))
+            if found is not None and not found.passes:
+                return str(found)
+        return ""
+
+    def _begins_later(self, key: Hashable, wish: Dispatch, wake: Callable[[], None]) -> bool:
+        waits = self._monitor.foreseen(self._context(wish))
+        if waits is None or not waits.passes:
+            return False
+        waiting = Waiting((waits.kind, waits.rule), self._why(wish, waits), wake)
+        self._wait(key, waiting, waits.retry_after)
+        return True
 
     def _held_against_rules(
         self, key: Hashable, wish: Dispatch, wake: Callable[[], None]
@@ -128,6 +169,7 @@ class Admissions:
     def withdraw(self, key: Hashable, *, asked_on: bool = False) -> None:
         """It does not want to begin any more; ``asked_on``: the next engine lets it ask again."""
         self._stopped.pop(key, None)
+        self._unasked.pop(key, None)
         reason = self._line.leave(key)
         if asked_on:
             return
@@ -212,8 +254,8 @@ class Admissions:
         if found.kind == BREAKER:
             what = wish.agent or found.rule
             return f"the breaker of {what} is open: {found.message.rstrip('.')} (at {at})"
-        if found.kind == TIMING:
-            return f"the rule {found.rule} lets the next one begin at {at}"
+        if isinstance(found.message, Later):
+            return f"the rule {found.rule}: {found.message.what}; it may begin at {at} local time"
         return f"the limit {found.rule} is used up, again at {at}"
 
 

@@ -11,6 +11,7 @@ from ...safety.binding import Guarded
 from ...safety.breaker import Permit
 from ...safety.budgets import BudgetScope, Reservation, Usage
 
+START = "session.start"
 HALT = "halt"
 """What work waits for while everything is halted."""
 

@@ -8,13 +8,16 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...safety.budgets import BudgetScope
+from ...safety.monitor import OperationRefused
+from ...workflows.definition import ANY
+from ...workflows.executors.agent_sessions import SESSION
 from ...workflows.executors.children import Child, ChildKind
 from ...workflows.executors.desk import named
 from ...workflows.files.templates import is_template
 from ...workflows.instance import Instance
-from ...workflows.machine import Run
+from ...workflows.machine import Places, Run
 from .admissions import Admissions
-from .dispatch import Dispatch, Ticket
+from .dispatch import START, Dispatch, Ticket
 from .errands import Errands
 
 if TYPE_CHECKING:
@@ -39,7 +42,9 @@ class WorkflowGate:
         self._tickets: dict[tuple[Run, int], Ticket] = {}
         self._by_place: dict[Place, Ticket] = {}
         self._by_session: dict[str, Place] = {}
+        self._waits: dict[tuple[Run, int], dict[str, Hashable]] = {}
         self.rules = False
+        self.places: Places | None = None
 
     def attach(self, orchestrator: WorkflowOrchestrator) -> None:
         """Guard its attempts from now on."""
@@ -54,17 +59,44 @@ class WorkflowGate:
         given = instance.tasks[task]
         if not self.rules and given.agent_type != AGENT_TASK:
             return True
+        agent = run.placed.get(task, "")
+        others = self.places is not None and self.places.others(run, task, agent)
+        key = _key(run, task, agent)
+        wish, *then = _dispatches(instance, task)
         ticket = self._admissions.decide(
-            _key(run, task), _dispatch(instance, task), lambda: self._again(run, task)
+            key, wish, lambda: self._again(run, task), then=then, ask=not others
         )
+        waits = self._waits.setdefault((run, task), {})
         if ticket is None:
+            waits[agent] = key
+            for other in () if others else waits.values():
+                self._admissions.ask(other)
             return False
+        self._leave_line(run, task)
+        if isinstance(ticket.refusal, OperationRefused) and _chooses(instance, task):
+            ticket.refusal = OperationRefused(
+                f"{ticket.refusal.message} No other agent that could take it may either.",
+                **ticket.refusal.details,
+            )
         self._hold(run, task, ticket)
         return True
 
+    def forbidden(self, run: Run, task: int, agent: str) -> str:
+        """The rule that never lets an agent begin the task; empty if there is none."""
+        if not self.rules:
+            return ""
+        return self._admissions.forbidden(_dispatches(run.label, task, agent))
+
     def reason(self, run: Run, task: int) -> str:
         """Why a task that was told to wait does."""
-        return self._admissions.reason(_key(run, task))
+        found = self._waits.get((run, task), {})
+        texts = {agent: self._admissions.reason(key) for agent, key in found.items()}
+        all_the_same = len(texts) > 1 and len(set(texts.values())) == 1
+        if all_the_same or not _chooses(run.label, task):
+            return next(iter(texts.values()), "")
+        return "; ".join(
+            text if agent in text else f"{agent}: {text}" for agent, text in texts.items() if text
+        )
 
     def left(self, run: Run, task: int) -> None:
         """The attempt is over: what is still held for it is given back."""
@@ -76,7 +108,7 @@ class WorkflowGate:
     def withdrawn(self, run: Run, task: int) -> None:
         """A task that waited does not want to begin any more, or not in this engine."""
         closing = self._orchestrator is not None and self._orchestrator.closing
-        self._admissions.withdraw(_key(run, task), asked_on=closing)
+        self._leave_line(run, task, asked_on=closing)
 
     # ---- the runs' guard -------------------------------------------------------------------
 
@@ -127,19 +159,33 @@ class WorkflowGate:
         self._tickets[run, task] = ticket
         self._by_place[run.id, run.plan.ids[task]] = ticket
 
+    def _leave_line(self, run: Run, task: int, *, asked_on: bool = False) -> None:
+        for key in self._waits.pop((run, task), {}).values():
+            self._admissions.withdraw(key, asked_on=asked_on)
+
     def _again(self, run: Run, task: int) -> None:
         if self._orchestrator is not None:
             self._orchestrator.readmit(run, task)
 
 
-def _key(run: Run, task: int) -> Hashable:
-    return (run.id, run.plan.ids[task])
+def _key(run: Run, task: int, agent: str) -> Hashable:
+    return (run.id, run.plan.ids[task], agent)
 
 
-def _dispatch(instance: Instance, task: int) -> Dispatch:
+def _dispatches(instance: Instance, task: int, agent: str = "") -> list[Dispatch]:
+    """The attempt, and the session that it begins with, if it does."""
+    whole = _dispatch(instance, task, agent)
+    given = instance.tasks[task]
+    if given.agent_type != AGENT_TASK or given.metadata.get("mode", SESSION) != SESSION:
+        return [whole]
+    return [whole, Dispatch(START, whole.what, whole.agent, {"agent": whole.agent})]
+
+
+def _dispatch(instance: Instance, task: int, agent: str = "") -> Dispatch:
+    """The attempt; ``agent`` is who would do it, where it has no place yet."""
     given = instance.tasks[task]
     metadata = given.metadata
-    placed = instance.run.placed.get(task)
+    placed = agent or instance.run.placed.get(task)
     name = placed or str(metadata.get("agent", given.agent_id))
     inputs = _inputs(instance)
     agent = _agent(name, inputs) if given.agent_type == AGENT_TASK else ""
@@ -162,6 +208,11 @@ def _dispatch(instance: Instance, task: int) -> Dispatch:
         turns=1.0 if given.agent_type == AGENT_TASK else 0.0,
         begins_agent=True,
     )
+
+
+def _chooses(instance: Instance, task: int) -> bool:
+    """Whether the task goes to one of several agents."""
+    return bool(instance.tasks[task].metadata.get("agent") == ANY)
 
 
 def _inputs(instance: Instance) -> dict[str, Any]:

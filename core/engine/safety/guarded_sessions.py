@@ -10,9 +10,8 @@ from ...protocol.events import Cause
 from ...protocol.views import SessionView
 from ...workflows.executors.ports import Sessions
 from .admissions import Admissions
-from .dispatch import Dispatch
+from .dispatch import START, Dispatch
 from .gate import WorkflowGate
-from .starts import START
 
 PROMPT = "session.prompt"
 WORKFLOW_ID, TASK_ID = "QUARTERDECK_WORKFLOW_ID", "QUARTERDECK_TASK_ID"

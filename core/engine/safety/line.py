@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+LONGEST = 3600.0
+"""Seconds after which is asked again at the latest: the clock may have been set, the machine may have slept."""
+
 Reason = Hashable
 """What is waited for: the halt, an account, a breaker, a limit."""
 
@@ -43,9 +46,16 @@ class Line:
         self._by_reason.setdefault(waiting.reason, {})[key] = None
         if seconds is not None and waiting.reason not in self._timers:
             loop = asyncio.get_running_loop()
-            ring = loop.call_later(seconds, self._ring, waiting.reason)
+            ring = loop.call_later(min(seconds, LONGEST), self._ring, waiting.reason)
             self._timers[waiting.reason] = ring
         self._changed(key)
+
+    def retell(self, key: Hashable, text: str) -> None:
+        """It waits for the same, which is put in other words now."""
+        found = self._waiting.get(key)
+        if found is not None:
+            found.text = text
+            self._changed(key)
 
     def leave(self, key: Hashable) -> Reason | None:
         """It waits no more; what it waited for."""

@@ -188,6 +188,7 @@ class SafetyService:
         self.waiting_changed = workflows.tell_again
         if places is None:
             return
+        self.gate.places = places
 
         def heard(view: BreakerView) -> None:
             closed = f"is left alone: {self.board.why(view)}" if view.state == "open" else ""
@@ -308,12 +309,6 @@ class SafetyService:
                 key=breach.key,
             )
         return self.admissions.resume(wish)
-
-    # ---- work ------------------------------------------------------------------------------
-
-    def reason(self, workflow_id: str, task_id: str) -> str:
-        """Why a task may not begin now; empty if nothing here keeps it."""
-        return self._line.text((workflow_id, task_id))
 
     # ---- a person's own --------------------------------------------------------------------
 

@@ -20,9 +20,8 @@ from ...telemetry.ports import MetricsCollector
 from ..faults import AgentUnavailable
 from ..retrying import Sleep, retried
 from .board import BreakerBoard
+from .dispatch import START
 from .faults import Halted
-
-START = "session.start"
 
 START_RETRIES = RetryPolicy(max_attempts=3, initial_delay=0.1, max_delay=1.0, jitter=0.5)
 """Few: each attempt may itself take ``start_timeout``, and a person waits."""

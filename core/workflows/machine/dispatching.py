@@ -185,6 +185,11 @@ class Dispatching:
     def readmit(self, run: Run, task: int) -> None:
         """Ask the gate again about a task that was told to wait."""
         entry = self._barred.pop((run, task), None)
+        if self.places is not None and self.places.forgive(run, task) and entry is None:
+            if self.places.need_of(run, task) is None:
+                return
+            entry = run.entries[task]
+            self.places.withdraw(run, task)
         if entry is not None and run.entries[task] is entry:
             self._enter([entry])
 
@@ -196,18 +201,32 @@ class Dispatching:
         while (entry := self._next_ready(now)) is not None:
             run, task = entry[4], entry[5]
             if self.gate is None or self.gate.admits(run, task):
+                if self.places is not None:
+                    self.places.forgive(run, task)
                 return entry
-            self._barred[run, task] = run.entries[task] = entry
-            if self.places is not None:
-                self.places.release(run, task)
-                run.placed.pop(task, None)
-            if run.bounds is not None:
-                self._enter(run.bounds.leave(task, now))
+            self._put_off(entry, now)
         return None
+
+    def _put_off(self, entry: Entry, now: float) -> None:
+        """The gate has told an attempt to wait, on the agent that it was given if it has one."""
+        run, task = entry[4], entry[5]
+        elsewhere = False
+        if self.places is not None:
+            self.places.release(run, task)
+            agent = run.placed.pop(task, "")
+            elsewhere = bool(agent) and self.places.avoid(run, task, agent)
+        if run.bounds is not None:
+            self._enter(run.bounds.leave(task, now))
+        if elsewhere:
+            self._enter([entry])
+        else:
+            self._barred[run, task] = run.entries[task] = entry
 
     def _unbar(self, run: Run, task: int) -> None:
         """A task does not want to begin any more."""
-        if self._barred.pop((run, task), None) is not None and self.gate is not None:
+        avoided = self.places is not None and self.places.forgive(run, task)
+        barred = self._barred.pop((run, task), None) is not None
+        if (barred or avoided) and self.gate is not None:
             self.gate.withdrawn(run, task)
 
     def _next_ready(self, now: float) -> Entry | None:
@@ -262,9 +281,9 @@ class Dispatching:
             return "the workflow is paused"
         if self.gate is not None and (run, task) in self._barred:
             return self.gate.reason(run, task)
-        need = None if self.places is None else self.places.need_of(run, task)
-        if self.places is not None and need is not None and (why := self.places.reason(need)):
-            return why
+        if self.places is not None and (why := self.places.reason_of(run, task)):
+            put_off = self.gate is not None and self.places.avoids(run, task)
+            return f"{why}; {self.gate.reason(run, task)}" if self.gate and put_off else why
         if run.bounds is not None and (why := run.bounds.reason(task)):
             return why
         if self.running >= self.limit:
@@ -307,8 +326,7 @@ class Dispatching:
             run.entries[task] = None
             if self.places is not None:
                 self.places.withdraw(run, task)
-            if self._barred:
-                self._unbar(run, task)
+            self._unbar(run, task)
             if run.bounds is not None:
                 self._enter(run.bounds.retry(task, now))
 

@@ -33,7 +33,8 @@ class Want:
     """What a task wants of its place.
 
     It goes to ``agent``; or to one of ``among`` that has every one of ``capabilities``, preferably to
-    ``affinity``. It takes a slot of each of ``groups`` too.
+    ``affinity``. It takes a slot of each of ``groups`` too. ``left_out`` says who is not among them and
+    why, where that is not plain; ``nobody``, why there is none to choose from.
     """
 
     agent: str | None = None
@@ -41,6 +42,8 @@ class Want:
     capabilities: AbstractSet[str] = frozenset()
     affinity: str | None = None
     groups: tuple[str, ...] = ()
+    left_out: str = ""
+    nobody: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Places:
         self._waiting: dict[tuple[Run, int], Item] = {}
         self._held: dict[tuple[Run, int], Item] = {}
         self._since: dict[Item, datetime] = {}
+        self._wanted: dict[Item, Want] = {}
+        self._avoided: dict[tuple[Run, int], set[str]] = {}
 
     def __len__(self) -> int:
         """How many wait, those that don't count any more included."""
@@ -142,13 +147,14 @@ class Places:
             known.task.payload = entry
             return
         want = self._wants(run, task)
+        avoided: AbstractSet[str] = self._avoided.get((run, task), frozenset())
         made = Task(
             "",
             entry,
             Priority(level),
             required_capabilities=want.capabilities,
             agent_id=want.agent,
-            among=want.among,
+            among=want.among - avoided or want.among,
             affinity=want.affinity,
             groups=want.groups,
             task_id=f"{run.id}/{task}",
@@ -157,6 +163,7 @@ class Places:
         item.deadline = deadline
         item.need = self._placing.need_of(made)
         self._waiting[run, task] = item
+        self._wanted[item] = want
         self._since[item] = self._clock.now()
         self._placing.queue(item)
         self._ageing.enter(item, since)
@@ -181,7 +188,7 @@ class Places:
         found = self._placing.next()
         assert found is not None  # noqa: S101  # it was the first this moment
         item, agent = found
-        del self._waiting[run, task]
+        del self._waiting[run, task], self._wanted[item]
         self._hold(run, task, item, agent)
         return agent.id
 
@@ -190,8 +197,34 @@ class Places:
         item = self._waiting.pop((run, task), None)
         if item is not None:
             self._placing.unqueue(item)
-            del self._since[item]
+            del self._since[item], self._wanted[item]
             self.changed()
+
+    # ---- agents that may not take it now ---------------------------------------------------------
+
+    def others(self, run: Run, task: int, name: str) -> bool:
+        """Whether some agent could take the task, but ``name`` and those that it avoids."""
+        want = self._wants(run, task)
+        left = want.among - self._avoided.get((run, task), frozenset()) - {name}
+        agents = self._placing.agents
+        return any(
+            one in agents and want.capabilities <= agents[one].capacity.capabilities for one in left
+        )
+
+    def avoid(self, run: Run, task: int, name: str) -> bool:
+        """Look for another agent than ``name`` for the task; ``False``, and nothing, if there is none."""
+        if not self.others(run, task, name):
+            return False
+        self._avoided.setdefault((run, task), set()).add(name)
+        return True
+
+    def avoids(self, run: Run, task: int) -> bool:
+        """Whether the task avoids agents."""
+        return (run, task) in self._avoided
+
+    def forgive(self, run: Run, task: int) -> bool:
+        """Let every agent take the task again; whether there was any that it avoided."""
+        return self._avoided.pop((run, task), None) is not None
 
     # ---- what runs -----------------------------------------------------------------------------
 
@@ -263,6 +296,15 @@ class Places:
     def reason(self, need: Need) -> str:
         """Why nobody takes what has this need; ``""`` if somebody could."""
         return need_reason(self._placing, need)
+
+    def reason_of(self, run: Run, task: int) -> str:
+        """Why nobody takes a waiting task, and who is left out; ``""`` if somebody could take it."""
+        item = self._waiting.get((run, task))
+        if item is None or item.need is None or not (why := self.reason(item.need)):
+            return ""
+        want = self._wanted[item]
+        said = (want.nobody or why, want.left_out)
+        return "; ".join(part for part in said if part)
 
 
 def urgency(entry: Entry) -> Key:

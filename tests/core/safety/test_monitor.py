@@ -124,7 +124,9 @@ def test_timing_knows_windows_over_midnight_and_intervals() -> None:
     )
     assert wrong(found, operation("deploy", agent="b")) == ""
     clock.advance(8 * 3600)
-    assert wrong(found, operation("deploy")) == "night: only between 22:00 and 06:00 UTC"
+    assert wrong(found, operation("deploy")) == (
+        "night: only between 22:00 and 06:00 UTC, again in 15 h 0 min"
+    )
 
 
 def test_a_rate_is_for_each_agent_and_only_what_is_allowed_counts() -> None:

@@ -33,19 +33,21 @@ Place = tuple[Run, int]
 
 
 class Lock:
-    """A gate that is shut for some agents, and counts who waits before it and who is inside."""
+    """A gate that is shut for some agents, and knows who waits before it for whom, and who is inside."""
 
     def __init__(self) -> None:
         self.shut: set[str] = set()
         self.inside: set[Place] = set()
-        self.before: set[Place] = set()
+        self.before: dict[Place, set[str]] = {}
 
     def admits(self, run: Run, task: int) -> bool:
         agent = run.placed.get(task, "") if run.plan.rules[task].placed else ""
-        assert (run, task) not in self.before
+        refused = self.before.setdefault((run, task), set())
+        assert agent not in refused
         if agent in self.shut:
-            self.before.add((run, task))
+            refused.add(agent)
             return False
+        del self.before[run, task]
         assert (run, task) not in self.inside
         self.inside.add((run, task))
         return True
@@ -57,7 +59,7 @@ class Lock:
         self.inside.remove((run, task))
 
     def withdrawn(self, run: Run, task: int) -> None:
-        self.before.remove((run, task))
+        del self.before[run, task]
 
 
 class GatedPlaces(RuleBasedStateMachine):
@@ -154,7 +156,9 @@ class GatedPlaces(RuleBasedStateMachine):
         ready = set(self._with(READY))
         barred = [(entry[4], entry[5]) for entry in self.machine.barred()]
         assert len(barred) == len(set(barred))
-        assert set(barred) == self.lock.before <= ready
+        assert set(barred) <= set(self.lock.before) <= ready
+        for run, task in set(self.lock.before) - set(barred):
+            assert self.harbour.places.avoids(run, task)
         for run, task in barred:
             assert task not in run.placed
         for run, task in ready:
@@ -192,9 +196,9 @@ class GatedPlaces(RuleBasedStateMachine):
         ]
 
     def _ask_again(self) -> None:
-        for entry in self.machine.barred():
-            self.lock.before.remove((entry[4], entry[5]))
-            self.machine.readmit(entry[4], entry[5])
+        for run, task in list(self.lock.before):
+            del self.lock.before[run, task]
+            self.machine.readmit(run, task)
         self.harbour.take()
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tests.core.engine.ship import settings_for
 from tests.core.engine.workflows.flow_rig import NoBackend
 
-from quarterdeck.core.base.clock import SYSTEM_CLOCK, Random
+from quarterdeck.core.base.clock import SYSTEM_CLOCK, Clock, Random
 from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.coordination.layer import CoordinationLayer
 from quarterdeck.core.engine.answering import Answerers
 from quarterdeck.core.engine.crew.placing import Placing
 from quarterdeck.core.engine.crew.service import CrewService
 from quarterdeck.core.engine.journal import Journal
+from quarterdeck.core.engine.safety.service import SafetyService
 from quarterdeck.core.engine.workflows.service import WorkflowOptions, WorkflowService
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionItem
@@ -111,6 +113,7 @@ class Crew:
     sessions: SomeSessions
     answerers: Answerers
     folder: Path
+    safety: SafetyService | None = None
     events: list[Event] = field(default_factory=list)
 
     async def begin(self, text: str) -> WorkflowView:
@@ -153,9 +156,11 @@ async def crewed(
     hands: Hands | None = None,
     there: Callable[[AgentDefinition], bool] = lambda _: True,
     parallel: int = 20,
+    rules: Mapping[str, Any] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
     **settings: Any,
 ) -> AsyncIterator[Crew]:
-    """A crew that runs; the store stays open behind it if it was given."""
+    """A crew that runs, under safety if there are ``rules``; the store stays open behind it if it was given."""
     kept = store or MemoryStore(clock=SYSTEM_CLOCK)
     if store is None:
         await kept.open()
@@ -197,6 +202,13 @@ async def crewed(
     rig = Crew(
         crew, service, placing, desk, layer, kept, journal, work, sessions, answerers, folder
     )
+    if rules is not None:
+        given = settings_for(folder, **rules)
+        rig.safety = SafetyService(given, kept.kept, journal, desk=desk, clock=clock)
+        rig.safety.guard(service, placing.places)
+        rig.safety.answers(answerers)
+        crew.safety = rig.safety
+        placing.forbidden = rig.safety.gate.forbidden
     hush = [journal.listen(rig.events.append), journal.listen(crew.hear)]
     try:
         await crew.load()
@@ -204,6 +216,8 @@ async def crewed(
         yield rig
     finally:
         await service.close()
+        if rig.safety is not None:
+            await rig.safety.close()
         await crew.close()
         await layer.close()
         desk.close()

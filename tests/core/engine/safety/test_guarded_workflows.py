@@ -38,7 +38,7 @@ def account(rig: Guarded) -> BudgetView:
 
 
 async def waiting(rig: Guarded, workflow_id: str, task: str = "second") -> str:
-    await rig.until(lambda: rig.safety.reason(workflow_id, task))
+    await rig.until(lambda: rig.service.orchestrator.why_waiting(workflow_id, task))
     return (await rig.task(workflow_id, task)).reason
 
 
@@ -95,7 +95,7 @@ async def test_cancelling_what_waits_takes_the_question_back(tmp_path: Path) -> 
         await rig.service.cancel(one, NOBODY)
         await rig.ended(one, "cancelled")
         assert rig.desk.items() == []
-        assert rig.safety.reason(one, "second") == ""
+        assert rig.service.orchestrator.why_waiting(one, "second") == ""
 
 
 async def test_after_a_restart_the_question_stands_again_once(
