@@ -22,11 +22,13 @@ from ..model.cells import Cell, Row
 from ..model.deck import identity
 from ..model.words import KIND_SIGNS, KIND_WORDS, clean, text_under
 from ..widgets.terminal import TerminalView
-from ..widgets.text_lines import TextLines
+from ..widgets.text_lines import Paragraphs, TextLines
 from .base import Dialog, Offer
 
 CHOICES_SHOWN = 9
 WORD = 20
+LINES = 8
+"""Lines of the question that are seen at once; it scrolls."""
 GONE = "It is gone or was answered elsewhere."
 CHANGED = "It has changed: look again before you answer."
 
@@ -61,7 +63,7 @@ class PeekDialog(Dialog[None]):
         super().__init__(bridge, f"{KIND_WORDS[item.kind].capitalize()} · {name}", kind="peek")
         self.item = item
         self._answers = answers
-        self.text = TextLines(id="peek-text")
+        self.text = Paragraphs(LINES, id="peek-text")
         self.terminal = TerminalView(id="peek-screen", interval=bridge.pacing.frame)
         self.choices = TextLines(id="peek-choices")
         self.input = Input(placeholder="your answer", compact=True, id="peek-input")
@@ -99,10 +101,7 @@ class PeekDialog(Dialog[None]):
         item = self.item
         mark, tone = KIND_SIGNS[item.kind]
         lines = text_under(item.title, item.text)
-        rows: list[Row] = [(Cell(f"{mark} {clean(item.title)}", tone),)]
-        rows += [(Cell(line),) for line in lines]
-        self.text.show_text(rows)
-        self.text.styles.height = min(len(rows), 8)
+        self.text.say([Cell(f"{mark} {clean(item.title)}", tone), *map(Cell, lines)])
         self.choices.show_text([_choice(n, c) for n, c in enumerate(self._choices, 1)])
         self.choices.styles.height = max(1, len(self._choices))
         self.choices.display = bool(self._choices)

@@ -65,9 +65,16 @@ def clean_lines(text: str) -> list[str]:
 
 
 def text_under(title: str, text: str) -> list[str]:
-    """The lines of ``text`` that don't only repeat the ``title`` over them."""
+    """The lines of ``text`` that don't only repeat the ``title`` over them, however broken."""
     lines = clean_lines(text)
-    return lines[1:] if lines and lines[0].strip() == clean(title) else lines
+    heading = clean(title)
+    for number in range(1, len(lines) + 1):
+        head = clean(" ".join(lines[:number]))
+        if head == heading:
+            return lines[number:]
+        if not heading.startswith(head):
+            break
+    return lines
 
 
 def short_status(session: SessionView) -> str:
@@ -79,9 +86,10 @@ def short_status(session: SessionView) -> str:
 
 
 def sign(session: SessionView) -> tuple[str, str]:
-    """The sign and the tone of a session's state."""
-    if session.lifecycle is Lifecycle.EXITED and session.exit_code:
-        return "✗", "error"
+    """The sign and the tone of a session's state.
+
+    One that exited was told to, or ended well, whatever its code: else it has crashed.
+    """
     return SIGNS.get(session.shown, ("~", "muted"))
 
 

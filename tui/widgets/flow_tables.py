@@ -67,7 +67,7 @@ class VersionList(VirtualLines):
 
 def version_columns(row: VersionRow, width: int) -> Row:
     """The cells of a version's line."""
-    task = min(30, max(10, width // 3))
+    task = min(30, max(10, width // 4))
     return arrange(
         (
             Column("◆" if row.marked else "", "key", MARK),
@@ -82,7 +82,7 @@ def version_columns(row: VersionRow, width: int) -> Row:
 
 def version_heading(width: int) -> Row:
     """What the columns of the history are."""
-    task = min(30, max(10, width // 3))
+    task = min(30, max(10, width // 4))
     names = ((" ", MARK), ("version", VERSION), ("time", CLOCK), ("task", task), (" change", 0))
     return arrange((Column(name, "muted", size) for name, size in names), width)
 

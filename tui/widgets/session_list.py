@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len
 
 from ..model.cells import Cell, Column, Row, arrange, fit
 from ..model.frame import NO_SESSION
@@ -13,10 +15,21 @@ from .lines import Lines
 WIDE = 60
 ROOMY, WIDEST = 44, 120
 SIGN, WORD, AGE, AGENT = 2, 8, 6, 18
+LEAST, PRACTICE = 7, "practice-"
+"""An agent's column at least; what all the practice crew's names begin with, which is left out where room is short."""
+
+
+class Widths(NamedTuple):
+    """The longest name, and the longest agent as it is shown where room is short."""
+
+    name: int = 0
+    agent: int = 0
 
 
 class SessionList(Lines):
     """One line per session: sign, name, agent, state; with room also its age, place and title."""
+
+    _longest = Widths()
 
     def show_sessions(self, rows: Sequence[DeckRow], current: str | None) -> None:
         """Show ``rows`` with the cursor on the session ``current``."""
@@ -25,6 +38,10 @@ class SessionList(Lines):
             for index, row in enumerate(rows)
             if isinstance(row, SessionRow) and row.id == current
         )
+        widths = _widths(row for row in rows if isinstance(row, SessionRow))
+        if widths != self._longest:
+            self._longest = widths
+            self.repaint()
         self.show(rows or (NO_SESSION,), next(places, None))
 
     def can_pick(self, index: int) -> bool:
@@ -48,20 +65,33 @@ class SessionList(Lines):
             title = f"{row.title} "
             return (Cell(title, "head"), Cell("─" * max(0, width - len(title)), "muted"))
         if isinstance(row, SessionRow):
-            return _session(row, width)
+            return _session(row, width, self._longest)
         return (Cell(fit(row.text if isinstance(row, FoldRow) else str(row), width), "muted"),)
 
 
-def _session(row: SessionRow, width: int) -> Row:
+def _widths(rows: Iterable[SessionRow]) -> Widths:
+    sizes = [(cell_len(row.name), cell_len(_short(row.agent))) for row in rows]
+    return Widths(*(max(column) for column in zip(*sizes, strict=True))) if sizes else Widths()
+
+
+def _short(agent: str) -> str:
+    return agent.removeprefix(PRACTICE)
+
+
+def _session(row: SessionRow, width: int, longest: Widths) -> Row:
     if width >= WIDE:
         return _wide(row, width)
-    share = (width - SIGN - WORD) // (2 if width >= ROOMY else 3)
-    agent = min(AGENT, max(4, share))
+    room = width - SIGN - WORD
+    if width >= ROOMY:
+        shown, agent = row.agent, min(AGENT, room // 2)
+    else:
+        shown = _short(row.agent)
+        agent = max(LEAST, min(longest.agent + 1, room - longest.name, room // 2))
     return arrange(
         (
             Column(row.sign, row.tone, SIGN),
             Column(row.name),
-            Column(f" {row.agent}", "muted", agent),
+            Column(f" {shown}", "muted", agent),
             Column(f" {row.word}", row.tone, WORD),
         ),
         width,

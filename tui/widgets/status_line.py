@@ -39,29 +39,41 @@ class StatusLine(OneLine):
         self.lay_out(partial(_layout, tuple(words), tuple(tabs)))
 
 
-def _left(words: Sequence[tuple[str, str]], room: int) -> Row:
-    """Title and counts; where room is short, first the title goes, then the last counts."""
-    counts: list[Cell] = []
+def _left(words: Sequence[tuple[str, str]], between: str = " · ", *first: Cell) -> Row:
+    counts: list[Cell] = [*(first or (Cell(" "),))]
     for number, (text, tone) in enumerate(words):
-        counts += [Cell(" · ", "muted")] * bool(number) + [Cell(text, tone)]
-    whole = (Cell(f" {TITLE}", "head"), Cell("  "), *counts)
-    if row_width(whole) <= room:
-        return whole
-    while len(counts) > 1 and row_width(tuple(counts)) + 1 > room:
-        del counts[-2:]
-    return (Cell(" "), *counts)
+        counts += [Cell(between, "muted")] * bool(number) + [Cell(text, tone)]
+    return tuple(counts)
+
+
+def _ends(
+    words: Sequence[tuple[str, str]], tabs: Sequence[ScreenTab], width: int
+) -> tuple[Row, Row]:
+    """The counts and the screens; where room is short, first the title goes, then the names of the
+    screens that are not shown, then the dots, and only then the last counts.
+    """
+    whole = tuple(Cell(*_tab(tab)) for tab in tabs)
+    short = tuple(Cell(*_tab(tab, named=False)) for tab in tabs)
+    named = _left(words, " · ", Cell(f" {TITLE}", "head"), Cell("  "))
+    ways = ((named, whole), (_left(words), whole), (_left(words), short))
+    for left, right in ways:
+        if row_width((*left, *right)) + GAP <= width:
+            return left, right
+    told = list(words)
+    while len(told) > 1 and row_width((*_left(told, "  "), *short)) + GAP > width:
+        del told[-1]
+    return _left(told, "  "), short
 
 
 def _layout(
     words: Sequence[tuple[str, str]], tabs: Sequence[ScreenTab], width: int
 ) -> tuple[Row, list[Spot]]:
-    right = tuple(Cell(*_tab(tab)) for tab in tabs)
+    left, right = _ends(words, tabs, width)
     x = width - row_width(right)
     spots = []
     for tab, cell in zip(tabs, right, strict=True):
         spots.append(Spot(x, x + len(cell.text), tab.action))
         x += len(cell.text)
-    left = _left(words, width - row_width(right) - GAP)
     return both_ends(left, right, width), spots
 
 
@@ -71,7 +83,8 @@ def _away(state: LinkState) -> tuple[str, str]:
     return REACHING, "muted"
 
 
-def _tab(tab: ScreenTab) -> tuple[str, str]:
+def _tab(tab: ScreenTab, *, named: bool = True) -> tuple[str, str]:
     """The current screen stands in brackets, so that it shows without colour."""
-    text = tab_text(tab.key, tab.name, current=tab.current)
+    name = tab.name if named or tab.current or not tab.key else ""
+    text = tab_text(tab.key, name, current=tab.current)
     return text, "head" if tab.current else "muted"

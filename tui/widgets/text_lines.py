@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model.cells import Cell, Row, cut
+from ..model.words import wrapped
 from .lines import Lines
 
 
@@ -32,3 +33,33 @@ class TextLines(Lines):
     def compose_row(self, row: Any, width: int) -> Row:
         """The row as it is, cut to ``width``."""
         return cut(row, width)
+
+
+class Paragraphs(TextLines):
+    """Text that is broken between words, and is as high as its lines need, up to ``most``."""
+
+    def __init__(self, most: int, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._most = most
+        self._said: Sequence[Cell] = ()
+
+    def say(self, paragraphs: Sequence[Cell]) -> None:
+        """Show each of ``paragraphs`` from a line of its own on."""
+        self._said = paragraphs
+        self._break()
+
+    def on_resize(self) -> None:
+        """Lines end elsewhere."""
+        super().on_resize()
+        self._break()
+
+    def _break(self) -> None:
+        width = self.content_size.width
+        rows = [
+            (Cell(line, cell.tone),)
+            for cell in self._said
+            for line in (wrapped(cell.text, width) if width else (cell.text,))
+        ]
+        self.styles.height = min(len(rows), self._most)
+        if tuple(rows) != tuple(self.rows):
+            self.show_text(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from asyncio import CancelledError
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,9 +23,9 @@ from .live_session import LiveSession, Order
 from .ports import Sessions
 from .transcript import Screen
 
-RESULT_NAME = "result"
+RESULT_NAME, ANSWER_NAME = "result", "answer.json"
 _BEGUN = frozenset({Activity.WORKING, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER})
-PROMPTED, LINE = "prompted_at", "line"
+PROMPTED, LINE, ANSWERED = "prompted_at", "line", "answered"
 
 
 class SessionTurn:
@@ -50,13 +52,13 @@ class SessionTurn:
         """
         session = self._session
         try:
-            if child is None:
-                await self._begin(prompt)
-            else:
+            if child is not None and ANSWERED in child.more:
                 session.id = child.place
-                await self._take_up(prompt, child)
-            await session.end_of_turn()
-            result = await self._result()
+                self._attempt.announce_log()
+                result = await asyncio.to_thread(self._kept_answer)
+            else:
+                await self._to_the_end(prompt, child)
+                result = await self._result()
         except CancelledError:
             if self._attempt.wanted_on:
                 await session.stop(keep=False)
@@ -66,6 +68,14 @@ class SessionTurn:
             raise
         await session.stop(keep=bool(self._attempt.task.metadata.get("keep")))
         return result
+
+    async def _to_the_end(self, prompt: str, child: Child | None) -> None:
+        if child is None:
+            await self._begin(prompt)
+        else:
+            self._session.id = child.place
+            await self._take_up(prompt, child)
+        await self._session.end_of_turn()
 
     async def _begin(self, prompt: str) -> None:
         await self._session.create(adoptable=True)
@@ -88,7 +98,27 @@ class SessionTurn:
         text, result = await self._session.result()
         self._attempt.announce_log()
         await self._attempt.write(text.encode() + b"\n")
+        # The session is ended before the attempt's end is recorded; whoever takes over in between
+        # finds no screen that it could read the answer from.
+        await asyncio.to_thread(self._keep_answer, result)
+        await self._keep(**{ANSWERED: True})
         return result
+
+    @property
+    def _answer(self) -> Path:
+        return self._attempt.folder / ANSWER_NAME
+
+    def _keep_answer(self, result: Any) -> None:
+        fresh = self._answer.with_suffix(".part")
+        fresh.write_text(json.dumps(result), encoding="utf-8")
+        fresh.replace(self._answer)
+
+    def _kept_answer(self) -> Any:
+        try:
+            return json.loads(self._answer.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            told = f"What {self._attempt.task.task_id} gave was kept, and is gone: {error}"
+            raise AttemptLost(told) from error
 
     # ---- taking up what a former engine began ---------------------------------------------------
 

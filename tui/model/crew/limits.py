@@ -29,9 +29,9 @@ BREAKERS = (
 )
 LIMITS = (
     Col("rate limit"),
-    Col("of", 15, wide=26),
-    Col("left", 12, wide=22),
-    Col("", 22, right=True),
+    Col("of", 10, wide=26),
+    Col("left", 10, wide=22),
+    Col("", 20, wide=22, right=True),
     Col("refused", 9, right=True),
 )
 

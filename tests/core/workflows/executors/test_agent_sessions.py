@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.core.sessions.rig import Rig
@@ -17,6 +18,7 @@ from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.events import AttentionRaised
 from quarterdeck.core.protocol.status import Activity, Lifecycle
 from quarterdeck.core.workflows.executors.live_session import session_name
+from quarterdeck.core.workflows.executors.session_turn import ANSWER_NAME
 from quarterdeck.core.workflows.executors.transcript import Screen, gained
 from quarterdeck.state.memory import MemoryStore
 
@@ -183,6 +185,39 @@ async def test_a_session_that_is_gone_loses_its_attempt(
     await stage.orchestrator.recover()
     state = await stage.finish(workflow_id)
     assert (state.status, state.tasks["it"].attempt) == ("completed", 2)
+
+
+@pytest.mark.parametrize("answer_lost", [False, True])
+async def test_an_engine_gone_between_the_sessions_end_and_the_tasks_is_no_failure(
+    new_stage: NewStage,
+    deck: Stage,
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_lost: bool,
+) -> None:
+    """The agent is ended when its turn is over: nobody can read its screen after that."""
+    stopped, stop = asyncio.Event(), rig.manager.stop
+
+    async def stop_and_hang(*what: Any) -> None:
+        await stop(*what)
+        stopped.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rig.manager, "stop", stop_and_hang)
+    workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: leave a file}}")
+    async with asyncio.timeout(60):
+        await stopped.wait()
+    await deck.close()
+    monkeypatch.setattr(rig.manager, "stop", stop)
+    assert not rig.view("flow it").living
+    if answer_lost:
+        (left,) = deck.folder.rglob(ANSWER_NAME)
+        left.unlink()
+    stage = await new_stage(sessions=rig.manager)
+    await stage.orchestrator.recover()
+    state = await stage.finish(workflow_id)
+    assert (state.status, state.tasks["it"].result) == ("completed", {"n": 1}), state.error
+    assert state.tasks["it"].attempt == (2 if answer_lost else 1)
 
 
 @pytest.mark.parametrize(
