@@ -44,10 +44,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def python_files(root: Path, folders: Sequence[str]) -> Iterator[Path]:
-    """The Python files under ``folders`` of ``root``, relative to it, in order."""
+    """The Python files under ``folders`` of ``root``, relative to it, in order; hidden folders are no code of ours."""
     for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
-            yield path.relative_to(root)
+            relative = path.relative_to(root)
+            if not any(part.startswith(".") for part in relative.parts):
+                yield relative
 
 
 def measure_file(root: Path, path: Path) -> Piece:
