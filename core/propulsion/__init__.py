@@ -12,7 +12,6 @@ from ..base.lazy import find_name
 if TYPE_CHECKING:
     from .engine import (
         PropulsionEngine,
-        PropulsionStatistics,
     )
     from .faults import (
         DeadPayloadUnknown,
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
         PropulsionClosed,
         PropulsionElsewhere,
         PropulsionFull,
+    )
+    from .figures import (
+        PropulsionStatistics,
     )
     from .hooks import (
         HookManager,
@@ -59,7 +61,7 @@ _HOMES = {
     "PropulsionPayload": ".payload",
     "PropulsionPriority": ".payload",
     "PropulsionResult": ".payload",
-    "PropulsionStatistics": ".engine",
+    "PropulsionStatistics": ".figures",
     "TeamChooser": ".ports",
     "get_propulsion_engine": ".registering",
     "propulsion_handler": ".registering",
