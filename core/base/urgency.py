@@ -64,7 +64,8 @@ class UrgencyQueue(Generic[T]):
             sequence = self._sequence = self._sequence + 1
             comes_last = deadline == inf
         else:
-            comes_last = deadline == inf and (not fifo or fifo[-1][1] < sequence)
+            last = fifo[-1] if fifo else _BEFORE_ALL
+            comes_last = deadline == inf and last[1] < sequence and last[2] <= now
         if comes_last:
             fifo.append((deadline, sequence, now, item))
         else:
@@ -73,6 +74,16 @@ class UrgencyQueue(Generic[T]):
         self._levels |= bit
         if ages and now + self._interval < self._rises_at:
             self._rises_at = now + self._interval
+
+    def append(self, item: T, priority: int, now: float) -> None:
+        """Enter one without a deadline, after all that were entered so: ``push`` in fewer steps."""
+        fifo, bit, ages = self._lines[priority]
+        sequence = self._sequence = self._sequence + 1
+        if not fifo:  # behind others it rises after them, and the level is known
+            self._levels |= bit
+            if ages and now + self._interval < self._rises_at:
+                self._rises_at = now + self._interval
+        fifo.append((inf, sequence, now, item))
 
     def pop(self, now: float) -> T | None:
         """The most urgent one; ``None`` if there is none."""
@@ -86,10 +97,8 @@ class UrgencyQueue(Generic[T]):
             return self._take(level)
         fifo = self._fifos[level]
         item = fifo.popleft()[3]
-        if not fifo:
+        if not fifo:  # else the next one rises later than this one would have
             self._levels = levels ^ (1 << level)
-        elif level > HIGHEST_BY_AGE and fifo[0][2] + self._interval < self._rises_at:
-            self._rises_at = fifo[0][2] + self._interval
         return item
 
     def depths(self) -> dict[Priority, int]:
@@ -112,11 +121,8 @@ class UrgencyQueue(Generic[T]):
             item = fifo.popleft()[3]
         else:
             item, heap = fifo.popleft()[3], _NO_HEAP
-        if not fifo:
-            if not heap:
-                self._levels ^= 1 << level
-        elif level > HIGHEST_BY_AGE and fifo[0][2] + self._interval < self._rises_at:
-            self._rises_at = fifo[0][2] + self._interval
+        if not fifo and not heap:
+            self._levels ^= 1 << level
         return item
 
     def _take_heaped(self, level: int, heap: list[Entry[T]]) -> T:
@@ -165,3 +171,5 @@ _FIRST = [(levels & -levels).bit_length() - 1 for levels in range(1 << len(Prior
 """The highest level of each set of levels."""
 
 _NO_HEAP: list[Any] = []
+
+_BEFORE_ALL = (inf, -1, -inf)

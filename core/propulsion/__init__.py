@@ -12,7 +12,6 @@ from ..base.lazy import find_name
 if TYPE_CHECKING:
     from .engine import (
         PropulsionEngine,
-        PropulsionStatistics,
     )
     from .faults import (
         DeadPayloadUnknown,
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
         PropulsionClosed,
         PropulsionElsewhere,
         PropulsionFull,
+    )
+    from .figures import (
+        PropulsionStatistics,
     )
     from .hooks import (
         HookManager,
@@ -61,7 +63,7 @@ _HOMES = {
     "PropulsionPayload": ".payload",
     "PropulsionPriority": ".payload",
     "PropulsionResult": ".payload",
-    "PropulsionStatistics": ".engine",
+    "PropulsionStatistics": ".figures",
     "TeamChooser": ".ports",
     "get_propulsion_engine": ".registering",
     "propulsion_handler": ".registering",

@@ -10,15 +10,33 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from .handlers import Registered
-from .machine import Machine, Run
+from .hooks import Hook, HookType
+from .machine import Machine, Plain, Run, State
+from .results import Outcome
 
 TURN_SECONDS = 0.001
 
 
 class Work(Protocol):
-    """What carrying out a run means. Called in a worker's task."""
+    """What carrying out a run means. Called in a worker's task.
 
-    def sole(self, run: Run) -> Registered | None:
+    ``sole`` has the handlers that are alone with their event type. ``note`` keeps the success of one
+    for a payload that was no run.
+    """
+
+    sole: dict[str, Registered]
+    hooked: dict[HookType, list[Hook]]
+    note: Callable[[Outcome], None]
+
+    def looked(self) -> None:
+        """Successes may have been noted since this was called last."""
+        ...
+
+    def run_of(self, plain: Plain) -> Run:
+        """What was submitted plainly, as a run that is queued."""
+        ...
+
+    def begin(self, run: Run) -> Registered | None:
         """Begin a run that is one call of one handler: that handler; ``None``: carry it out."""
         ...
 
@@ -120,38 +138,80 @@ class Dispatcher:
 
         Whether there was any.
         """
-        machine, work, monotonic = self._machine, self._work, self._monotonic
-        take = machine.take
+        work, monotonic, returning = self._work, self._monotonic, self.returning
+        take, sole, hooked, note = self._machine.take, work.sole, work.hooked, work.note
         begun = now = monotonic()
+        self._machine.wake(now)
         found = False
-        while worker.holds and not self.returning and (run := take(now)) is not None:
+        while worker.holds and not returning and (taken := take(now)) is not None:
             if not self._guarded:
                 self._guarded = True
                 self.loop.call_soon(self._check)
-            worker.run, self.now, found = run, now, True
-            handler = work.sole(run)
-            try:
-                if handler is None:
-                    await work.carry_out(run)
+            self.now, found = now, True
+            if not isinstance(taken, tuple):
+                await self._carry_out(worker, taken)
+                now = monotonic()
+            else:
+                event_type, payload = taken
+                handler = sole.get(event_type)
+                if (
+                    handler is None
+                    or hooked
+                    or payload.deadline is not None
+                    or payload.timeout is not None
+                ):
+                    await self._carry_out(worker, work.run_of(taken))
                     now = monotonic()
                 else:
+                    payload.attempt_count += 1
                     try:
-                        value = await handler.call(run.payload)
+                        value = await handler.call(payload)
                     except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its result
-                        await work.broke(run, handler, error, now)
+                        await self._broke(taken, handler, error, now)
                         now = monotonic()
                     else:
-                        started, now = now, monotonic()
-                        work.succeeded(run, handler, value, started, now)
-            except CancelledError:
-                work.interrupted(run)
-                raise
-            if worker.stopping:
-                await self._absorb(worker)
+                        note((payload.id, handler.name, value, now, now := monotonic()))
             if now - begun > TURN_SECONDS:
-                await self._breathe(worker)
-                begun = now = monotonic()
+                break
+        work.looked()
         return found
+
+    async def _broke(
+        self, plain: Plain, handler: Registered, error: BaseException, started: float
+    ) -> None:
+        """The handler of what was no run has raised."""
+        run = self._work.run_of(plain)
+        run.state = State.RUNNING
+        run.attempt = 1
+        try:
+            await self._work.broke(run, handler, error, started)
+        except CancelledError:
+            self._work.interrupted(run)
+            raise
+
+    async def _carry_out(self, worker: Worker, run: Run) -> None:
+        """Carry out one run, unless it has ended while it waited."""
+        if not self._machine.begin(run):
+            return
+        work, started = self._work, self.now
+        worker.run = run
+        handler = work.begin(run)
+        try:
+            if handler is None:
+                await work.carry_out(run)
+            else:
+                try:
+                    value = await handler.call(run.payload)
+                except BaseException as error:  # noqa: BLE001  # whatever it is, the attempt gets its result
+                    await work.broke(run, handler, error, started)
+                else:
+                    work.succeeded(run, handler, value, started, self._monotonic())
+        except CancelledError:
+            work.interrupted(run)
+            raise
+        if worker.stopping:
+            await self._absorb(worker)
+        worker.run = None
 
     async def _breathe(self, worker: Worker) -> None:
         """Give the loop a turn, and whoever waits for a slot that of the worker."""

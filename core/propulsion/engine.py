@@ -7,7 +7,6 @@ import contextlib
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -18,6 +17,7 @@ from ..base.retry import RetryPolicy
 from ..base.urgency import AGEING_SECONDS
 from . import faults as f
 from .dispatcher import Dispatcher
+from .figures import PropulsionStatistics
 from .handlers import Filter, Handler, Registered
 from .hooks import HookManager, HookType
 from .journal import LOG, DeadPayload, Journal
@@ -25,31 +25,12 @@ from .machine import Machine, Run, State
 from .payload import PropulsionPayload, PropulsionPriority, PropulsionResult
 from .ports import AgentChooser, PayloadStore
 from .running import Running, prepared, results_of
+from .submitting import Submissions
 
 MAX_PENDING = 100_000
 MAX_RESULTS = 10_000
 MAX_DEAD = 10_000
 LONGEST_WAIT = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class PropulsionStatistics:
-    """An engine's figures. ``propelled`` counts payloads, ``successful`` and ``failed`` handlers' results."""
-
-    propelled: int
-    successful: int
-    failed: int
-    retried: int
-    expired: int
-    cancelled: int
-    dead: int
-    dead_lost: int
-    queued: int
-    backing_off: int
-    running: int
-    kept_results: int
-    handlers: int
-    depths: dict[Priority, int]
 
 
 class PropulsionEngine:
@@ -85,20 +66,25 @@ class PropulsionEngine:
         self._hooks = hook_manager or HookManager()
         self._store = store
         self._log = log
-        self._submit_policy = submit_policy or RetryPolicy(max_attempts=1_000_000)
-        self._policies: dict[int, RetryPolicy] = {}
+        self._submissions = Submissions(
+            submit_policy or RetryPolicy(max_attempts=1_000_000), max_pending
+        )
         self._max_pending = max_pending
         self._monotonic = monotonic
         self._machine = machine or Machine(max_concurrent, ageing=ageing_seconds)
         self._running = Running(
-            self._machine, self._hooks, clock, monotonic,
+            self._machine, self._hooks, clock, monotonic, self._submissions,
             chooser=chooser, max_results=max_results, max_dead=max_dead,
         )  # fmt: skip
         self._dispatcher: Dispatcher | None = None
         self._parked: dict[str, list[Run]] = {}
         self._recovering: asyncio.Task[int] | None = None
         self._closed = False
-        self._careful = store is not None  # submitting may have to wait, or to refuse
+        self._loop: asyncio.AbstractEventLoop | None = None  # the dispatcher's
+        self._append = self._machine.append
+        self._hooked = self._hooks.registered
+        # submitting may have to wait, or to refuse, or somebody wants to know of every run
+        self._careful = store is not None or self._machine.hears_ends
 
     # ---- handlers --------------------------------------------------------------------------
 
@@ -181,29 +167,26 @@ class PropulsionEngine:
 
         It is tried up to its ``max_attempts`` times; then it becomes a dead payload.
         """
-        dispatcher, running = self._dispatcher, self._running
+        dispatcher, submissions = self._dispatcher, self._submissions
         if (
             self._careful
-            or payload.max_attempts not in self._policies
             or payload.deadline is not None
-            or self._hooks.registered
+            or self._hooked
             or dispatcher is None
-            or dispatcher.loop is not get_running_loop()
-            or len(running.open) >= self._max_pending
+            or self._loop is not get_running_loop()
+            or submissions.entered >= submissions.most
         ):
             written = await self._enter(self._submitted(event_type, payload))
             if written is not None:
                 await asyncio.shield(written)
             return payload.id
         payload.target_stage = event_type
-        run = Run(event_type, payload, self._policies[payload.max_attempts], True)
-        running.figures.propelled += 1
-        running.open[run] = None
+        submissions.entered += 1
         if dispatcher.idle:
-            self._machine.push(run, payload.priority, self._monotonic())
+            self._append((event_type, payload), payload.priority, self._monotonic())
             dispatcher.changed()
         else:
-            self._machine.push(run, payload.priority, dispatcher.now)
+            self._append((event_type, payload), payload.priority, dispatcher.now)
         return payload.id
 
     async def chain(
@@ -254,11 +237,7 @@ class PropulsionEngine:
     def _submitted(
         self, event_type: str, payload: PropulsionPayload, succeeded: Collection[str] = ()
     ) -> Run:
-        policy = self._policies.get(payload.max_attempts)
-        if policy is None:
-            attempts = max(min(self._submit_policy.max_attempts, payload.max_attempts), 1)
-            policy = replace(self._submit_policy, max_attempts=attempts)
-            self._policies[payload.max_attempts] = policy
+        policy = self._submissions.policy_of(payload)
         return Run(
             event_type, prepared(payload, event_type), policy, buried=True, succeeded=succeeded
         )
@@ -307,7 +286,7 @@ class PropulsionEngine:
             raise f.PropulsionClosed("The propulsion engine is closed; make another one.")
 
     def _check_room(self) -> None:
-        if len(self._running.open) >= self._max_pending:
+        if not self._submissions.looked(self._running.pending):
             raise f.PropulsionFull(
                 f"{self._max_pending} payloads wait already. Wait for some of them, or raise "
                 "max_pending.",
@@ -317,6 +296,7 @@ class PropulsionEngine:
     def _admit(self, run: Run) -> asyncio.Future[None] | None:
         """Know it from now on; when it is kept, if it is."""
         self._running.figures.propelled += 1
+        self._submissions.most -= 1
         journal = self._running.journal
         written = None if journal is None else journal.entered(run)
         self._running.open[run] = None
@@ -341,6 +321,7 @@ class PropulsionEngine:
         self._machine.running = 0
         dispatcher = Dispatcher(self._machine, self._running, self._monotonic)
         self._dispatcher = self._running.dispatcher = dispatcher
+        self._loop = dispatcher.loop
         self._recovering = self._running.journal = None
         dispatcher.changed()
         dispatcher.arm()
@@ -428,7 +409,7 @@ class PropulsionEngine:
     async def drain(self) -> None:
         """Wait until no payload is queued, at work or backing off; not from inside a handler."""
         self._here().changed()
-        while len(self._running.open) > self._running.parked:
+        while self._running.pending > self._running.parked:
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._running.idle.append(idle)
             await idle
@@ -450,8 +431,7 @@ class PropulsionEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running.journal.settled()
         else:
-            for run in list(self._running.open):
-                self._running.cancel(run)
+            self._running.cancel_all()
         self._running.threads.close()
 
     async def __aenter__(self) -> Self:
@@ -473,24 +453,25 @@ class PropulsionEngine:
 
     def get_stats(self) -> dict[str, int]:
         """The figures under the document's names; see ``statistics`` for all."""
-        figures = self._running.figures
+        running, figures = self._running, self._running.figures
         return {
-            "total_propelled": figures.propelled,
-            "successful": figures.successful,
+            "total_propelled": figures.propelled + self._submissions.entered,
+            "successful": figures.successful + running.results.noted,
             "failed": figures.failed,
             "retried": figures.retried,
             "expired": figures.expired,
-            "registered_handlers": len(self._running.registry),
-            "pending_payloads": len(self._running.open),
-            "dead_payloads": len(self._running.dead),
+            "registered_handlers": len(running.registry),
+            "pending_payloads": running.pending,
+            "dead_payloads": len(running.dead),
         }
 
     def statistics(self) -> PropulsionStatistics:
         """The figures since the engine was made."""
-        figures, machine = self._running.figures, self._machine
+        running, machine, figures = self._running, self._machine, self._running.figures
         return PropulsionStatistics(
-            figures.propelled, figures.successful, figures.failed, figures.retried,
-            figures.expired, figures.cancelled, len(self._running.dead), figures.dead_lost,
-            machine.queued, machine.backing_off, machine.running, len(self._running.results),
-            len(self._running.registry), machine.depths(),
+            figures.propelled + self._submissions.entered,
+            figures.successful + running.results.noted,
+            figures.failed, figures.retried, figures.expired, figures.cancelled,
+            len(running.dead), figures.dead_lost, machine.queued, machine.backing_off,
+            machine.running, len(running.results), len(running.registry), machine.depths(),
         )  # fmt: skip

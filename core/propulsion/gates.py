@@ -6,7 +6,7 @@ from math import inf
 from typing import Protocol
 
 from ..base.urgency import AGEING_SECONDS, UrgencyQueue
-from .machine import Machine, Run, State
+from .machine import Machine, Plain, Run, State
 
 
 class Gates(Protocol):
@@ -36,6 +36,7 @@ class GatedMachine(Machine):
 
     def __init__(self, limit: int, gates: Gates, *, ageing: float | None = AGEING_SECONDS) -> None:
         super().__init__(limit, ageing=ageing)
+        self.take = self._take_open
         self._gates = gates
         self._ageing = ageing
         self._held: dict[str, UrgencyQueue[Run]] = {}
@@ -63,11 +64,13 @@ class GatedMachine(Machine):
         run.state = State.QUEUED
         self._push(run)
 
-    def take(self, now: float) -> Run | None:
-        """The next to be begun whose gates are open, by one that holds a slot; ``None`` if none is there."""
+    def _take_open(self, now: float) -> Run | Plain | None:
+        """The next whose gates are open."""
         self._now = now
         self.wake(now)
         while (run := self._queue.pop(now)) is not None:
+            if isinstance(run, tuple):
+                return run
             if run.state is not State.QUEUED:
                 self._ended -= 1
                 self._let_in(run.event_type)  # it came in the place of another that waits
@@ -75,14 +78,17 @@ class GatedMachine(Machine):
             if self._gates.reason(run.event_type) is not None:
                 self._put_aside(run)
                 continue
-            run.state = State.RUNNING
-            run.attempt += 1
-            self._places.pop(run, None)
-            self._at_work.add(run)
-            self._gates.begun(run.event_type)
-            self._let_in(run.event_type)
             return run
         return None
+
+    def begin(self, run: Run) -> bool:
+        """A run that was taken begins."""
+        begun = super().begin(run)
+        self._places.pop(run, None)
+        self._at_work.add(run)
+        self._gates.begun(run.event_type)
+        self._let_in(run.event_type)
+        return begun
 
     def end(self, run: Run, state: State) -> bool:
         """It has ended so; ``False`` if it had already."""

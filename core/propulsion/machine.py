@@ -5,7 +5,7 @@ Times are handed in: monotonic seconds for waiting, an aware stamp for deadlines
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
@@ -39,6 +39,10 @@ class State(StrEnum):
 
 
 _QUEUED, _RUNNING = State.QUEUED, State.RUNNING
+
+Plain = tuple[str, PropulsionPayload]
+"""An event type and a payload that was submitted without more: it needs a run only if it doesn't
+succeed at once."""
 
 
 class Run:
@@ -133,9 +137,12 @@ class Machine:
         self.running = 0
         self.backing_off = 0
         self._ended = 0  # that still stand in the queue
-        self._queue: UrgencyQueue[Run] = UrgencyQueue(ageing)
-        self.push = self._queue.push
-        """Queue a fresh run that has no deadline: run, priority, now."""
+        self._queue: UrgencyQueue[Run | Plain] = UrgencyQueue(ageing)
+        self.append = self._queue.append
+        """Queue what has no deadline, neither of its own nor from before: what, priority, now."""
+        self.take: Callable[[float], Run | Plain | None] = self._queue.pop
+        """Take the next one out, for one that holds a slot; ``None`` if none is there. A run is to
+        be begun then."""
         self._timers: list[tuple[float, int, Run]] = []
         self._count = 0
 
@@ -167,17 +174,22 @@ class Machine:
         run.state = _QUEUED
         self._ended -= 1
 
-    def take(self, now: float) -> Run | None:
-        """The next to be begun, by one that holds a slot; ``None`` if none is there."""
-        if self._timers and self._timers[0][0] <= now:
-            self.wake(now)
-        while (run := self._queue.pop(now)) is not None:
-            if run.state is _QUEUED:
-                run.state = _RUNNING
-                run.attempt += 1
-                return run
-            self._ended -= 1
-        return None
+    def begin(self, run: Run) -> bool:
+        """A run that was taken begins; ``False`` if it has ended while it waited."""
+        if run.state is _QUEUED:
+            run.state = _RUNNING
+            run.attempt += 1
+            return True
+        self._ended -= 1
+        return False
+
+    def plain_ones(self) -> Iterator[Plain]:
+        """Empty the queue, before all runs that are known are ended; what was no run."""
+        while (one := self._queue.pop(0.0)) is not None:
+            if isinstance(one, tuple):
+                yield one
+            else:
+                self._ended -= 1
 
     def hold(self) -> bool:
         """Take a slot; ``False`` if none is free."""

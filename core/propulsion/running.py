@@ -7,9 +7,7 @@ import logging
 from asyncio import CancelledError, Future
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from time import time
+from datetime import datetime
 from typing import Any
 
 from ..base.calling import Threads
@@ -17,93 +15,21 @@ from ..base.clock import Clock
 from ..base.logs import warn
 from .dispatcher import Dispatcher
 from .faults import PermanentFault
+from .figures import Figures
 from .handlers import Registered, Registry
 from .hooks import HookManager, HookType
 from .journal import DeadPayload, Journal
-from .machine import Machine, Run, State
+from .machine import Machine, Plain, Run, State
 from .payload import PropulsionPayload, PropulsionResult
 from .ports import AgentChooser
+from .results import Results
+from .submitting import Submissions
 
 _log = logging.getLogger(__name__)
-
-_RUNNING, _DONE = State.RUNNING, State.DONE
 
 DEADLINE_CHECK = "deadline_check"
 EXPIRED = "Payload expired before processing"
 CANCELLED = "CancelledError: the payload was cancelled"
-
-
-@dataclass(slots=True)
-class Figures:
-    """What an engine counts; handlers' attempts but for the first, which counts payloads."""
-
-    propelled: int = 0
-    successful: int = 0
-    failed: int = 0
-    retried: int = 0
-    expired: int = 0
-    cancelled: int = 0
-    dead_lost: int = 0
-
-
-Outcome = tuple[str, str, Any, float, float]
-"""A success: payload, handler, what it returned, when it began and when it ended (monotonic)."""
-
-
-class Results:
-    """The latest results by payload and handler, a bounded number of them.
-
-    Successes are noted as tuples, and made into results when somebody asks.
-    """
-
-    def __init__(self, bound: int, monotonic: Callable[[], float]) -> None:
-        self._bound = bound
-        self._monotonic = monotonic
-        self._kept: OrderedDict[tuple[str, str], PropulsionResult] = OrderedDict()
-        self.fresh: list[PropulsionResult | Outcome] = []
-        self.most_fresh = 2 * bound
-
-    def __len__(self) -> int:
-        self._fold()
-        return len(self._kept)
-
-    def add(self, result: PropulsionResult | Outcome) -> None:
-        """Keep one; the oldest gives way."""
-        self.fresh.append(result)
-        if len(self.fresh) >= self.most_fresh:
-            self.trim()
-
-    def trim(self) -> None:
-        """Forget what so many fresh ones make of no account."""
-        self._kept.clear()
-        del self.fresh[: -self._bound]
-
-    def get(self, payload_id: str, handler_name: str) -> PropulsionResult | None:
-        """The result, if it is still kept."""
-        self._fold()
-        return self._kept.get((payload_id, handler_name))
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()
-        self.fresh.clear()
-
-    def _fold(self) -> None:
-        kept = self._kept
-        for one in self.fresh:
-            result = one if isinstance(one, PropulsionResult) else self.made(one)
-            kept[result.payload_id, result.handler_name] = result
-            if len(kept) > self._bound:
-                kept.popitem(last=False)
-        self.fresh.clear()
-
-    def made(self, outcome: Outcome) -> PropulsionResult:
-        """A success as a result."""
-        payload_id, name, value, started, ended = outcome
-        stamp = datetime.fromtimestamp(time() - (self._monotonic() - ended), UTC)
-        return PropulsionResult(
-            payload_id, True, name, value, None, (ended - started) * 1000, stamp
-        )
 
 
 class Running:
@@ -115,23 +41,26 @@ class Running:
         hooks: HookManager,
         clock: Clock,
         monotonic: Callable[[], float],
+        submissions: Submissions,
         *,
         chooser: AgentChooser | None,
         max_results: int,
         max_dead: int,
     ) -> None:
         self.registry = Registry()
-        self._sole = self.registry.sole
+        self.sole = self.registry.sole
+        self.hooked = hooks.registered
         self.threads = Threads(None)
         self.figures = Figures()
         self.results = Results(max_results, monotonic)
-        self._fresh, self._most_fresh = self.results.fresh, self.results.most_fresh
+        self.note = self.results.note
         self.dead: OrderedDict[str, DeadPayload] = OrderedDict()
         self.open: dict[Run, None] = {}
         self.parked = 0  # of those, what waits for a handler to be registered
         self.journal: Journal | None = None
         self.dispatcher: Dispatcher | None = None
         self.idle: list[Future[None]] = []
+        self._submissions = submissions
         self._machine = machine
         self._hooks = hooks
         self._clock = clock
@@ -139,11 +68,28 @@ class Running:
         self._chooser = chooser
         self._max_dead = max_dead
 
+    @property
+    def pending(self) -> int:
+        """How many payloads have not ended."""
+        return len(self.open) + self._submissions.plain - self.results.noted
+
+    def looked(self) -> None:
+        """Successes may have been noted since this was called last."""
+        self.results.trim()
+        if self.idle:
+            self._look_idle()
+
     # ---- the work of a worker ----------------------------------------------------------------
 
-    def sole(self, run: Run) -> Registered | None:
+    def run_of(self, plain: Plain) -> Run:
+        """What was submitted plainly, as a run that is queued."""
+        run = self._submissions.run_of(plain)
+        self.open[run] = None
+        return run
+
+    def begin(self, run: Run) -> Registered | None:
         """Begin an attempt that is one call of one handler: that handler, else ``None``."""
-        handler, payload = self._sole.get(run.event_type), run.payload
+        handler, payload = self.sole.get(run.event_type), run.payload
         if (
             handler is None
             or run.tried
@@ -151,7 +97,7 @@ class Running:
             or payload.deadline is not None
             or payload.timeout is not None
             or self._chooser is not None
-            or self._hooks.registered
+            or self.hooked
         ):
             return None
         payload.attempt_count += 1
@@ -160,33 +106,17 @@ class Running:
     def succeeded(
         self, run: Run, handler: Registered, value: Any, started: float, now: float
     ) -> None:
-        """The handler that ``sole`` gave has returned."""
-        outcome = (run.payload.id, handler.name, value, started, now)
+        """The handler that ``begin`` gave has returned."""
         self.figures.successful += 1
-        if (
-            run.label is None
-            and self.journal is None
-            and run.state is _RUNNING
-            and not self._machine.hears_ends
-        ):
-            fresh = self._fresh
-            fresh.append(outcome)
-            if len(fresh) >= self._most_fresh:
-                self.results.trim()
-            run.state = _DONE
-            del self.open[run]
-            if self.idle:
-                self._look_idle()
-            return
-        result = self.results.made(outcome)
+        result = self.results.made((run.payload.id, handler.name, value, started, now))
         self.results.add(result)
         run.note(result)
-        self.end(run, _DONE, [handler.quoted])
+        self.end(run, State.DONE, [handler.quoted])
 
     async def broke(
         self, run: Run, handler: Registered, error: BaseException, started: float
     ) -> None:
-        """The handler that ``sole`` gave has raised."""
+        """The handler that ``begin`` gave has raised."""
         try:
             await self._broke(run, handler, error, started)
         except _Cancelled:
@@ -363,6 +293,13 @@ class Running:
         else:
             self._end_cancelled(run)
 
+    def cancel_all(self) -> None:
+        """End all that has not ended, as cancelled; nothing is at work."""
+        for plain in self._machine.plain_ones():
+            self._machine.adopt(self.run_of(plain))
+        for run in list(self.open):
+            self.cancel(run)
+
     def interrupted(self, run: Run) -> None:
         """The loop ends under it: kept runs come again, others if nobody has waited for them."""
         if run.state is not State.RUNNING:
@@ -397,7 +334,7 @@ class Running:
 
     def _look_idle(self) -> None:
         """Tell whoever waits for the end of all, if it has come."""
-        if len(self.open) <= self.parked:
+        if self.pending <= self.parked:
             waiting, self.idle = self.idle, []
             for one in waiting:
                 if not one.done():

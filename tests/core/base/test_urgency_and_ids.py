@@ -34,6 +34,12 @@ class Queue(RuleBasedStateMachine):
         self.queue.push(self.count, priority, self.now, deadline)
         self.model.append((priority, deadline, self.count, self.now))
 
+    @rule(priority=st.sampled_from(Priority))
+    def append(self, priority: Priority) -> None:
+        self.count += 1
+        self.queue.append(self.count, priority, self.now)
+        self.model.append((priority, inf, self.count, self.now))
+
     @rule(seconds=st.sampled_from([0.0, 1.0, 9.0, 10.0, 35.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds

@@ -50,6 +50,9 @@ def taken(machine: GatedMachine, now: float) -> Run | None:
     run = machine.take(now)
     if run is None:
         machine.leave()
+        return None
+    assert isinstance(run, Run)
+    assert machine.begin(run)
     return run
 
 
