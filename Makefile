@@ -124,7 +124,9 @@ sizes: $(VENV)/.dev
 ## unit: all tests, with branch coverage of at least COVERAGE percent
 # Real processes and real clocks on a machine that others use, too: a test that failed is run once more. The closing
 # line counts such tests and the lines before it name them; none is meant to be there. RERUNS=0 forbids it.
+# Tests start hundreds of programs: each would compile all that it imports where bytecode may not be written.
 .PHONY: unit
+unit soak: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal --reruns $(RERUNS) --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
 

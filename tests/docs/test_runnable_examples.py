@@ -58,6 +58,7 @@ def machine(tmp_path: Path, short_dir: str) -> Iterator[Machine]:
         "TERM": "xterm-256color",
         "SHELL": "/bin/sh",
         "EXAMPLES": str(ROOT / "examples"),
+        "QUARTERDECK_PRACTICE_PACE": "fast",
     }
     found = Machine(home, environment)
     yield found

@@ -59,6 +59,7 @@ def repository(place: Path) -> None:
 @pytest.mark.timeout(200)
 def test_every_file_runs_on_the_practice_crew(machine: Machine) -> None:
     repository(machine.work)
+    machine.extra["QUARTERDECK_PRACTICE_PACE"] = "fast"
     machine.serve()
     texts = {path: path.read_text() for path in sorted(EXAMPLES.glob("*.yaml"))}
     files = [

@@ -99,6 +99,7 @@ def test_a_failure_is_the_exit_code_and_stands_in_the_table(machine: Machine) ->
 
 def test_the_feature_example_runs_on_a_fresh_state_directory(machine: Machine) -> None:
     example = Path(__file__).parents[2] / "examples/feature.yaml"
+    machine.extra["QUARTERDECK_PRACTICE_PACE"] = "fast"
     ended = machine.run("run", str(example), "--approve", "all", "--json")
     assert ended.code == 0, ended.err
     events = lines_of(ended.out)

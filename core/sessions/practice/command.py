@@ -33,7 +33,8 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
                   flooder   writes as fast as the terminal takes it, until a key is pressed
                   idler     waits at a prompt
   --seed N        the same seed, the same texts and decisions (default 0)
-  --pace PACE     fast, person (default), or the seconds that a step takes
+  --pace PACE     fast, person, or the seconds that a step takes; without it what the variable
+                  QUARTERDECK_PRACTICE_PACE says, else person
   --prompt TEXT   begin with this
   --turns N       begin N turns without being asked (default: 1 for crasher and flooder, else 0)
   --signal        the crasher kills itself by SIGABRT instead
@@ -42,6 +43,7 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
   --rate BYTES    the flooder's limit in bytes a second; 0 (default) for none
 """
 VALUES = ("--role", "--seed", "--pace", "--prompt", "--turns", "--rate", "--crashes", "--tally")
+PACE = "QUARTERDECK_PRACTICE_PACE"
 SELF_STARTING = ("crasher", "flooder")
 USAGE_CODE = 2
 
@@ -75,7 +77,7 @@ class Options:
         self.seed = whole_number(values, "--seed", 0)
         self.rate = whole_number(values, "--rate", 0)
         self.turns = whole_number(values, "--turns", int(self.role in SELF_STARTING))
-        self.pace = checked_pace(values.get("--pace", "person"))
+        self.pace = wanted_pace(values)
         self.prompt = values.get("--prompt")
         self.crashes = whole_number(values, "--crashes", 0)
         self.tally = values.get("--tally", "")
@@ -91,14 +93,16 @@ def whole_number(values: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def checked_pace(text: str) -> str:
-    """``text``, if it is a pace."""
+def wanted_pace(values: dict[str, str]) -> str:
+    """The pace by ``--pace``, else by the environment, else a person's."""
+    name = "--pace" if "--pace" in values else PACE
+    text = values.get("--pace", os.environ.get(PACE) or "person")
     try:
         known = text in {"fast", "person"} or 0 <= float(text) < float("inf")
     except ValueError:
         known = False
     if not known:
-        raise UsageFault(f"--pace is fast, person or seconds, not {text!r}")
+        raise UsageFault(f"{name} is fast, person or seconds, not {text!r}")
     return text
 
 

@@ -7,9 +7,10 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .faults import GitFailed, GitMissing, GitSlow, WorktreeBusy
 
@@ -97,7 +98,7 @@ class Git:
     ) -> Answer:
         held = None if tether is None else await asyncio.to_thread(_hold, tether)
         try:
-            process = await self._begin(place, words, () if held is None else (held,))
+            process = await _begun(self._begin(place, words, () if held is None else (held,)))
         finally:
             if held is not None:
                 os.close(held)  # the child has its own
@@ -136,6 +137,24 @@ class Git:
                 f"git can't be run ({error.strerror}); a worktree needs it. Install git, or put it on "
                 "PATH, or create the session without --worktree.",
             ) from error
+
+
+async def _begun(
+    beginning: Coroutine[Any, Any, asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """The process, once it is there; whoever cancels this meanwhile ends it with its hooks.
+
+    Cancelled itself, asyncio's start kills the command alone, and what that has started goes on.
+    """
+    start = asyncio.ensure_future(beginning)
+    try:
+        return await asyncio.shield(start)
+    except asyncio.CancelledError:
+        await asyncio.wait([start])
+        if start.cancelled() or start.exception():
+            raise
+        await _end(start.result())
+        raise
 
 
 async def free(tether: Path, seconds: float) -> None:

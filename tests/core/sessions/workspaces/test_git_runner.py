@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.core.sessions.rig import alive, fault_of, until
@@ -63,6 +64,30 @@ async def test_a_hook_that_hangs_is_ended_with_its_git(
         await work
     await until(lambda: not alive(child), 60)
     assert isinstance(await fault_of(git.run(str(repo.path), *words, seconds=0.01)), GitSlow)
+
+
+async def test_a_command_that_is_given_up_while_it_starts_is_ended_with_its_hooks(
+    repo: GitRepo, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, begun = asyncio.create_subprocess_exec, asyncio.Event()
+
+    async def slowly(*words: Any, **wish: Any) -> asyncio.subprocess.Process:
+        """Start it, and be in the midst of that as long as its hook has not begun."""
+        process = await start(*words, **wish)
+        begun.set()
+        await until(lambda: written(pid), 60)
+        return process
+
+    pid = state_dir / "pid"
+    repo.hook("reference-transaction", f"echo $$ > {pid}; while :; do sleep 0.1; done")
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    words = ("update-ref", "refs/heads/new", "HEAD")
+    work = asyncio.ensure_future(Git(os.environ).run(str(repo.path), *words, seconds=60))
+    await begun.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await until(lambda: not alive(written(pid)), 60)
 
 
 async def test_whoever_waits_for_the_tether_waits_for_the_command_also_of_an_engine_that_was_killed(
