@@ -14,7 +14,9 @@ from ..base.retry import RetryPolicy
 from ..messaging.bus import MessageBus
 from .calling import Agents, CallContext, Executor
 from .consensus import ConsensusResult, Proposal, Vote, Votes
-from .locks import Grant, Held, Locks, LockStatistics
+from .holding import Held
+from .lock_line import WAITER_TTL
+from .locks import Grant, Locks, LockStatistics
 from .patterns import (
     CoordinationPattern,
     PatternOutcome,
@@ -44,6 +46,7 @@ class CoordinationConfig:
     default_pattern: CoordinationPattern = CoordinationPattern.ORCHESTRATION
     lock_ttl_seconds: float = 30.0
     max_lock_waiters: int = 1000
+    lock_waiter_ttl_seconds: float = WAITER_TTL
     saga_retry_policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(1, 0.1, 10.0))
     call_timeout_seconds: float | None = 30.0
 
@@ -78,7 +81,11 @@ class CoordinationLayer:
         self._agents = Agents(bus)
         self._clock = clock
         self.locks = Locks(
-            kept, clock=clock, engine_id=engine_id, max_waiters=self.config.max_lock_waiters
+            kept,
+            clock=clock,
+            engine_id=engine_id,
+            max_waiters=self.config.max_lock_waiters,
+            waiter_ttl=self.config.lock_waiter_ttl_seconds,
         )
         self.sagas = Sagas(
             kept,

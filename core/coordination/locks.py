@@ -1,30 +1,23 @@
 """Locks: one holder at a time, in the order of asking, with a time to live and a fencing token.
 
-Who holds a lock is one kept record, changed only from the version that was read, so engines on one store
-exclude each other. No wall clock is compared: another engine's lock counts as given up when its record
-was seen unchanged for its whole time to live. Within an engine waiters go in the order in which they
-asked; between engines, whichever takes it first.
+Who holds a lock and who waits for it is one kept record, changed only from the version that was read,
+so engines on one store exclude each other and keep one order. An engine that is gone holds nobody up
+for longer than it promised to give a sign of life.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import TracebackType
-from typing import Any
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.ids import new_id
-from ..base.kept import Followed, Kept, KeptStore
+from ..base.kept import Followed, KeptStore
 from . import faults as f
-
-KIND = "lock"
-RENEWALS = 3
-"""How often a lock is renewed within its time to live."""
+from .lock_line import BEATS, KIND, WAITER_TTL, Entry, KeptLock, LockRecord, Signs, kept_lock
 
 
 @dataclass(slots=True, eq=False)
@@ -59,20 +52,31 @@ class _Waiter:
     holder: str
     ttl: float
     future: asyncio.Future[Grant]
+    id: str = field(default_factory=new_id)
 
 
 @dataclass(slots=True)
 class _Place:
-    """One resource as this engine sees it; ``seen`` is since when another's record stands unchanged."""
+    """One resource as this engine sees it.
+
+    ``record`` is what was read or written last, ``None`` where it may have been changed since. ``told`` counts
+    what the store has said of changes. ``beat`` is when this engine gave its last sign of life.
+    """
 
     waiters: deque[_Waiter] = field(default_factory=deque)
     held: Grant | None = None
     working: asyncio.Task[None] | None = None
-    version: int = -1
+    record: LockRecord | None = None
     token: int = 0
-    seen: tuple[int, float] = (-1, 0.0)
+    told: int = 0
+    beat: float = float("-inf")
+    signs: Signs = field(default_factory=Signs)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    timer: asyncio.TimerHandle | None = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def pending(self) -> list[_Waiter]:
+        """Who waits here, in the order of asking."""
+        return [one for one in self.waiters if not one.future.done()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +91,12 @@ class LockStatistics:
     ttl: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class KeptLock:
-    """A lock that is held, as it is kept: by which engine, for whom, and how long at a time."""
-
-    resource: str
-    engine_id: str
-    holder: str
-    token: int
-    ttl: float
-
-
 class Locks:
-    """The locks of one engine on a store. Belongs to the running loop."""
+    """The locks of one engine on a store. Belongs to the running loop.
+
+    While somebody waits here, the engine gives a sign of life ``BEATS`` times within ``waiter_ttl``
+    seconds; after so long without one it loses its places in the line.
+    """
 
     def __init__(
         self,
@@ -108,14 +105,17 @@ class Locks:
         clock: Clock = SYSTEM_CLOCK,
         engine_id: str = "",
         max_waiters: int = 1000,
+        waiter_ttl: float = WAITER_TTL,
     ) -> None:
         self.engine_id = engine_id or new_id()
         self._store = store
         self._clock = clock
         self._max_waiters = max_waiters
+        self._waiter_ttl = waiter_ttl
         self._places: dict[str, _Place] = {}
         self._closed = False
         self._unfollow: Callable[[], None] = lambda: None
+        self._tells = isinstance(store, Followed)
         if isinstance(store, Followed):
             self._unfollow = store.follow_kept(self._heard)
 
@@ -175,8 +175,16 @@ class Locks:
         place = self._places[grant.resource]
         span = ttl or grant.ttl
         deadline = self._clock.monotonic() + span
-        if not await self._write(grant.resource, place, grant.holder, grant.token, span):
-            self._lose(grant.resource, place, grant)
+        async with place.writing:
+            while self._holds(await self._read(grant.resource, place), grant):
+                record = await self._read(grant.resource, place)
+                prolonged = replace(record, ttl=span, renewed=record.renewed + 1)
+                if await self._write(grant.resource, place, prolonged):
+                    break
+            else:
+                self._lose(grant.resource, place, grant)
+        if place.record is None:
+            self._go_on(grant.resource, place)
         grant.check()
         grant.ttl, grant.deadline = span, deadline
         self._watch(grant.resource, place, grant)
@@ -184,18 +192,18 @@ class Locks:
     async def recover(self, former: Collection[str]) -> int:
         """Free what engines held that are known to be gone; how many locks that were."""
         freed = 0
-        for record in await self._store.all_kept(KIND, open_only=True):
-            body = json.loads(record.body)
-            if body["engine"] in former:
-                freed += await self._store.put_kept(
-                    _free(record.key, record.version + 1, body["token"])
-                )
+        for kept in await self._store.all_kept(KIND):
+            record = LockRecord.of(kept)
+            left = record.without(former)
+            if left != record:
+                done = await self._store.put_kept(left.next().kept(kept.key))
+                freed += done and record.engine in former
         return freed
 
     async def all(self) -> list[KeptLock]:
         """Every lock that is held, by any engine."""
         found = await self._store.all_kept(KIND, open_only=True)
-        return [_kept_lock(record) for record in found]
+        return [kept_lock(record) for record in found]
 
     async def take_away(self, resource: str) -> KeptLock:
         """Take a lock from its holder, whichever engine's it is; the next one has it.
@@ -203,12 +211,12 @@ class Locks:
         :raises LockFree: if nobody holds it.
         """
         while (record := await self._store.get_kept(KIND, resource)) is not None and record.open:
-            lock = _kept_lock(record)
+            lock = kept_lock(record)
             place = self._places.get(resource)
             if place is not None and place.held is not None and place.held.token == lock.token:
                 self._lose(resource, place, place.held)
                 return lock
-            if await self._store.put_kept(_free(resource, record.version + 1, lock.token)):
+            if await self._store.put_kept(LockRecord.of(record).free().next().kept(resource)):
                 self._heard(KIND, resource)
                 return lock
         raise f.LockFree(f"Nobody holds a lock on {resource!r}.", resource=resource)
@@ -220,18 +228,14 @@ class Locks:
         self._closed = True
         self._unfollow()
         for resource, place in list(self._places.items()):
-            for waiter in place.waiters:
-                if not waiter.future.done():
-                    waiter.future.set_exception(f.CoordinationClosed("The layer was closed."))
+            for waiter in place.pending():
+                waiter.future.set_exception(f.CoordinationClosed("The layer was closed."))
             place.waiters.clear()
-            if place.working is not None:
-                place.changed.set()
-                await asyncio.wait([place.working])
             if place.held is not None:
                 self._drop(place, place.held)
-                self._go_on(resource, place)
-                if place.working is not None:
-                    await asyncio.wait([place.working])
+            self._go_on(resource, place)
+            if place.working is not None:
+                await asyncio.wait([place.working])
         self._places.clear()
 
     def tick(self) -> None:
@@ -249,7 +253,7 @@ class Locks:
                 resource,
                 place.held.holder if place.held else None,
                 place.token,
-                tuple(one.holder for one in place.waiters if not one.future.done()),
+                tuple(one.holder for one in place.pending()),
                 place.held.since if place.held else None,
                 place.held.ttl if place.held else 0.0,
             )
@@ -259,90 +263,144 @@ class Locks:
     # ---- the line --------------------------------------------------------------------------
 
     def _go_on(self, resource: str, place: _Place) -> None:
-        if place.held is None and place.working is None:
+        """Something about the lock has changed: bring its record up to date."""
+        place.changed.set()
+        if place.working is None:
             place.working = asyncio.create_task(
                 self._work(resource, place), name=f"lock {resource}"
             )
 
     async def _work(self, resource: str, place: _Place) -> None:
-        """Give the lock to whoever is first, or, if nobody waits, note that it is free."""
+        """Keep the record as it is to be, as long as somebody waits, or it is not so."""
         try:
-            while place.held is None:
-                waiter = _first(place.waiters)
-                if waiter is None:
-                    await self._note_free(resource, place)
-                    if _first(place.waiters) is None:
-                        break
-                elif await self._free(resource, place):
-                    await self._give(resource, place, waiter)
+            while True:
+                place.changed.clear()
+                async with place.writing:
+                    waits = await self._step(resource, place)
+                if waits is None:
+                    continue
+                if not place.pending():
+                    break
+                await self._sleep(place, waits)
         except Exception as error:  # noqa: BLE001  # the store's fault is told to whoever waits
-            for waiter in place.waiters:
-                if not waiter.future.done():
-                    waiter.future.set_exception(error)
+            for waiter in place.pending():
+                waiter.future.set_exception(error)
             place.waiters.clear()
         finally:
             place.working = None
-            if place.timer is not None:
-                place.timer.cancel()
             if place.held is None and not place.waiters:
                 self._places.pop(resource, None)
 
-    async def _give(self, resource: str, place: _Place, waiter: _Waiter) -> None:
-        before = self._clock.monotonic()
-        token = place.token + 1
-        if not await self._write(resource, place, waiter.holder, token, waiter.ttl):
-            return
-        place.token = token
-        if place.waiters and place.waiters[0] is waiter:
-            place.waiters.popleft()
+    async def _step(self, resource: str, place: _Place) -> float | None:
+        """Change the record once; how many seconds nothing need be changed, if nothing had to be."""
+        before, told = self._clock.monotonic(), place.told
+        record = await self._read(resource, place)
+        if place.held is not None and not self._holds(record, place.held):
+            self._drop(place, place.held)
+        now = self._clock.monotonic()
+        place.signs.look(record, now)
+        line = self._line(place, record, now)
+        wanted, first = record.lined(line), None
+        if self._is_free(place, record, now):
+            if line and line[0].engine == self.engine_id:
+                first = next(one for one in place.waiters if one.id == line[0].waiter)
+                wanted = record.lined(line[1:]).held(self.engine_id, first.holder, first.ttl)
+            else:
+                wanted = wanted.free()
+        if self._beats(place, wanted, now):
+            wanted, place.beat = wanted.beaten(self.engine_id, self._waiter_ttl), now
+        if wanted == record and place.told == told:
+            return self._wakes(place, record) - now
+        if wanted == record:  # another engine's change was told of meanwhile
+            place.record = None
+            return None
+        if await self._write(resource, place, wanted) and first is not None:
+            self._give(resource, place, first, before)
+        return None
+
+    def _line(self, place: _Place, record: LockRecord, now: float) -> list[Entry]:
+        """Who waits: those that stand there and are still there, then those that have come here."""
+        waiters = {one.id: one for one in place.pending()}
+        stand = [
+            one
+            for one in record.line
+            if (
+                one.waiter in waiters
+                if one.engine == self.engine_id
+                else place.signs.waiter_gone_at(record, one.engine) > now
+            )
+        ]
+        known = {one.waiter for one in stand}
+        come = [one for one in waiters.values() if one.id not in known]
+        return stand + [Entry(self.engine_id, one.id, one.holder) for one in come]
+
+    def _is_free(self, place: _Place, record: LockRecord, now: float) -> bool:
+        if record.engine == self.engine_id:
+            return place.held is None
+        return not record.engine or place.signs.holder_gone_at(record) <= now
+
+    def _beats(self, place: _Place, record: LockRecord, now: float) -> bool:
+        """Whether it is time for a sign of life."""
+        stands = any(one.engine == self.engine_id for one in record.line)
+        new = self.engine_id not in record.beats
+        return stands and (new or place.beat + self._waiter_ttl / BEATS <= now)
+
+    def _wakes(self, place: _Place, record: LockRecord) -> float:
+        """When something may have to be changed though nobody says so."""
+        times = [place.beat + self._waiter_ttl / BEATS]
+        if record.engine and record.engine != self.engine_id:
+            times.append(place.signs.holder_gone_at(record))
+        others = {one.engine for one in record.line} - {self.engine_id}
+        times += [place.signs.waiter_gone_at(record, engine) for engine in others]
+        return min(times)
+
+    async def _sleep(self, place: _Place, seconds: float) -> None:
+        """Until something has changed, or so long; then whatever was known may be old."""
+        loop = asyncio.get_running_loop()
+
+        def ring() -> None:
+            place.record = None
+            place.changed.set()
+
+        timer = loop.call_later(max(0.0, seconds), ring)
+        try:
+            await place.changed.wait()
+        finally:
+            timer.cancel()
+
+    def _give(self, resource: str, place: _Place, waiter: _Waiter, before: float) -> None:
+        assert place.record is not None  # noqa: S101  # it was written this moment
+        place.token = place.record.token
+        if waiter in place.waiters:
+            place.waiters.remove(waiter)
         if waiter.future.done():  # it gave up meanwhile; the next one's turn
             return
-        grant = Grant(
-            resource, waiter.holder, token, waiter.ttl, before + waiter.ttl, self._clock.now()
-        )
+        deadline = before + waiter.ttl
+        grant = Grant(resource, waiter.holder, place.token, waiter.ttl, deadline, self._clock.now())
         place.held = grant
         self._watch(resource, place, grant)
         waiter.future.set_result(grant)
 
-    async def _free(self, resource: str, place: _Place) -> bool:
-        """Whether the lock may be taken; if not, something has changed since it was asked."""
-        if place.version >= 0:
-            return True  # this engine wrote last
-        place.changed.clear()
-        record = await self._store.get_kept(KIND, resource)
-        if record is None:
-            place.version = 0
-            return True
-        body = json.loads(record.body)
-        place.token = max(place.token, body["token"])
-        now = self._clock.monotonic()
-        if place.seen[0] != record.version:
-            place.seen = (record.version, now)
-        left = place.seen[1] + body["ttl"] - now
-        if not record.open or body["engine"] == self.engine_id or left <= 0:
-            place.version = record.version
-            return True
-        place.timer = asyncio.get_running_loop().call_later(left, place.changed.set)
-        await place.changed.wait()
-        place.timer.cancel()
-        return False
+    # ---- the record ------------------------------------------------------------------------
 
-    async def _note_free(self, resource: str, place: _Place) -> None:
-        if place.version > 0 and await self._store.put_kept(
-            _free(resource, place.version + 1, place.token)
-        ):
-            place.version += 1
+    def _holds(self, record: LockRecord, grant: Grant) -> bool:
+        return (record.engine, record.token) == (self.engine_id, grant.token)
 
-    async def _write(
-        self, resource: str, place: _Place, holder: str, token: int, ttl: float
-    ) -> bool:
-        body = {"engine": self.engine_id, "holder": holder, "token": token, "ttl": ttl}
-        version = place.version + 1
-        if await self._store.put_kept(Kept(KIND, resource, version, json.dumps(body))):
-            place.version = version
-            return True
-        place.version = -1  # another engine wrote meanwhile
-        return False
+    async def _read(self, resource: str, place: _Place) -> LockRecord:
+        while place.record is None:
+            told = place.told
+            record = LockRecord.of(await self._store.get_kept(KIND, resource))
+            if place.told == told:
+                place.record = record
+        return place.record
+
+    async def _write(self, resource: str, place: _Place, wanted: LockRecord) -> bool:
+        """Keep the record, unless another one was kept meanwhile."""
+        told, record = place.told, wanted.next()
+        done = await self._store.put_kept(record.kept(resource))
+        # A store tells of this change too; if it told of more, what was written is old already.
+        place.record = record if done and place.told - told <= self._tells else None
+        return done
 
     # ---- ends ------------------------------------------------------------------------------
 
@@ -379,69 +437,12 @@ class Locks:
         waiter.future.cancel()
         if waiter in place.waiters:
             place.waiters.remove(waiter)
-        place.changed.set()
+        self._go_on(resource, place)
 
     def _heard(self, kind: str, key: str) -> None:
         place = self._places.get(key) if kind == KIND else None
         if place is not None:
-            place.changed.set()
-
-
-class Held:
-    """``async with`` a lock, renewed while the body runs; gives the grant.
-
-    At its end it raises ``LockLost`` if the lock was lost while the body ran well.
-    """
-
-    def __init__(
-        self, locks: Locks, resource: str, holder: str, ttl: float, timeout: float | None
-    ) -> None:
-        self._locks = locks
-        self._terms: Any = (resource, holder, ttl)
-        self._timeout = timeout
-        self._grant: Grant | None = None
-        self._renewing: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Grant:
-        self._grant = await self._locks.acquire(*self._terms, timeout=self._timeout)
-        self._renewing = asyncio.create_task(self._renew(self._grant))
-        return self._grant
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        assert self._grant is not None  # noqa: S101  # it was entered
-        assert self._renewing is not None  # noqa: S101  # see above
-        self._renewing.cancel()
-        await asyncio.wait([self._renewing])
-        try:
-            if kind is None:
-                self._grant.check()
-        finally:
-            await self._locks.release(self._grant)
-
-    async def _renew(self, grant: Grant) -> None:
-        while not grant.lost:
-            await asyncio.sleep(grant.ttl / RENEWALS)
-            try:
-                await self._locks.renew(grant)
-            except f.LockLost:
-                return
-            except Exception:  # noqa: BLE001, S112  # the store may be back before the time is over
-                continue
-
-
-def _first(waiters: deque[_Waiter]) -> _Waiter | None:
-    while waiters and waiters[0].future.done():
-        waiters.popleft()
-    return waiters[0] if waiters else None
-
-
-def _kept_lock(record: Kept) -> KeptLock:
-    body = json.loads(record.body)
-    return KeptLock(record.key, body["engine"], body["holder"], body["token"], body["ttl"])
-
-
-def _free(resource: str, version: int, token: int) -> Kept:
-    body = {"engine": "", "holder": "", "token": token, "ttl": 0.0}
-    return Kept(KIND, resource, version, json.dumps(body), open=False)
+            place.told += 1
+            if not place.writing.locked():
+                place.record = None
+                self._go_on(key, place)

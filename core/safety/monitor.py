@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import BusinessFault
-from ..base.kept import Kept, KeptStore, MemoryKept
+from ..base.kept import Followed, Kept, KeptStore, MemoryKept
 from .binding import BreakerOpen, Breakers, Guarded, Limits
 from .breaker import BreakerState, BreakerStatistics, CircuitBreaker, Permit
 from .checks import Circumstances, Later, check
@@ -27,6 +27,7 @@ from .model import (
 )
 from .rules import Rules
 
+KIND = "safety"
 Listener = Callable[[Violation], None]
 _COUNTING = frozenset({ConstraintType.RATE_LIMIT})
 _SAFE = ValidationResult()
@@ -109,6 +110,7 @@ class SafetyMonitor:
         self._limits = Limits(clock, self.config.max_keys)
         self._halt: Halt | None = None
         self._halt_version = 0
+        self._keeping = 0
         self._violations: deque[Violation] = deque(maxlen=self.config.max_violations)
         self._checked = self._refused = self._warned = 0
 
@@ -311,11 +313,25 @@ class SafetyMonitor:
 
     async def restore(self) -> None:
         """Take up the halt that was in force when the last process ended."""
-        kept = await self._store.get_kept("safety", self._name)
-        if kept is not None:
-            self._halt_version = kept.version
-            found = json.loads(kept.body)
-            self._halt = Halt(**found) if found else None
+        await self.look()
+
+    async def look(self) -> bool:
+        """Take up a halt, or its end, that another engine has kept meanwhile; whether that is new."""
+        kept = await self._store.get_kept(KIND, self._name)
+        if kept is None or kept.version <= self._halt_version or self._keeping:
+            return False
+        before = self._halt
+        self._halt_version = kept.version
+        found = json.loads(kept.body)
+        self._halt = Halt(**found) if found else None
+        return self._halt != before
+
+    def follow(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call ``heard`` when ``look`` may find something; call the result to end that."""
+        if not isinstance(self._store, Followed):
+            return lambda: None
+        mine = (KIND, self._name)
+        return self._store.follow_kept(lambda *one: heard() if one == mine else None)
 
     # ---- figures ---------------------------------------------------------------------------
 
@@ -439,13 +455,20 @@ class SafetyMonitor:
                 self._around.last_done[key] = self._clock.monotonic()
 
     async def _keep(self) -> None:
+        self._keeping += 1
+        try:
+            await self._write()
+        finally:
+            self._keeping -= 1
+
+    async def _write(self) -> None:
         body = json.dumps(asdict(self._halt) if self._halt else None)
         while True:
-            record = Kept("safety", self._name, self._halt_version + 1, body, open=bool(self._halt))
+            record = Kept(KIND, self._name, self._halt_version + 1, body, open=bool(self._halt))
             self._halt_version += 1
             if await self._store.put_kept(record):
                 return
-            kept = await self._store.get_kept("safety", self._name)  # another one changed it
+            kept = await self._store.get_kept(KIND, self._name)  # another one changed it
             self._halt_version = kept.version if kept else 0
 
 

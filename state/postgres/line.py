@@ -26,7 +26,7 @@ class Line:
         self._writer_id = new_id()
         self._lock = int(ULID.from_str(self._writer_id)) % 2**63
         self._connection: Connection | None = None
-        self._process = 0
+        self.process = 0  # of the server, for this line
         self._position = 0
         self._in_doubt = False
         self.reconnects = 0
@@ -42,7 +42,7 @@ class Line:
     async def begin_writing(self) -> None:
         """Make the writer's row, once there is a schema."""
         connection = self._open_connection()
-        self._process = connection.get_server_pid()
+        self.process = connection.get_server_pid()
         await connection.execute(_LOCK, self._lock)
         await connection.execute(_DROP_OLD)
         await connection.execute(_ENTER, self._writer_id)
@@ -119,9 +119,9 @@ class Line:
 
     async def _take_up(self, connection: Connection) -> bool:
         """End what is left of the former session, then see how far it came."""
-        await connection.execute(_END_FORMER, self._process)
+        await connection.execute(_END_FORMER, self.process)
         await connection.execute(_LOCK, self._lock)
-        self._process = connection.get_server_pid()
+        self.process = connection.get_server_pid()
         found = await connection.fetchval(_POSITION, self._writer_id)
         if found is None:  # the row went with a database that was restored
             await connection.execute(_ENTER, self._writer_id)

@@ -96,7 +96,11 @@ class PostgresStore(Reads):
         self._open: _Parts | None = None
         self._closing: asyncio.Task[None] | None = None
         self._bytes = 0
-        self.kept = PostgresKept(lambda job: self._parts.writer.run(job))  # noqa: PLW0108  # open only later
+        self.kept = PostgresKept(
+            lambda job: self._parts.writer.run(job),  # noqa: PLW0108  # open only later
+            self._terms,
+            clock,
+        )
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; an open one stays as it is.
@@ -113,7 +117,9 @@ class PostgresStore(Reads):
             self.notices = await self._prepare(line)
             await reader.open()
             last = await self._last_sequence(reader)
+            await self.kept.open(lambda: line.process)
         except BaseException:
+            await self.kept.close()
             await reader.close()
             await line.close()
             raise
@@ -132,7 +138,7 @@ class PostgresStore(Reads):
         """Write what is pending, and disconnect; goes on if its awaiter is cancelled."""
         if self._open is not None:
             parts, self._open = self._open, None
-            self._closing = asyncio.create_task(_close(parts))
+            self._closing = asyncio.create_task(_close(parts, self.kept))
         if self._closing is not None:
             await asyncio.shield(self._closing)
 
@@ -266,8 +272,9 @@ class PostgresStore(Reads):
         return int((await reader.rows("last_sequence", {}))[0][0])
 
 
-async def _close(parts: _Parts) -> None:
+async def _close(parts: _Parts, kept: PostgresKept) -> None:
     try:
+        await kept.close()
         await parts.writer.finish()
     finally:
         await parts.reader.close()

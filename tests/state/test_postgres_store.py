@@ -18,6 +18,7 @@ from tests.store_conformance.workflow_make import MakeFlow, at
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
+from quarterdeck.core.base.kept import Kept
 from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.core.workflows.statuses import WorkflowStatus
 from quarterdeck.state.postgres.batching import Batcher, tables_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WRITER = Path(__file__).with_name("postgres_writer.py")
 SEED = 20260301
+PATIENCE = 60.0
 
 Opened = Callable[..., Awaitable[PostgresStore]]
 
@@ -304,3 +306,32 @@ async def test_stores_are_found_by_both_schemes(scheme: str) -> None:
     await store.close()
     async with StateManager(url) as manager:
         assert await manager.list_workflows(limit=0) == []
+
+
+async def test_other_engines_changes_of_small_records_are_heard_live(opened: Opened) -> None:
+    ours, other = PostgresStore(postgres_url(), clock=SYSTEM_CLOCK), await opened()
+    heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    ours.kept.follow_kept(lambda kind, key: heard.put_nowait((kind, key)))
+    await ours.open()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await other.kept.put_kept(Kept("lock", "Straße\nA", 1, "{}"))
+            assert await heard.get() == ("lock", "Straße\nA")
+            await ours.kept.put_kept(Kept("safety", "mine", 1, "{}"))
+            await other.kept.put_kept(Kept("lock", "Straße\nA", 1, "{}"))  # refused
+            await other.kept.remove_kept("lock", "Straße\nA")
+            assert await heard.get() == ("safety", "mine")  # once, by ourselves
+            assert await heard.get() == ("lock", "Straße\nA")
+            await _end_listeners(other)
+            await other.kept.put_kept(Kept("proposal", "p", 1, "{}"))
+            missed = {("safety", "mine"), ("proposal", "p")}
+            while missed:
+                missed.discard(await heard.get())
+    finally:
+        await ours.close()
+
+
+async def _end_listeners(store: PostgresStore) -> None:
+    """End the sessions that listen, as a network fault would."""
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+    await store._parts.writer.run(lambda connection: connection.fetch(ended))

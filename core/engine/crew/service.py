@@ -8,7 +8,7 @@ from datetime import timedelta
 from ...base.clock import Clock
 from ...base.kept import KeptStore
 from ...coordination.layer import CoordinationLayer
-from ...coordination.locks import KeptLock
+from ...coordination.lock_line import KeptLock
 from ...protocol.crew_events import CrewChanged
 from ...protocol.crew_views import CrewView, ProposalView, SagaView, VoteChoice
 from ...protocol.events import Cause, Event

@@ -12,7 +12,8 @@ from ulid import ULID
 from ...base.ids import is_id
 from ...coordination.consensus import Proposal
 from ...coordination.layer import CoordinationLayer
-from ...coordination.locks import KeptLock, LockStatistics
+from ...coordination.lock_line import KeptLock
+from ...coordination.locks import LockStatistics
 from ...coordination.saga import SagaRun
 from ...protocol.crew_views import (
     AgentLoadView,
@@ -175,7 +176,7 @@ def _title(one: Placed) -> str:
 
 
 def _locks(here: Sequence[LockStatistics], kept: Sequence[KeptLock]) -> tuple[LockView, ...]:
-    """Those that are held, by any engine; what waits here is known by name."""
+    """Those that are held, by any engine, with who waits for them in any; since when is known here only."""
     mine = {one.resource: one for one in here}
     found: list[LockView] = []
     for lock in kept:
@@ -187,7 +188,7 @@ def _locks(here: Sequence[LockStatistics], kept: Sequence[KeptLock]) -> tuple[Lo
                 token=lock.token,
                 since=own.since if own is not None else None,
                 ttl_seconds=lock.ttl,
-                waiters=own.waiters if own is not None else (),
+                waiters=lock.waiters,
             )
         )
     return tuple(found)

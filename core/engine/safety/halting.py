@@ -40,6 +40,7 @@ class Halting:
         self._errands = errands
         self._desk = desk
         self._moved = moved
+        self._unfollow: Callable[[], None] = lambda: None
 
     def view(self) -> HaltView | None:
         """The halt that stands."""
@@ -84,10 +85,28 @@ class Halting:
         return {"choice": RESET}
 
     async def restore(self) -> None:
-        """Take up the halt of a former engine."""
+        """Take up the halt of a former engine, and from now on those of others on the store."""
+        self._unfollow = self._monitor.follow(self._heard)
         await self._monitor.restore()
         if self._monitor.halted is not None:
             self._moved()
+
+    def close(self) -> None:
+        """Follow nothing more."""
+        self._unfollow()
+
+    def _heard(self) -> None:
+        self._errands.run(self._look(), "follow")
+
+    async def _look(self) -> None:
+        """Another engine may have halted, or gone on."""
+        if not await self._monitor.look():
+            return
+        self._moved()
+        found = self._monitor.halted
+        told = SafetyReset() if found is None else SafetyHalted(halt=_view(found))
+        await self._journal.record([], [told], Cause())
+        await self.begin()
 
     async def begin(self) -> None:
         """Let the attention queue say what is true."""

@@ -175,6 +175,7 @@ class SafetyService:
     async def close(self) -> None:
         """Set no timer any more, and finish what is under way."""
         self._line.close()
+        self.halting.close()
         self.board.close()
         self.watch.close()
         await self._errands.close()

@@ -22,13 +22,17 @@ TTL = 10.0
 
 
 class Model:
-    """Two engines on one store; an engine that crashes is followed by a new one."""
+    """Two engines on one store; an engine that crashes is followed by a new one.
+
+    ``line`` has everyone who has asked and has not had it, in that order, over both engines.
+    """
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.store = MemoryKept()
         self.engines = [self.engine(), self.engine()]
         self.asked: list[list[asyncio.Task[Grant]]] = [[], []]
+        self.line: list[asyncio.Task[Grant]] = []
         self.held: list[tuple[int, Grant]] = []
         self.tokens: list[int] = []
         self.crashed: list[Locks] = []
@@ -40,12 +44,13 @@ class Model:
         for _ in range(30):
             await asyncio.sleep(0)
         fresh = []
+        ended = [task.done() for task in self.line if not task.cancelled()]
+        assert ended == sorted(ended, reverse=True), "not in order"
+        self.line = [task for task in self.line if not task.done()]
         for at, asked in enumerate(self.asked):
-            while asked and asked[0].done():
-                task = asked.pop(0)
-                if not task.cancelled():
-                    fresh.append((at, task.result()))
-            assert not any(task.done() and not task.cancelled() for task in asked), "not in order"
+            over = [task for task in asked if task.done()]
+            asked[:] = [task for task in asked if not task.done()]
+            fresh += [(at, task.result()) for task in over if not task.cancelled()]
         # One may have had it, and lost it to the other engine, since the last look.
         self.held += sorted(fresh, key=lambda one: one[1].token)
         self.tokens += [grant.token for _, grant in self.held[len(self.tokens) :]]
@@ -64,6 +69,7 @@ class Model:
         engine = self.engines[at]
         if what == "ask":
             self.asked[at].append(asyncio.create_task(engine.acquire("r", str(number), TTL)))
+            self.line.append(self.asked[at][-1])
             await asyncio.sleep(0)
         elif what == "give_up" and self.asked[at]:
             self.asked[at][number % len(self.asked[at])].cancel()

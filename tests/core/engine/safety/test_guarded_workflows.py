@@ -258,6 +258,28 @@ async def test_a_rule_that_time_mends_lets_attempts_wait(
         assert "safety.violation" not in rig.types()
 
 
+async def test_another_engines_halt_is_in_force_here_until_either_resets_it(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    elsewhere = MemoryStore(clock=SYSTEM_CLOCK)
+    await elsewhere.open()
+    elsewhere.kept = store.kept  # what engines on one database share
+    async with guarded(tmp_path, store) as here, guarded(tmp_path, elsewhere) as there:
+        await there.safety.halt("the key leaked", NOBODY)
+        await here.until(here.safety.halt_view)
+        assert here.safety.halt_reason() == "halted: the key leaked"
+        await here.until(here.desk.items)
+        assert here.types().count("safety.halted") == 1
+        await here.answer(here.desk.items()[0], "reset")
+        await there.until(lambda: not there.safety.halt_view() and not there.desk.items())
+        assert "safety.reset" in there.types()
+        await here.safety.halt("again", NOBODY)
+        await there.until(there.safety.halt_view)
+        await there.safety.reset_halt(NOBODY)
+        await here.until(lambda: not here.safety.halt_view() and not here.desk.items())
+    await elsewhere.close()
+
+
 async def test_a_halt_leaves_what_runs_alone(tmp_path: Path) -> None:
     agents = Agents(held=asyncio.Event())
     async with guarded(tmp_path, agents=agents) as rig:
