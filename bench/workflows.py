@@ -6,7 +6,8 @@ W1 a chain of 1 000, W2 a fan-out of 1 000, W3 a random DAG of 2 000 with ten at
 workflows of 100, at ten at once; in memory through ``WorkflowEngine`` and durable through
 ``WorkflowOrchestrator`` on SQLite, with each start and each end acknowledged after its commit
 (safe against ``kill -9``). Both include the making of the engine and of the plan; the definitions are
-made before. Rounds are interleaved; ratios are medians of the rounds' ratios.
+made before. Power-cut safe ones stand beside the floor of this disk, too (``_floor.py``). Rounds are
+interleaved; ratios are medians of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from quarterdeck.core.workflows import (
     WorkflowOrchestrator,
 )
 
+from ._floor import floor_seconds, rounds_of
 from ._rows import row
 
 Needs = dict[str, list[str]]
@@ -169,8 +171,8 @@ async def _awaited(run: Callable[[], Awaitable[Any]]) -> Any:
 
 def case_rows(name: str, graphs: Sequence[Needs], limit: int) -> list[dict[str, Any]]:
     count = sum(map(len, graphs))
-    ours, wanted = light(graphs, limit), definitions(graphs)
-    memory, disk, full, floor = [], [], [], []
+    ours, wanted, rounds = light(graphs, limit), definitions(graphs), rounds_of(graphs, limit)
+    memory, disk, full, synced, floor = [], [], [], [], []
     with tempfile.TemporaryDirectory() as place:
         for number in range(ROUNDS):
             memory.append(timed(ours))
@@ -179,6 +181,7 @@ def case_rows(name: str, graphs: Sequence[Needs], limit: int) -> list[dict[str, 
             disk.append(asyncio.run(durable(wanted, limit, file)))
             file = Path(place) / f"{number}-full.db"
             full.append(asyncio.run(durable(wanted, limit, file, "full")))
+            synced.append(floor_seconds(rounds, Path(place) / f"{number}-floor.db"))
     full_must, full_goal = FULL_GOALS[name[:2]]
     must, goal, durable_must, durable_goal = GOALS[name[:2]]
     return [
@@ -187,11 +190,21 @@ def case_rows(name: str, graphs: Sequence[Needs], limit: int) -> list[dict[str, 
         _ratio_row(
             f"{name}, durable, power-cut safe", full, floor, count, must=full_must, goal=full_goal
         ),
+        _ratio_row(
+            f"  this disk's floor: {len(rounds)} commits in plain sqlite3", synced, floor, count
+        ),
+        _ratio_row("  power-cut safe, beside that floor", full, synced, count),
     ]
 
 
 def _ratio_row(
-    name: str, ours: list[float], floor: list[float], count: int, *, must: float, goal: float
+    name: str,
+    ours: list[float],
+    floor: list[float],
+    count: int,
+    *,
+    must: float | None = None,
+    goal: float | None = None,
 ) -> dict[str, Any]:
     ratio = median(one / other for one, other in zip(ours, floor, strict=True))
     per_task = 1e6 / count

@@ -106,6 +106,7 @@ class Driver:
         self._parked: list[Worker] = []
         self._coming = 0
         self._busy = 0
+        self._rested = False
         self._yielded = 0.0
         self._armed = inf
         self._timer: TimerHandle | None = None
@@ -143,6 +144,8 @@ class Driver:
 
     def _wake(self) -> None:
         """Let workers come for what is ready; each of them wakes others while there is more."""
+        if not self._coming:
+            self._rested = True  # the loop has its turn before the first of them comes
         for _ in range(self._coming, int(min(self._more(), WOKEN_AT_ONCE))):
             self._coming += 1
             if self._parked:
@@ -162,7 +165,7 @@ class Driver:
 
         All in one coroutine: each further one that waits costs memory for every attempt in flight.
         """
-        self._coming -= 1
+        self._arrive()
         now = self._monotonic()
         try:
             while not worker.disowned:
@@ -205,7 +208,14 @@ class Driver:
             else:
                 self._coming -= 1
             raise
+        self._arrive()
+
+    def _arrive(self) -> None:
+        """A worker that was on its way is here; the first of several begins a new slice of time."""
         self._coming -= 1
+        if self._rested:
+            self._rested = False
+            self._yielded = self._monotonic()
 
     def _dismiss(self) -> None:
         """Nothing is left to do for anybody."""

@@ -23,9 +23,10 @@ _RUNNING = TaskStatus.RUNNING
 
 
 class Keeps(Protocol):
-    """The journal."""
+    """The journal; ``away`` is how many transactions the disk has not answered."""
 
     pending: int
+    away: int
 
     def keep(self, batches: Collection[Batch], settled: Settled) -> None:
         """Make batches durable; ``settled`` is told of each when it is, or why it is not.
@@ -147,7 +148,7 @@ class DurableDriver(Driver):
 
     def _schedule(self) -> None:
         self._scheduled = True
-        if not self._turning:
+        if not self._turning and not self._journal.away:
             self._turning = True
             self.loop.call_soon(self._turn)
 
@@ -155,7 +156,7 @@ class DurableDriver(Driver):
 
     def _turn(self) -> None:
         self._turning = False
-        if self._scheduled:
+        if self._scheduled and not self._journal.away:
             self.flush()
 
     def flush(self) -> None:
@@ -182,6 +183,8 @@ class DurableDriver(Driver):
         try:
             self._follow(batch, error)
         finally:
+            if self._scheduled:
+                self._schedule()  # after those who were woken: what they bring goes with it
             if self._watchers:
                 self._pulse()
 
@@ -204,7 +207,7 @@ class DurableDriver(Driver):
             self._dismiss()
 
     def _refill(self) -> bool:
-        if not self._scheduled or self._busy:
+        if not self._scheduled or self._busy or self._journal.away:
             return False
         # Nobody else can bring more in this turn. What is on disk at once, this worker takes.
         self._parking = True

@@ -48,7 +48,8 @@ class Journal:
     """Hands batches to the store; ``settled`` is told each one's end, in order for each instance.
 
     Of one instance one transaction is under way at a time, and what comes meanwhile is the next one:
-    so none can be kept while one before it was refused.
+    so none can be kept while one before it was refused. ``away`` counts transactions that the store
+    has not ended.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Journal:
         self._waiting: dict[Instance, list[Batch]] = {}
         self._mending: set[asyncio.Task[None]] = set()
         self.pending = 0
+        self.away = 0
 
     def keep(self, batches: Collection[Batch], settled: Settled) -> None:
         """Make batches durable, each by itself; on a quick disk all of them are on return."""
@@ -81,11 +83,16 @@ class Journal:
         futures = self._store.commit_each([_changes_of(flight) for flight in flights])
         for flight, future in zip(flights, futures, strict=True):
             if not future.done():
-                future.add_done_callback(partial(self._ended, flight, settled))
+                self.away += 1
+                future.add_done_callback(partial(self._landed, flight, settled))
             elif not future.cancelled() and future.exception() is None:
                 self._settle(flight, settled, None)
             else:
                 self._ended(flight, settled, future)
+
+    def _landed(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
+        self.away -= 1
+        self._ended(flight, settled, future)
 
     def _ended(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
         error = CutOff() if future.cancelled() else future.exception()

@@ -195,6 +195,7 @@ class Writer:
         """
         future: asyncio.Future[Any] = self._loop.create_future()
         self._add(Transaction(future, job=job, alone=alone, posts=posts))
+        self._go_on()
         return future
 
     async def ready(self) -> None:
@@ -226,6 +227,7 @@ class Writer:
                 future.set_exception(f.StoreBusy.for_pending(self._pending))
             else:
                 self._add(_transaction(future, changes))
+        self._go_on()
         return futures
 
     def _add(self, transaction: Transaction) -> None:
@@ -233,7 +235,6 @@ class Writer:
         self._pending += 1
         if self._pending > self._bound:
             self._room.clear()
-        self._go_on()
 
     def _go_on(self) -> None:
         """See to it that what is queued gets written."""

@@ -160,6 +160,15 @@ async def test_at_full_durability_all_is_written_on_the_thread(
     assert watch.groups == [1, 4], "what came while the first was written is one commit"
 
 
+async def test_on_the_thread_what_is_handed_over_together_is_one_commit(
+    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(durability="full")
+    watch = Watch(monkeypatch)
+    await asyncio.gather(*store.commit_each([[plain.event(number)] for number in range(1, 6)]))
+    assert (watch.groups, watch.places) == ([5], ["thread"])
+
+
 @pytest.fixture
 def said_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits only say that they were slow: what they waited for is not asked."""
