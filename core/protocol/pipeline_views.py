@@ -28,7 +28,7 @@ class PayloadView(View):
     """One line about a payload; ``handlers`` are those that work on it now.
 
     ``cause`` is what it comes from: the payload that emitted it (``payload/ID``), a workflow's task
-    (``workflow/ID/TASK``), a trigger (``trigger/KIND``) or ``None``; ``root`` is the first payload of the
+    (``workflow/ID/TASK``), a trigger (``trigger/KIND``, of git ``trigger/git/HOOK``) or ``None``; ``root`` is the first payload of the
     chain, ``hops`` how many lie between. ``reason`` says why it waits.
     """
 

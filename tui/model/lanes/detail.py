@@ -122,7 +122,8 @@ def _origin(cause: str) -> Line:
     if kind == "workflow":
         words = f"◆ workflow {short_id(name)}" + (f" · task {clean(part, 80)}" if part else "")
         return Line(one(f"  {words}"), cause)
-    return Line(one(f"  ◆ {clean(name or kind, 80)} {kind if name else ''}", "muted"))
+    which = f" · {clean(part, 80)}" if part else ""
+    return Line(one(f"  ◆ {clean(name or kind, 80)} {kind if name else ''}{which}", "muted"))
 
 
 def _link(payload: PayloadView, branch: str, now: datetime) -> Line:

@@ -1,0 +1,51 @@
+"""Where attempts of handlers were done: their sessions and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ...base.errors import QuarterdeckError
+from ...pipelines.ports import Order
+from ...protocol.commands import DeleteSession
+from ...protocol.events import Cause
+from ...protocol.workflow_commands import ShowWorkflow
+from ...protocol.workflow_views import TaskView
+from ..workflows.service import WorkflowService
+
+
+class Places:
+    """Asked of the workflows that were those attempts."""
+
+    def __init__(self, workflows: WorkflowService) -> None:
+        self._workflows = workflows
+
+    async def of(self, workflow_id: str | None) -> tuple[str | None, str]:
+        """The session in which an agent works, or worked, on it; and the agent that was chosen for it."""
+        tasks = await self._tasks(workflow_id)
+        sessions = (task.session_id for task in tasks if task.session_id is not None)
+        agents = [task.agent for task in tasks if task.kind == "agent"]
+        return next(sessions, None), agents[0] if len(agents) == 1 else ""
+
+    async def tidy(self, order: Order) -> None:
+        """Remove the ended sessions of earlier attempts: the newest one's alone stays to be looked at."""
+        found = self._workflows.surroundings
+        if found is None or found.sessions is None:
+            return
+        for attempt in order.entry.attempts:
+            if attempt.handler != order.handler.name or attempt.number >= order.attempt.number:
+                continue
+            for session_id in {task.session_id for task in await self._tasks(attempt.workflow_id)}:
+                with suppress(QuarterdeckError):  # it is gone, or in use
+                    if session_id is not None and not found.sessions.view(session_id).living:
+                        await found.sessions.delete(DeleteSession(session_id=session_id), Cause())
+
+    async def _tasks(self, workflow_id: str | None) -> Sequence[TaskView]:
+        if workflow_id is None:
+            return ()
+        try:
+            return (
+                await self._workflows.reading.whole(ShowWorkflow(workflow_id=workflow_id))
+            ).tasks
+        except QuarterdeckError:  # it has not been created yet, or is gone
+            return ()
