@@ -165,7 +165,7 @@ class Handling(Entering):
         attempt.status, attempt.ended_at = status, now
         told = _told(error) if error is not None else payload.last_error
         if hopeless and told and payload.attempt_count < payload.max_attempts:
-            told = f"{told} {NOT_AGAIN}"
+            told = f"{told if told.endswith('.') else f'{told}.'} {NOT_AGAIN}"
         attempt.error = self._without_secrets(entry, told or "")
         attempt.error_type = None if error is None else _kind(error)
         self.book.finish(entry, attempt, due)

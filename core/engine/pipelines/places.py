@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ...base.errors import QuarterdeckError
@@ -14,18 +14,25 @@ from ...protocol.workflow_views import TaskView
 from ..workflows.service import WorkflowService
 
 
+def _none(_workflow_id: str) -> list[str]:
+    return []
+
+
 class Places:
     """Asked of the workflows that were those attempts."""
 
     def __init__(self, workflows: WorkflowService) -> None:
         self._workflows = workflows
+        self.sessions_of: Callable[[str], list[str]] = _none
+        """The sessions in which the attempts of a workflow were done."""
 
     async def of(self, workflow_id: str | None) -> tuple[str | None, str]:
         """The session in which an agent works, or worked, on it; and the agent that was chosen for it."""
         tasks = await self._tasks(workflow_id)
-        sessions = (task.session_id for task in tasks if task.session_id is not None)
+        sessions = [task.session_id for task in tasks if task.session_id is not None]
+        sessions += [] if workflow_id is None else self.sessions_of(workflow_id)
         agents = [task.agent for task in tasks if task.kind == "agent"]
-        return next(sessions, None), agents[0] if len(agents) == 1 else ""
+        return next(iter(sessions), None), agents[0] if len(agents) == 1 else ""
 
     async def tidy(self, order: Order) -> None:
         """Remove the ended sessions of earlier attempts: the newest one's alone stays to be looked at."""
@@ -33,11 +40,12 @@ class Places:
         if found is None or found.sessions is None:
             return
         for attempt in order.entry.attempts:
-            if attempt.handler != order.handler.name or attempt.number >= order.attempt.number:
+            is_earlier = attempt.number < order.attempt.number
+            if attempt.handler != order.handler.name or not is_earlier:
                 continue
-            for session_id in {task.session_id for task in await self._tasks(attempt.workflow_id)}:
+            for session_id in self.sessions_of(attempt.workflow_id or ""):
                 with suppress(QuarterdeckError):  # it is gone, or in use
-                    if session_id is not None and not found.sessions.view(session_id).living:
+                    if not found.sessions.view(session_id).living:
                         await found.sessions.delete(DeleteSession(session_id=session_id), Cause())
 
     async def _tasks(self, workflow_id: str | None) -> Sequence[TaskView]:

@@ -114,6 +114,7 @@ class PipelineService:
         """Call no function in place but with its leave, and none while everything is halted."""
         self.running.gates.halted = safety.halt_reason
         self._runs.in_place.safety = safety
+        self._runs.places.sessions_of = safety.gate.sessions_of
         self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
         safety.halt_moved.append(self._gates_moved)
