@@ -38,7 +38,10 @@ class Entering:
         found = self.loaded.get(name)
         if found is None:
             known = ", ".join(self.loaded) or "none"
-            raise f.PipelineUnknown(f"No pipeline {name!r} is loaded; those that are: {known}.")
+            raise f.PipelineUnknown(
+                f"No pipeline {name!r} is loaded; those that are: {known}. Load one with: quarterdeck "
+                "pipeline load FILE"
+            )
         return found
 
     def _enter(self, pipeline: PipelineDefinition, event: EventDefinition, origin: Origin) -> Entry:

@@ -272,7 +272,10 @@ class PipelineService:
         found = self._standings.get(name)
         if found is None:
             known = ", ".join(self._standings) or "none"
-            raise PipelineUnknown(f"No pipeline {name!r} is loaded; those that are: {known}.")
+            raise PipelineUnknown(
+                f"No pipeline {name!r} is loaded; those that are: {known}. Load one with: quarterdeck "
+                "pipeline load FILE"
+            )
         return found
 
     # ---- payloads --------------------------------------------------------------------------------
