@@ -131,10 +131,20 @@ def _describe_payload(invocation: Invocation, detail: Message) -> None:
         )
     )
     for one in detail["causes"]:
-        printer.line(f"after {one['event']} {one['id']} {one['status']}")
+        printer.line(f"after {one['event']} {one['id']} {one['status']}{_through(one)}")
     for one in detail["runs"]:
         why = f": {one['error']}" if one["error"] else ""
         gave = f" gave {value_text(one['result'])}" if one["has_result"] else ""
         printer.line(f"{one['handler']} {one['attempt']} {one['status']}{gave}{why}")
     for one in detail["effects"]:
-        printer.line(f"led to {one['event']} {one['id']} {one['status']}")
+        pad = "  " * max(one["hops"] - view["hops"] - 1, 0)
+        printer.line(f"{pad}led to {one['event']} {one['id']} {one['status']}{_through(one)}")
+
+
+def _through(view: Message) -> str:
+    """The workflow's task that propelled a payload, if one did."""
+    cause = view["cause"] or ""
+    if not cause.startswith("workflow/"):
+        return ""
+    _, workflow, task = cause.split("/", 2)
+    return f" (by task {task} of the workflow {workflow})"

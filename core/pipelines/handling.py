@@ -136,6 +136,7 @@ class Handling(Entering):
             root=origin.root,
             hops=origin.hops + 1,
             routing_key=origin.routing_key,
+            above=origin.id,
         )
         return self._enter(pipeline, told, follow).id
 

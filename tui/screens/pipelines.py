@@ -111,10 +111,11 @@ class PipelinesScreen(TablesScreen):
     def _follow_detail(self) -> None:
         """A payload that was gone to from elsewhere shows its own lane, once that is known."""
         detail = self.feed.detail
-        if self.desk.elsewhere and detail is not None and detail.payload.id == self.desk.payload_id:
-            if detail.payload.pipeline in self.desk.view.pipelines:
-                self.desk.name, self.desk.lane = detail.payload.pipeline, detail.payload.event
-                self.desk.elsewhere = False
+        if not self.desk.elsewhere or detail is None or detail.payload.id != self.desk.payload_id:
+            return
+        if detail.payload.pipeline in self.desk.view.pipelines:
+            self.desk.name, self.desk.lane = detail.payload.pipeline, detail.payload.event
+            self.desk.elsewhere = False
 
     def _arrange(self) -> None:
         """Show what has room: all four panels, or the lanes and a list, or a payload alone."""

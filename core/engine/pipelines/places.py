@@ -13,6 +13,9 @@ from ...protocol.workflow_commands import ShowWorkflow
 from ...protocol.workflow_views import TaskView
 from ..workflows.service import WorkflowService
 
+DEEPEST = 50
+"""So many workflows may lie in each other between a payload and what is emitted."""
+
 
 def _none(_workflow_id: str) -> list[str]:
     return []
@@ -33,6 +36,19 @@ class Places:
         sessions += [] if workflow_id is None else self.sessions_of(workflow_id)
         agents = [task.agent for task in tasks if task.kind == "agent"]
         return next(iter(sessions), None), agents[0] if len(agents) == 1 else ""
+
+    async def payload_behind(self, workflow_id: str) -> str | None:
+        """The payload whose handler started a workflow, or the one that this is nested in."""
+        here = workflow_id
+        for _ in range(DEEPEST):
+            record = await self._workflows.states.store.workflow(here)
+            kind, _, rest = ("" if record is None else record.parent or "").partition("/")
+            if kind == "payload":
+                return rest.partition("/")[0]
+            if not rest:
+                return None
+            here = kind
+        return None
 
     async def tidy(self, order: Order) -> None:
         """Remove the ended sessions of earlier attempts: the newest one's alone stays to be looked at."""

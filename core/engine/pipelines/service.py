@@ -281,7 +281,7 @@ class PipelineService:
     # ---- payloads --------------------------------------------------------------------------------
 
     async def propel(
-        self, wish: c.PropelPayload, payload_id: str, cause: str | None
+        self, wish: c.PropelPayload, payload_id: str, cause: str | None, above: str | None = None
     ) -> PayloadView:
         """Put a payload into a lane; one of this id is taken for the same.
 
@@ -302,6 +302,7 @@ class PipelineService:
             deadline=wish.deadline,
             routing_key=wish.routing_key,
             agent_affinity=wish.agent_affinity,
+            above=above,
         )
         return self._payload_view(entry)
 
@@ -328,7 +329,8 @@ class PipelineService:
 
     async def _emitted(self, wish: c.PropelPayload, cause: str, attempt: str) -> str:
         await self._ready.wait()
-        return (await self.propel(wish, derived_id(attempt, "emit"), cause)).id
+        above = await self._runs.places.payload_behind(cause.split("/")[1])
+        return (await self.propel(wish, derived_id(attempt, "emit"), cause, above)).id
 
     def _own_desk(self) -> Desk:
         """What the executor of ``emit`` works with, as those of the other kinds do."""
@@ -411,8 +413,6 @@ class PipelineService:
         :raises PayloadUnknown: if none of this id is kept.
         """
         entry = self.running.find(payload_id)
-        book = self.running.book
-        effects = (book.get(one) for one in entry.effects())
         runs = [
             run_view(one, *await self._runs.places.of(one.workflow_id)) for one in entry.attempts
         ]
@@ -420,7 +420,7 @@ class PipelineService:
             payload=self._payload_view(entry),
             data=entry.origin.data,
             causes=tuple(self._payload_view(one) for one in self.running.causes(entry)),
-            effects=tuple(self._payload_view(one) for one in effects if one is not None),
+            effects=tuple(self._payload_view(one) for one in self.running.effects(entry)),
             runs=tuple(runs),
         )
 
