@@ -89,5 +89,8 @@ def _propel(
 
     told = facts(Path.cwd(), name, arguments)
     data, priority = hook_data(shown["pipeline"]["file"], shown["inputs"], event, told)
-    wish = {"name": pipeline, "event": event, "data": data, "priority": priority}
+    wish = {
+        "name": pipeline, "event": event, "data": data, "priority": priority,
+        "hook": name, "repository": told["repository"],
+    }  # fmt: skip
     return invocation.call("pipeline.propel", PATIENCE, **wish)["payload"]["id"]

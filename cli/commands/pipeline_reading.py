@@ -19,7 +19,7 @@ from ..pipeline_rows import (
     pipeline_row,
     value_text,
 )
-from ..printing import local_time
+from ..printing import age, local_time
 
 EMPTY = "No payload is like that."
 
@@ -57,8 +57,18 @@ def _describe(invocation: Invocation, whole: Message) -> None:
     printer.line()
     printer.table(HANDLER_HEADS, map(handler_row, whole["handlers"]), "There are no handlers.")
     for one in whole["triggers"]:
-        fault = f": {one['error']}" if one["error"] else ""
-        printer.line(f"trigger {one['kind']}: {one['what']} to {one['event']}{fault}")
+        printer.line(f"trigger {one['kind']}: {_trigger(one)}")
+
+
+def _trigger(view: Message) -> str:
+    """What a trigger heeds, how often it has propelled, and what keeps it from it."""
+    told = [f"{view['what']} to {view['event']}"]
+    if view["count"]:
+        told.append(f"{view['count']} so far, the last {age(view['last_at'])} ago")
+    if view["next_at"]:
+        told.append(f"next {local_time(view['next_at'])}")
+    fault = f": {view['error']}" if view["error"] else ""
+    return f"{', '.join(told)}{fault}"
 
 
 def payloads(
@@ -121,10 +131,20 @@ def _describe_payload(invocation: Invocation, detail: Message) -> None:
         )
     )
     for one in detail["causes"]:
-        printer.line(f"after {one['event']} {one['id']} {one['status']}")
+        printer.line(f"after {one['event']} {one['id']} {one['status']}{_through(one)}")
     for one in detail["runs"]:
         why = f": {one['error']}" if one["error"] else ""
         gave = f" gave {value_text(one['result'])}" if one["has_result"] else ""
         printer.line(f"{one['handler']} {one['attempt']} {one['status']}{gave}{why}")
     for one in detail["effects"]:
-        printer.line(f"led to {one['event']} {one['id']} {one['status']}")
+        pad = "  " * max(one["hops"] - view["hops"] - 1, 0)
+        printer.line(f"{pad}led to {one['event']} {one['id']} {one['status']}{_through(one)}")
+
+
+def _through(view: Message) -> str:
+    """The workflow's task that propelled a payload, if one did."""
+    cause = view["cause"] or ""
+    if not cause.startswith("workflow/"):
+        return ""
+    _, workflow, task = cause.split("/", 2)
+    return f" (by task {task} of the workflow {workflow})"

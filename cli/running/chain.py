@@ -163,3 +163,9 @@ def _tree(
         for emitted in run.emitted:
             if emitted in by_id:
                 yield from _tree(by_id[emitted], by_id, depth + 2)
+    for one in by_id.values():
+        cause = one.payload.cause or ""
+        if one.payload.above == view.id and cause.startswith("workflow/"):
+            _, workflow, task = cause.split("/", 2)
+            yield f"{pad}  {clean(f'through task {task} of the workflow {workflow}')}"
+            yield from _tree(one, by_id, depth + 2)

@@ -19,6 +19,9 @@ from .gating import key_of
 CAUSES = 20
 """How many payloads before it a handler's templates see."""
 
+EFFECTS = 500
+"""How many payloads that follow from one are told of it."""
+
 
 class Entering:
     """The pipelines that are loaded, the book of their payloads, and the propulsion engine."""
@@ -38,7 +41,10 @@ class Entering:
         found = self.loaded.get(name)
         if found is None:
             known = ", ".join(self.loaded) or "none"
-            raise f.PipelineUnknown(f"No pipeline {name!r} is loaded; those that are: {known}.")
+            raise f.PipelineUnknown(
+                f"No pipeline {name!r} is loaded; those that are: {known}. Load one with: quarterdeck "
+                "pipeline load FILE"
+            )
         return found
 
     def _enter(self, pipeline: PipelineDefinition, event: EventDefinition, origin: Origin) -> Entry:
@@ -115,12 +121,34 @@ class Entering:
         """The payloads before it that are still known, the first of all first."""
         found: list[Entry] = []
         here: Entry | None = entry
-        while here is not None and here.origin.cause is not None:
-            kind, _, name = here.origin.cause.partition("/")
-            here = self.book.get(name) if kind == "payload" else None
+        while here is not None:
+            here = self.book.get(above_of(here.origin) or "")
             if here is not None:
                 found.append(here)
         return found[::-1]
+
+    def effects(self, entry: Entry) -> list[Entry]:
+        """The payloads that follow from it, also through workflows; each after the one before it.
+
+        The first ``EFFECTS`` of them.
+        """
+        root, below = entry.origin.root, dict[str, list[Entry]]()
+        for one in self.book.entries.values():
+            if one.origin.root == root and (above := above_of(one.origin)) is not None:
+                below.setdefault(above, []).append(one)
+        found: dict[str, Entry] = {}
+        waiting = [entry.id]
+        while waiting and len(found) < EFFECTS:
+            for one in below.pop(waiting.pop(0), ()):
+                found[one.id] = one
+                waiting.append(one.id)
+        return list(found.values())[:EFFECTS]
+
+
+def above_of(origin: Origin) -> str | None:
+    """The payload before one in its chain; of what an earlier version kept its cause tells it."""
+    kind, _, name = (origin.cause or "").partition("/")
+    return origin.above or (name if kind == "payload" else None)
 
 
 def event_of(pipeline: PipelineDefinition, event: str) -> EventDefinition:

@@ -67,7 +67,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Origin:
-    """What is said of a payload when it is propelled."""
+    """What is said of a payload when it is propelled; ``above`` is the payload before it in the chain.
+
+    That is the one that emitted it, or the one whose handler started the workflow that did.
+    """
 
     id: str
     pipeline: str
@@ -81,6 +84,7 @@ class Origin:
     hops: int = 0
     routing_key: str | None = None
     agent_affinity: str | None = None
+    above: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``from_json`` takes."""

@@ -136,6 +136,7 @@ class Handling(Entering):
             root=origin.root,
             hops=origin.hops + 1,
             routing_key=origin.routing_key,
+            above=origin.id,
         )
         return self._enter(pipeline, told, follow).id
 
@@ -165,7 +166,7 @@ class Handling(Entering):
         attempt.status, attempt.ended_at = status, now
         told = _told(error) if error is not None else payload.last_error
         if hopeless and told and payload.attempt_count < payload.max_attempts:
-            told = f"{told} {NOT_AGAIN}"
+            told = f"{told if told.endswith('.') else f'{told}.'} {NOT_AGAIN}"
         attempt.error = self._without_secrets(entry, told or "")
         attempt.error_type = None if error is None else _kind(error)
         self.book.finish(entry, attempt, due)

@@ -229,8 +229,11 @@ class Pipelines(Handling):
         deadline: datetime | None = None,
         routing_key: str | None = None,
         agent_affinity: str | None = None,
+        above: str | None = None,
     ) -> Entry:
         """Put a payload into a lane; it is kept when this returns. One of a known id is that one.
+
+        ``above`` is the payload that led to it through a workflow: it belongs to the same chain.
 
         :raises PipelineUnknown: if no such pipeline is loaded.
         :raises EventUnknown: if it has no such event type.
@@ -244,6 +247,7 @@ class Pipelines(Handling):
         told = event_of(definition, event)
         check_data(told, data)
         now = self._clock.now()
+        before = None if above is None else self.book.get(above)
         origin = Origin(
             payload_id,
             pipeline,
@@ -253,9 +257,11 @@ class Pipelines(Handling):
             priority=told.priority if priority is None else priority,
             deadline=deadline or deadline_of(told, now),
             cause=cause,
-            root=payload_id,
+            root=payload_id if before is None else before.origin.root,
+            hops=0 if before is None else before.origin.hops + 1,
             routing_key=routing_key,
             agent_affinity=agent_affinity,
+            above=None if before is None else before.id,
         )
         entry = self._enter(definition, told, origin)
         await self.settled()

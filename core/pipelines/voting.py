@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Protocol
@@ -39,6 +39,8 @@ class Voting:
         self._votes = votes
         self._people = people
         self._asked: set[str] = set()
+        self.moved: Callable[[str], None] = _untold
+        """Told of payloads that wait for a person's vote, or do so no more."""
 
     async def decide(self, order: Order, cast: Sequence[Ballot]) -> dict[str, Any]:
         """The result of a handler with a vote, once it is decided."""
@@ -79,11 +81,13 @@ class Voting:
     async def _with_people(self, order: Order, proposal: Proposal) -> ConsensusResult:
         if proposal.result is None and YOU not in proposal.votes:
             self._asked.add(proposal.proposal_id)
+            self.moved(order.entry.id)
             await self._people.ask(order, proposal)
         try:
             return await self._votes.wait(proposal.proposal_id)
         finally:
             self._asked.discard(proposal.proposal_id)
+            self.moved(order.entry.id)
             task = asyncio.current_task()
             if task is None or not task.cancelling():
                 self._people.withdraw(proposal.proposal_id)
@@ -109,6 +113,10 @@ class Voting:
                 proposal_id=proposal_id,
             )
             return await self._votes.propose(proposal, vote.deadline if vote.people else None)
+
+
+def _untold(_payload_id: str) -> None:
+    """Nobody wants to know."""
 
 
 def proposal_of(order: Order) -> str:

@@ -73,7 +73,10 @@ class ResumePipeline(OnPipeline):
 
 
 class PropelPayload(OnPipeline):
-    """Put a payload into the lane of ``event``; what the file says holds for what is not given."""
+    """Put a payload into the lane of ``event``; what the file says holds for what is not given.
+
+    ``hook`` is the hook of git's that it comes from, ``repository`` where that ran.
+    """
 
     type: ClassVar[str] = "pipeline.propel"
     event: EventName
@@ -82,6 +85,8 @@ class PropelPayload(OnPipeline):
     deadline: datetime | None = None
     routing_key: str | None = None
     agent_affinity: str | None = None
+    hook: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    repository: str | None = None
 
 
 class ListPayloads(Payload):

@@ -28,8 +28,9 @@ class PayloadView(View):
     """One line about a payload; ``handlers`` are those that work on it now.
 
     ``cause`` is what it comes from: the payload that emitted it (``payload/ID``), a workflow's task
-    (``workflow/ID/TASK``), a trigger (``trigger/KIND``) or ``None``; ``root`` is the first payload of the
-    chain, ``hops`` how many lie between. ``reason`` says why it waits.
+    (``workflow/ID/TASK``), a trigger (``trigger/KIND``, of git ``trigger/git/HOOK``) or ``None``; ``root`` is the first payload of the
+    chain, ``hops`` how many lie between, ``above`` the payload before it, also where a workflow that
+    this one's handler started has led to it. ``reason`` says why it waits.
     """
 
     id: str
@@ -45,6 +46,7 @@ class PayloadView(View):
     next_attempt_at: datetime | None = None
     handlers: tuple[str, ...] = ()
     cause: str | None = None
+    above: str | None = None
     root: str = ""
     hops: int = 0
     summary: str = ""
@@ -76,7 +78,7 @@ class RunView(View):
 class PayloadDetailView(View):
     """All about one payload; ``causes`` are the payloads before it, the first of all first.
 
-    ``effects`` are those that it led to.
+    ``effects`` are those that it led to, directly or through others: the first 500 of them.
     """
 
     payload: PayloadView

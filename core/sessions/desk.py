@@ -27,6 +27,9 @@ Outcome = tuple[list[SessionChange], list[EventPayload]]
 """Changes to journal and events to tell, from one look at a session."""
 
 
+_TOLD_OTHERWISE = frozenset({AttentionKind.TURN_DONE, AttentionKind.FAILURE, AttentionKind.LIMIT})
+
+
 class AttentionDesk:
     """The queue with its clock, its journal and the answers that are on their way."""
 
@@ -88,11 +91,14 @@ class AttentionDesk:
         """Make the session's items those that its state calls for."""
         drafts = _drafts(record)
         if record.id in self._hushed:
-            drafts = [draft for draft in drafts if draft.kind is not AttentionKind.TURN_DONE]
+            drafts = [draft for draft in drafts if draft.kind not in _TOLD_OTHERWISE]
         return self._sync(record.id, drafts)
 
     def hush(self, session_id: str, *, on: bool) -> None:
-        """Let the ends of a session's turns be nobody's business; from the next look at it on."""
+        """Let the ends of a session, and of its turns, be nobody's business; from the next look at it on.
+
+        Who works with it hears of them. What it asks for is asked all the same.
+        """
         if on:
             self._hushed.add(session_id)
         else:

@@ -195,7 +195,7 @@ class SessionManager(Readings):
         return [Check(name="sessions", status=status, message=message)]
 
     async def hush(self, session_id: str, *, on: bool = True) -> None:
-        """Ask for nobody's attention when a turn of this session ends; or do so again."""
+        """Ask for nobody's attention when this session or a turn of it ends; or do so again."""
         session = self._register.get(session_id)
         self._services.desk.hush(session_id, on=on)
         changes, events = self._services.desk.reconcile(session.record)

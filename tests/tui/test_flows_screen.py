@@ -312,7 +312,10 @@ async def test_a_task_leads_to_its_session_or_its_nested_workflow(fleet: Crew) -
         half.tasks[name] = half.tasks[name].model_copy(update=changes)
     async with aboard(fleet, (120, 36)) as hand:
         flows = await at(hand, "feature", "enter", "g", "d")
-        assert "No session and no workflow works on this task." in hand.toasts()
+        assert (
+            "No session and no workflow works on this task, and no payload belongs to it."
+            in hand.toasts()
+        )
         flows.desk.point("build")
         await hand.press("d")
         assert isinstance(hand.screen, DeckScreen)

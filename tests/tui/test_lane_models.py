@@ -192,6 +192,25 @@ def test_a_chain_names_the_workflow_or_the_trigger_that_began_it(crew: Crew) -> 
     assert (texts(rows)[0], rows[0].key) == ("  ◆ watch trigger", "")
 
 
+def test_a_workflow_between_two_payloads_stands_between_them(crew: Crew) -> None:
+    debate(crew)
+    first = crew.lanes.payload("begin")
+    through = f"workflow/{'0' * 20}FLOW55/tell"
+    mine = crew.lanes.payload("second", cause=through, above=first.id, root=first.id, hops=1)
+    last = crew.lanes.payload("third", cause=through, above=mine.id, root=first.id, hops=2)
+    detail = crew.lanes.detail(mine.id).changed(causes=(first,), effects=(last,))
+    rows = chain_rows(detail, crew.now())
+    texts = ["".join(cell.text for cell in row.cells) for row in rows]
+    assert [text.split()[1:4] for text in texts[:1]] == [["begin", first.id[-6:], "0:30"]]
+    assert texts[1].strip() == "└─ ◆ workflow FLOW55 · task tell"
+    assert "second ← this one" in texts[2]
+    assert texts[3].strip() == "└─ ◆ workflow FLOW55 · task tell"
+    assert texts[4].strip().startswith("└─ ○ third")
+    indents = [len(text) - len(text.lstrip()) for text in texts]
+    assert indents == sorted(indents)
+    assert rows[1].key == through
+
+
 def test_a_circle_of_effects_ends(crew: Crew) -> None:
     debate(crew)
     mine = named(crew, "A write-through cache in the engine")

@@ -344,6 +344,26 @@ async def test_an_item_about_a_payload_is_answered_there_and_leads_there(lanes: 
         assert [sent.choice for sent in hand.sent(c.AnswerItem)] == ["replay"]
 
 
+@pytest.mark.parametrize(("others", "size"), [(True, (80, 24)), (False, (200, 60))])
+async def test_an_item_of_a_pipeline_that_is_not_loaded_says_what_to_do(
+    lanes: Crew, others: bool, size: tuple[int, int]
+) -> None:
+    dead = next(one for one in lanes.lanes.payloads.values() if one.status is S.DEAD)
+    lanes.lanes.item(f"payload/{dead.id}", "It failed", AttentionKind.FAILURE, REPLAY)
+    if others:
+        lanes.lanes.add("other", ())
+    del lanes.lanes.pipelines["debate"]
+    async with aboard(lanes, size=size) as hand:
+        await hand.press("n", "enter")
+        await hand.until(lambda: hand.shows(f"PAYLOAD {dead.id[-6:]}"))
+        await hand.until(lambda: hand.shows("Its pipeline debate is not loaded"))
+        assert hand.shows("c loads its file", "D forgets it now")
+        lanes.lanes.add("debate", ())
+        lanes.lanes.change("debate")
+        await hand.until(lambda: not hand.shows("is not loaded"))
+        assert screen(hand).desk.name == "debate"
+
+
 async def test_the_palette_names_pipelines_and_their_actions(lanes: Crew) -> None:
     async with aboard(lanes) as hand:
         await hand.press("colon")

@@ -232,7 +232,7 @@ class Showing:
         self._feed.want_detail(task.id)
         detail = self._feed.detail
         known = detail if detail is not None and detail.task.id == task.id else None
-        panel.facts.show_rows(detail_rows(task, known, flow.line.waiting, now))
+        panel.facts.show_rows(detail_rows(task, known, flow.line.waiting, now, flow.line.parent))
         self._show_log(task)
         return flow.lasts((task,), now)
 

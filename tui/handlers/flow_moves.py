@@ -10,8 +10,9 @@ from ...core.protocol.workflow_views import TaskView
 from ..bridge import Bridge
 from ..flow.feed import FlowFeed
 from ..flow.showing import Showing
-from ..going import show_item
+from ..going import show_about, show_item
 from ..model.flow.desk import Desk, Mode
+from ..model.flow.detail import emitted, payload_above
 from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.lines import Lines
@@ -231,7 +232,7 @@ class FlowMoves:
         self._bridge.moved()
 
     def go(self) -> None:
-        """Go to the session, or the nested workflow, that works on the task."""
+        """Go to the session, or the nested workflow, that works on the task; or along the chain of causes."""
         task = self._task()
         deck = self._bridge.deck
         if task is None:
@@ -241,7 +242,15 @@ class FlowMoves:
             self._switch("deck")
         elif task.child_workflow is not None:
             self.look_at(task.child_workflow, None)
+        elif payload := self._payload(task):
+            show_about(self._bridge, f"payload/{payload}")
         self._bridge.moved()
+
+    def _payload(self, task: TaskView) -> str:
+        """The payload that the task has emitted, else the one that the workflow is a part of; or none."""
+        detail, flow = self._feed.detail, self._feed.flow
+        known = detail if detail is not None and detail.task.id == task.id else None
+        return emitted(task, known) or ("" if flow is None else payload_above(flow.line.parent))
 
     def _task(self) -> TaskView | None:
         flow = self._feed.flow
@@ -277,7 +286,9 @@ class FlowMoves:
             return None
         if task.child_workflow and task.child_workflow in self._bridge.view.workflows:
             return None
-        return "No session and no workflow works on this task."
+        if self._payload(task):
+            return None
+        return "No session and no workflow works on this task, and no payload belongs to it."
 
 
 def _after(found: list[str], here: str | None, order: list[str], way: int) -> str:

@@ -141,7 +141,7 @@ class LaneControl:
 
     def _gone(self, payload_id: str) -> None:
         self._feed.gone(payload_id)
-        self._desk.payload_id, self._desk.detail = "", False
+        self._desk.payload_id, self._desk.detail, self._desk.elsewhere = "", False, False
 
     def cancel(self) -> None:
         """End it, once confirmed."""

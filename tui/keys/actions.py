@@ -108,7 +108,7 @@ _FLOWS = (
     Action(
         "flow.fold", "o", "fold", "Unfold or fold tasks side by side; in the list, those that ended"
     ),
-    Action("flow.go", "d", "go there", "Go to the session or the workflow that works on the task"),
+    Action("flow.go", "d", "go there", "Go to the session, workflow or payload of the task"),
     Action("flow.attempt", "a", "attempt", "Show the log of the attempt before"),
     Action("flow.run", "c", "run a file", "Run a workflow file"),
     Action("flow.start", "s", "start", "Start the workflow, or go on with it"),

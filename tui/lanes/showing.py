@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from ...core.protocol.pipeline_views import PayloadStatus, PayloadView
 from ..bridge import Bridge
 from ..model.about import about
 from ..model.lanes.desk import LanesDesk
@@ -115,6 +116,20 @@ class LanesShowing:
             return "nothing fits the filter"
         return f"no payload yet: {self._bridge.keymap.label('pipeline.propel')} propels one"
 
+    def _unloaded(self, payload: PayloadView) -> list[AnyRow]:
+        """That nothing goes on, and what to do."""
+        label = self._bridge.keymap.label
+        told = f"Its pipeline {clean(payload.pipeline, 60)} is not loaded: nothing of it goes on."
+        ways = [f"{label('pipeline.load')} loads its file"]
+        if payload.status is PayloadStatus.DEAD:
+            ways.append(f"{label('pipeline.replay')} tries it again then")
+            ways.append(f"{label('pipeline.discard')} forgets it now")
+        return [
+            Line(one(told, "needs")),
+            Line(one(", ".join(ways) + ".", "muted")),
+            Line(()),
+        ]
+
     def _show_detail(self, now: datetime) -> float | None:
         desk, feed, text = self._desk, self._feed, self._panels.detail
         if not desk.payload_id:
@@ -129,5 +144,6 @@ class LanesShowing:
             text.show_rows([Line(one(feed.fault or "asking for it…", "muted"))])
             return None
         text.show_title(title_words(payload))
-        text.show_rows(detail_rows(payload, known, now))
+        unloaded = () if payload.pipeline in desk.view.pipelines else self._unloaded(payload)
+        text.show_rows([*unloaded, *detail_rows(payload, known, now)])
         return detail_lasts(known, now)

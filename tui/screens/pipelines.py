@@ -111,7 +111,9 @@ class PipelinesScreen(TablesScreen):
     def _follow_detail(self) -> None:
         """A payload that was gone to from elsewhere shows its own lane, once that is known."""
         detail = self.feed.detail
-        if self.desk.elsewhere and detail is not None and detail.payload.id == self.desk.payload_id:
+        if not self.desk.elsewhere or detail is None or detail.payload.id != self.desk.payload_id:
+            return
+        if detail.payload.pipeline in self.desk.view.pipelines:
             self.desk.name, self.desk.lane = detail.payload.pipeline, detail.payload.event
             self.desk.elsewhere = False
 
@@ -146,7 +148,7 @@ class PipelinesScreen(TablesScreen):
         if table is self.lanes:
             self.desk.select(table.chosen)
         elif table is self.payloads:
-            self.desk.payload_id = about(table.chosen).id
+            self.desk.payload_id, self.desk.elsewhere = about(table.chosen).id, False
 
     # ---- opening and closing
 
@@ -176,7 +178,7 @@ class PipelinesScreen(TablesScreen):
     def close_panel(self) -> None:
         """From a payload to the list, from there to the lanes."""
         if self.desk.detail and not self.lanes.has_focus:
-            self.desk.detail = False
+            self.desk.detail = self.desk.elsewhere = False
             self.desk.payload_id = about(self.payloads.chosen).id
             self.bridge.moved()
             self.payloads.focus()

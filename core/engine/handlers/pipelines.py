@@ -55,7 +55,7 @@ async def resume(context: Context, wish: c.ResumePipeline, _call: Call) -> Resul
 
 async def propel(context: Context, wish: c.PropelPayload, call: Call) -> Result:
     """Put a payload into a lane; the command's id is its id, so that it is propelled once."""
-    return _of("payload", await context.pipelines.propel(wish, call.command.id, None))
+    return _of("payload", await context.pipelines.propel_asked(wish, call.command.id))
 
 
 async def list_payloads(context: Context, wish: c.ListPayloads, _call: Call) -> Result:

@@ -128,7 +128,7 @@ class PipelinePeople:
         return Draft(
             AttentionKind.FAILURE,
             f"dead:{entry.id}/{len(entry.attempts)}",
-            headline(f"{origin.pipeline}, {origin.event}: {text}"),
+            headline(f"{origin.pipeline}, {origin.event}: {' '.join(text.split())}"),
             "\n".join([text, *more]),
             choices=_ENDS,
             priority=origin.priority,

@@ -28,6 +28,7 @@ from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..workflows.service import WorkflowService
 from .earlier import EarlierAnswers, only
 from .in_place import InPlace
+from .places import Places
 from .reasons import Reasons
 
 ONCE = RetryPolicy(1)
@@ -43,6 +44,7 @@ class HandlerRuns:
         self.in_place = InPlace()
         self.reasons = Reasons(workflows, self.in_place, voting)
         self._earlier = EarlierAnswers(workflows)
+        self.places = Places(workflows)
         self._under_way: dict[str, str] = {}
 
     def place(
@@ -61,6 +63,8 @@ class HandlerRuns:
         handler, entry, number = order.handler, order.entry, order.attempt.number
         place = derived_id(entry.id, order.pipeline.name, handler.name, number)
         self._under_way[place] = entry.id
+        if number > 1:
+            await self.places.tidy(order)
         try:
             return await self._run(order, _chosen(bind(handler, order.names), order))
         finally:

@@ -32,7 +32,6 @@ from ...protocol.pipeline_views import (
     PipelineView,
     WholePipelineView,
 )
-from ...protocol.workflow_commands import ShowWorkflow
 from ...sessions.desk import AttentionDesk
 from ...telemetry.logs import logger
 from ...telemetry.ports import MetricsCollector, NullMetrics
@@ -94,6 +93,7 @@ class PipelineService:
         self.running = Pipelines(store, self._runs, capacity=capacity, clock=clock)
         self._runs.in_place.closing = lambda: self.running.closing
         workflows.waits_moved.append(self._waits_moved)
+        self._voting.moved = self._payload_moved
         self._telling = Telling(
             journal,
             metrics or NullMetrics(),
@@ -114,6 +114,7 @@ class PipelineService:
         """Call no function in place but with its leave, and none while everything is halted."""
         self.running.gates.halted = safety.halt_reason
         self._runs.in_place.safety = safety
+        self._runs.places.sessions_of = safety.gate.sessions_of
         self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
         safety.halt_moved.append(self._gates_moved)
@@ -271,13 +272,16 @@ class PipelineService:
         found = self._standings.get(name)
         if found is None:
             known = ", ".join(self._standings) or "none"
-            raise PipelineUnknown(f"No pipeline {name!r} is loaded; those that are: {known}.")
+            raise PipelineUnknown(
+                f"No pipeline {name!r} is loaded; those that are: {known}. Load one with: quarterdeck "
+                "pipeline load FILE"
+            )
         return found
 
     # ---- payloads --------------------------------------------------------------------------------
 
     async def propel(
-        self, wish: c.PropelPayload, payload_id: str, cause: str | None
+        self, wish: c.PropelPayload, payload_id: str, cause: str | None, above: str | None = None
     ) -> PayloadView:
         """Put a payload into a lane; one of this id is taken for the same.
 
@@ -298,8 +302,22 @@ class PipelineService:
             deadline=wish.deadline,
             routing_key=wish.routing_key,
             agent_affinity=wish.agent_affinity,
+            above=above,
         )
         return self._payload_view(entry)
+
+    async def propel_asked(self, wish: c.PropelPayload, payload_id: str) -> PayloadView:
+        """The same, for a command; a hook of git's that sent it has propelled once more.
+
+        :raises QuarterdeckError: as ``propel`` does.
+        """
+        if wish.hook is None:
+            return await self.propel(wish, payload_id, None)
+        known = self.running.book.get(payload_id) is not None
+        view = await self.propel(wish, payload_id, f"trigger/git/{wish.hook}")
+        if not known:
+            self._triggers.fired(wish.name, wish.event, wish.hook, wish.repository)
+        return view
 
     async def _triggered(
         self, pipeline: str, trigger: TriggerDefinition, data: Any, payload_id: str
@@ -311,7 +329,8 @@ class PipelineService:
 
     async def _emitted(self, wish: c.PropelPayload, cause: str, attempt: str) -> str:
         await self._ready.wait()
-        return (await self.propel(wish, derived_id(attempt, "emit"), cause)).id
+        above = await self._runs.places.payload_behind(cause.split("/")[1])
+        return (await self.propel(wish, derived_id(attempt, "emit"), cause, above)).id
 
     def _own_desk(self) -> Desk:
         """What the executor of ``emit`` works with, as those of the other kinds do."""
@@ -394,28 +413,16 @@ class PipelineService:
         :raises PayloadUnknown: if none of this id is kept.
         """
         entry = self.running.find(payload_id)
-        book = self.running.book
-        effects = (book.get(one) for one in entry.effects())
-        runs = [run_view(one, *await self._place_of(one.workflow_id)) for one in entry.attempts]
+        runs = [
+            run_view(one, *await self._runs.places.of(one.workflow_id)) for one in entry.attempts
+        ]
         return PayloadDetailView(
             payload=self._payload_view(entry),
             data=entry.origin.data,
             causes=tuple(self._payload_view(one) for one in self.running.causes(entry)),
-            effects=tuple(self._payload_view(one) for one in effects if one is not None),
+            effects=tuple(self._payload_view(one) for one in self.running.effects(entry)),
             runs=tuple(runs),
         )
-
-    async def _place_of(self, workflow_id: str | None) -> tuple[str | None, str]:
-        """The session in which an agent works, or worked, on it; and the agent that was chosen for it."""
-        if workflow_id is None:
-            return None, ""
-        try:
-            whole = await self._workflows.reading.whole(ShowWorkflow(workflow_id=workflow_id))
-        except QuarterdeckError:  # it has not been created yet, or is gone
-            return None, ""
-        sessions = (task.session_id for task in whole.tasks if task.session_id is not None)
-        agents = [task.agent for task in whole.tasks if task.kind == "agent"]
-        return next(sessions, None), agents[0] if len(agents) == 1 else ""
 
     def _payload_view(self, entry: Entry) -> PayloadView:
         definition = self.running.loaded.get(entry.origin.pipeline)
@@ -428,7 +435,10 @@ class PipelineService:
 
     def _waits_moved(self, place: str) -> None:
         """What works on a payload, and is known by this id, may wait for something else."""
-        entry = self.running.book.get(self._runs.payload_of(place) or "")
+        self._payload_moved(self._runs.payload_of(place) or "")
+
+    def _payload_moved(self, payload_id: str) -> None:
+        entry = self.running.book.get(payload_id)
         if entry is not None:
             self._telling.waits((entry,))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...base.clock import Clock
 from ...pipelines.definition import PipelineDefinition, TriggerDefinition
-from ...pipelines.triggers.ports import Memory, Trigger
+from ...pipelines.triggers.ports import HookTrigger, Memory, Trigger
 from ...protocol.pipeline_views import TriggerView
 
 Triggered = Callable[[str, TriggerDefinition, Any, str], Awaitable[None]]
@@ -52,6 +52,12 @@ class Triggers:
         for triggers in self._at_work.values():
             for one in triggers:
                 one.look()
+
+    def fired(self, pipeline: str, event: str, hook: str, repository: str | None) -> None:
+        """A hook of git's has propelled."""
+        for one in self._at_work.get(pipeline, ()):
+            if isinstance(one, HookTrigger) and one.fired(event, hook, repository):
+                return
 
     def views(self, pipeline: str) -> tuple[TriggerView, ...]:
         """How a pipeline's triggers stand."""

@@ -11,6 +11,7 @@ from typing import Any
 from ...base.priority import Priority
 from ...pipelines.book import Book
 from ...pipelines.definition import HandlerDefinition, PipelineDefinition
+from ...pipelines.entering import above_of
 from ...pipelines.entries import Attempt, Entry
 from ...pipelines.figures import Lane, Work
 from ...protocol.pipeline_views import (
@@ -63,6 +64,7 @@ def payload_view(
             name for name, one in entry.handlers.items() if one is PayloadStatus.RUNNING
         ),
         cause=origin.cause,
+        above=above_of(origin),
         root=origin.root,
         hops=origin.hops,
         summary=summary_of(origin.data),

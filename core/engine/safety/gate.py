@@ -149,6 +149,10 @@ class WorkflowGate:
         place = self._by_session.get(session_id)
         return None if place is None else self._by_place.get(place)
 
+    def sessions_of(self, workflow_id: str) -> list[str]:
+        """The sessions in which attempts of a workflow were done, or are, as far as they are there."""
+        return [one for one, (owner, _) in self._by_session.items() if owner == workflow_id]
+
     def is_attempts(self, session_id: str) -> bool:
         """Whether an attempt was, or is, done in a session."""
         return session_id in self._by_session

@@ -76,9 +76,24 @@ class GitTrigger:
     def look(self) -> None:
         """No clock matters here."""
 
+    def fired(self, event: str, hook: str, repository: str | None) -> bool:
+        """Whether it is the one that has propelled; it counts it then."""
+        if (event, hook) != (self._event, self._hook):
+            return False
+        if repository is not None and not _is_within(self._repository, repository):
+            return False
+        self._teller.noted()
+        return True
+
     def view(self) -> TriggerView:
         """How it stands."""
         return self._teller.view(f"{self._hook} of {self._repository}")
+
+
+def _is_within(place: str, repository: str) -> bool:
+    """Whether a path leads to the repository, or into it."""
+    found, top = os.path.realpath(place), os.path.realpath(repository)
+    return found == top or found.startswith(f"{top}{os.sep}")
 
 
 # ---- the script ------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ...protocol.pipeline_views import TriggerView
 from ..definition import TriggerDefinition
@@ -33,6 +33,15 @@ class Trigger(Protocol):
 
     def view(self) -> TriggerView:
         """How it stands."""
+        ...
+
+
+@runtime_checkable
+class HookTrigger(Protocol):
+    """A trigger whose script propels by itself, and tells the engine so."""
+
+    def fired(self, event: str, hook: str, repository: str | None) -> bool:
+        """Whether it is the one that has propelled; it counts it then."""
         ...
 
 

@@ -79,10 +79,14 @@ class Teller:
         except QuarterdeckError as error:
             self.fail(error)
             return False
+        self.noted()
+        return True
+
+    def noted(self) -> None:
+        """It has told once more."""
         self.count += 1
         self.last_at = self.clock.now()
         self.error = None
-        return True
 
     def fail(self, error: BaseException) -> None:
         """Let the view show what went wrong."""

@@ -11,7 +11,7 @@ from typing import Any
 from ...safety.budgets import Usage
 from ...sessions.agents.definition import AgentDefinition, OneShot, Sought
 from .faults import AgentCrashed, AgentFailed, AgentLimited, AgentRefused
-from .process import Finished
+from .process import Finished, last_words
 from .results import Collected
 
 SHOWN = 2000
@@ -34,7 +34,7 @@ def answer_of(definition: AgentDefinition, oneshot: OneShot, finished: Finished)
             f"{name} was refused what it wanted to do: {_text(refusal)}. Allow it in the agent's "
             "arguments (oneshot.args), or let the task run as a session."
         )
-    said = finished.stderr.tail(SHOWN).decode("utf-8", "replace").strip()
+    said = last_words(finished.stderr.tail(SHOWN))
     if not finished.succeeded:
         raise _failed(
             definition, f"{name} {finished.how}" + (f":\n{said}" if said else "."), AgentCrashed

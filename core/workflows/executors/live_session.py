@@ -115,7 +115,7 @@ class LiveSession:
                 number += 1
 
     async def hush(self) -> None:
-        """Ask for nobody's attention when a turn ends: that is what is waited for here."""
+        """Ask for nobody's attention when it or a turn ends, well or not: that is waited for here."""
         await self._sessions.hush(self.id)
 
     async def start(self) -> None:

@@ -121,5 +121,5 @@ class Sessions(Protocol):
         ...
 
     async def hush(self, session_id: str, *, on: bool = True) -> None:
-        """Ask for nobody's attention when a turn of this session ends; or do so again."""
+        """Ask for nobody's attention when this session or a turn of it ends; or do so again."""
         ...

@@ -18,10 +18,24 @@ from .unbroken import unbroken
 
 TAIL = 2000
 """Bytes of standard error that are shown in a message."""
+TRACEBACK, FRAME = "Traceback (most recent call last)", '  File "'
+"""How lines of what Python says about an error begin."""
 NOT_FOUND = 127
 """What a shell exits with where there is no such command."""
 FIRST_LOOK, LAST_LOOK = 1.0, 30.0
 """Seconds between two questions to a back end that can't tell now what became of an attempt."""
+
+
+def last_words(said: bytes) -> str:
+    """What a process said last, as text; of a Python traceback the line that says what went wrong."""
+    text = said.decode("utf-8", "replace").strip()
+    lines = text.splitlines()
+    if not any(line.startswith((TRACEBACK, FRAME)) for line in lines):
+        return text
+    frames = [at for at, line in enumerate(lines) if line.startswith((" ", "\t", TRACEBACK))]
+    what = lines[frames[-1] + 1 :] if frames else lines
+    told = " ".join(one.strip() for one in what[:3]) or lines[-1].strip()
+    return f"{told} (the traceback is in the log)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +67,7 @@ class Finished:
         """
         if self.succeeded:
             return
-        said = self.stderr.tail(TAIL) or self.stdout.tail(TAIL)
-        text = said.decode("utf-8", "replace").strip()
+        text = last_words(self.stderr.tail(TAIL) or self.stdout.tail(TAIL))
         kind = CommandMissing if self.ended.exit_code == NOT_FOUND else CommandFailed
         raise kind(
             f"{what} {self.how}" + (f":\n{text}" if text else ", and said nothing."),

@@ -13,6 +13,7 @@ from ....core.protocol.workflow_views import (
     TaskDetailView,
     TaskView,
 )
+from ..about import about, short_id
 from ..cells import Cell, Row
 from ..words import clean, clean_lines, plural
 from .state import Flow
@@ -25,10 +26,20 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def detail_rows(
-    task: TaskView, detail: TaskDetailView | None, waiting: tuple[str, ...], now: datetime
+    task: TaskView,
+    detail: TaskDetailView | None,
+    waiting: tuple[str, ...],
+    now: datetime,
+    parent: str | None = None,
 ) -> list[Row]:
-    """What it was given, its result or error, its attempts, handoffs and files."""
+    """What it was given, its result or error, its attempts, handoffs and files.
+
+    ``parent`` is what the workflow is a part of.
+    """
     rows = facts(task, waiting, now)
+    led, above = emitted(task, detail), payload_above(parent)
+    rows += [_chain("led to payload", led)] if led else []
+    rows += [_chain("for payload", above)] if above else []
     if detail is None:
         return rows
     if task.error:
@@ -48,6 +59,23 @@ def detail_rows(
     if detail.artifacts:
         rows += [*_head("FILES"), *(_artifact(one) for one in detail.artifacts)]
     return rows
+
+
+def emitted(task: TaskView, detail: TaskDetailView | None) -> str:
+    """The payload that the task has emitted; empty if none."""
+    result = detail.result if detail is not None and detail.has_result else None
+    found = result.get("payload_id") if task.kind == "emit" and isinstance(result, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def payload_above(parent: str | None) -> str:
+    """The payload for which a workflow runs; empty if it does for none."""
+    kind, name, _ = about(parent or "")
+    return name if kind == "payload" else ""
+
+
+def _chain(words: str, payload_id: str) -> Row:
+    return (Cell(f"{words} ", "muted"), Cell(f"→ {short_id(payload_id)}", "key"))
 
 
 def facts(task: TaskView, waiting: tuple[str, ...], now: datetime) -> list[Row]:

@@ -14,7 +14,7 @@ class LanesDesk:
 
     ``handlers``: they are shown in place of the payloads. ``detail``: all about the payload is shown, in place of the
     list where there is room for one only. ``elsewhere``: the payload was gone to from another screen, its lane is not
-    known yet.
+    known yet, or not among those that are loaded.
     """
 
     def __init__(self) -> None:
@@ -61,6 +61,7 @@ class LanesDesk:
         pipelines = self.pipelines
         if self.pipeline is None and pipelines:
             self.name, self.lane = pipelines[0].name, ""
-            self.payload_id, self.detail = "", False
+            if not self.elsewhere:
+                self.payload_id, self.detail = "", False
         if self.lane and self.lane_view is None:
             self.lane = ""

@@ -81,18 +81,21 @@ def chain_rows(detail: PayloadDetailView, now: datetime) -> list[AnyRow]:
     rows: list[AnyRow] = []
     depth = 0
     first = detail.causes[0] if detail.causes else this
-    if first.cause:
+    if first.cause and not first.above:
         rows.append(_origin(first.cause))
         depth = 1
-    for cause in detail.causes:
-        rows.append(_link(cause, _branch(depth), now))
-        depth += 1
-    rows.append(_here(this, _branch(depth), now))
+    for cause in (*detail.causes, this):
+        if cause.above and _is_of_workflow(cause):
+            rows.append(_origin(cause.cause or "", _branch(depth)))
+            depth += 1
+        here = cause is this
+        rows.append((_here if here else _link)(cause, _branch(depth), now))
+        depth += not here
     children: dict[str, list[PayloadView]] = {}
     known = {this.id, *(one.id for one in detail.effects)}
     for effect in detail.effects:
-        kind, parent, _ = about(effect.cause or "")
-        above = parent if kind == "payload" and parent in known else this.id
+        above = effect.above or about(effect.cause or "").id
+        above = above if above in known else this.id
         children.setdefault(above, []).append(effect)
     found = list(_tree(this.id, children, "   " * depth, {this.id}, now))
     rows += found[:CHAIN]
@@ -108,21 +111,34 @@ def _tree(
     for place, child in enumerate(below):
         seen.add(child.id)
         last = place == len(below) - 1
-        yield _link(child, f"{indent}{'└─ ' if last else '├─ '}", now)
-        yield from _tree(child.id, children, f"{indent}{'   ' if last else '│  '}", seen, now)
+        branch, under = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        inner = f"{indent}{under}"
+        if _is_of_workflow(child):
+            yield _origin(child.cause or "", f"{indent}{branch}")
+            branch, indented, inner = "└─ ", inner, f"{inner}   "
+        else:
+            indented = indent
+        yield _link(child, f"{indented}{branch}", now)
+        yield from _tree(child.id, children, inner, seen, now)
 
 
 def _branch(depth: int) -> str:
     return f"{'   ' * (depth - 1)}└─ " if depth else ""
 
 
-def _origin(cause: str) -> Line:
-    """What began the chain, where that is no payload."""
+def _is_of_workflow(payload: PayloadView) -> bool:
+    """Whether a workflow's task propelled it."""
+    return about(payload.cause or "").kind == "workflow"
+
+
+def _origin(cause: str, branch: str = "") -> Line:
+    """What began the chain, or lies between two payloads of it, and is no payload."""
     kind, name, part = about(cause)
     if kind == "workflow":
         words = f"◆ workflow {short_id(name)}" + (f" · task {clean(part, 80)}" if part else "")
-        return Line(one(f"  {words}"), cause)
-    return Line(one(f"  ◆ {clean(name or kind, 80)} {kind if name else ''}", "muted"))
+        return Line((Cell(f"  {branch}", "muted"), Cell(words)), cause)
+    which = f" · {clean(part, 80)}" if part else ""
+    return Line(one(f"  ◆ {clean(name or kind, 80)} {kind if name else ''}{which}", "muted"))
 
 
 def _link(payload: PayloadView, branch: str, now: datetime) -> Line:

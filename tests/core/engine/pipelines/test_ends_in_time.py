@@ -126,7 +126,7 @@ async def test_what_was_cancelled_stays_so_over_a_crash(tmp_path: Path, cut: str
                 await kept.commit(changes)
             crashed.set()
 
-        runner.cancel = cancel  # type: ignore[method-assign]  # the crash comes there
+        runner.cancel = cancel  # type: ignore[method-assign, assignment]  # the crash comes there
         await rig.service.cancel(payload.id)
         answered.set()
         async with asyncio.timeout(60):

@@ -205,6 +205,54 @@ tasks:
         assert "inner" in (rig.payload(failed.id).error or "")
 
 
+LOOP = """
+name: p
+max_hops: {hops}
+events:
+  begin: {{handlers: {{start: {{workflow: outer.yaml}}}}}}
+  e: {{handlers: {{h: {{run: [echo, "{{{{ causes | map(attribute='event') | join('>') }}}}"]{more}}}}}}}
+  last: {{handlers: {{end: {{run: ["true"]}}}}}}
+"""
+OUTER = "name: outer\ntasks:\n  inner: {workflow: flow.yaml}\n"
+
+
+async def test_workflows_and_payloads_are_one_chain_of_causes(tmp_path: Path) -> None:
+    """A handler starts a workflow, in which another one is nested, whose task emits."""
+    async with rigged(tmp_path) as rig:
+        (tmp_path / "flow.yaml").write_text(EMITTING)
+        (tmp_path / "outer.yaml").write_text(OUTER)
+        await rig.load(LOOP.format(hops=9, more=", emits: last"))
+        begin = await rig.propel("begin")
+        await rig.until(lambda: len(rig.all()) == 3)
+        await rig.quiet()
+        first, second, third = rig.all(root=begin.id)
+        assert (first.id, second.above, third.above) == (begin.id, begin.id, second.id)
+        assert [one.hops for one in (first, second, third)] == [0, 1, 2]
+        assert (second.cause or "").startswith("workflow/")
+        assert third.cause == f"payload/{second.id}"
+        assert ("h", "begin") in rig.crew.began, "templates see what lies before the workflow"
+        details = [await rig.service.payload(one.id) for one in (first, second, third)]
+        assert [one.id for one in details[0].effects] == [second.id, third.id]
+        assert [one.id for one in details[2].causes] == [first.id, second.id]
+        flow = (second.cause or "").split("/")[1]
+        views = {view.id: view for view in rig.workflows.views()}
+        above = views[flow].parent or ""
+        assert views[above.split("/")[0]].parent == f"payload/{begin.id}"
+
+
+async def test_a_circle_through_a_workflow_ends(tmp_path: Path) -> None:
+    async with rigged(tmp_path) as rig:
+        (tmp_path / "flow.yaml").write_text(EMITTING.replace("event: e", "event: begin"))
+        (tmp_path / "outer.yaml").write_text(OUTER)
+        await rig.load(LOOP.format(hops=2, more=""))
+        await rig.propel("begin")
+        await rig.until(lambda: rig.all(statuses=(S.DEAD,)))
+        await rig.quiet()
+        assert [(one.hops, one.status) for one in rig.all()] == [
+            (0, S.COMPLETED), (1, S.COMPLETED), (2, S.COMPLETED), (3, S.DEAD),
+        ]  # fmt: skip
+
+
 async def slow(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
