@@ -403,14 +403,15 @@ ENTRIES: dict[str, Command | Group] = {
                 Option("--session", "only those of one session", metavar="NAME", complete="session"),
                 Option("--limit", "at most so many of the past (200; 10 with --follow)", WHOLE, metavar="N", least=1),
                 Option("--verify", "check the audit log instead, also without an engine", FLAG),
+                Option("--head", "check it against a head that was noted before, too", metavar="NUMBER:HASH"),
             ),
             examples=(
                 "quarterdeck events --follow --topic 'session.*.status'",
                 "quarterdeck events --follow --topic 'workflow.*.task.*.failed' --json",
             ),
             notes="In a topic * is one level and # any number of them (docs/bus.md). Tasks and progress are told as they "
-            "happen and not kept as events. With --json each event is one line, its topic in it. --verify ends with 1 if a "
-            "record does not fit.",
+            "happen and not kept as events. With --json each event is one line, its topic in it. --verify says the "
+            "head of the audit log, to be noted elsewhere for --head, and ends with 1 if a record does not fit.",
         ),
         Command(
             "health",

@@ -43,16 +43,40 @@ class Place(NamedTuple):
         """
         found = entered_socket(self.state_dir)
         if found is None:
-            raise no_engine(f"No engine runs for {self.state_dir}.")
+            raise no_engine(f"No engine runs for {self.state_dir}.{copied(self.state_dir)}")
         return found
 
 
 def entered_socket(state_dir: Path) -> str | None:
-    """The socket of the engine that entered itself in the lock of ``state_dir``, if one did."""
+    """The socket of the engine that entered itself in the lock of ``state_dir``, if one did.
+
+    A lock that was copied with its directory names another directory's engine, and counts as none.
+    """
     try:
-        return str(json.loads((state_dir / LOCK_NAME).read_bytes())["socket"]) or None
-    except (OSError, ValueError, KeyError, TypeError):
+        entry = _entry(state_dir)
+        return None if _is_copy(state_dir, entry) else str(entry["socket"]) or None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def copied(state_dir: Path) -> str:
+    """What to say of a lock that was copied with its directory; empty if it was not."""
+    try:
+        entry = _entry(state_dir)
+        if not _is_copy(state_dir, entry):
+            return ""
+        return f" (Its lock is a copy: it names the engine of {entry['state_dir']}, which was not asked.)"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+
+
+def _entry(state_dir: Path) -> Any:
+    return json.loads((state_dir / LOCK_NAME).read_bytes())
+
+
+def _is_copy(state_dir: Path, entry: Any) -> bool:
+    own = (state_dir / LOCK_NAME).stat().st_ino
+    return bool(entry.get("file", own) != own)
 
 
 def locate(

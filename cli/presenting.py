@@ -110,11 +110,22 @@ TASK_HEADS = ("task", "status", "attempts", "needs", "note")
 VERSION_HEADS = ("version", "at", "what", "status")
 
 
+CANCELLING = "It is being cancelled"
+"""As ``core.protocol.workflow_views`` has it, which a plain command need not load."""
+
+
+def workflow_word(view: Message) -> str:
+    """The word a person reads for a workflow's state."""
+    winding = not view["ended_at"] and str(view["error"] or "").startswith(CANCELLING)
+    return "cancelling" if winding else str(view["status"])
+
+
 def workflow_row(view: Message, short: str) -> tuple[object, ...]:
     """A workflow's line in a list; see ``WORKFLOW_HEADS``."""
     waiting = ", ".join(view["waiting"])
     note = f"waits for you: {waiting}" if waiting else view["error"] or ""
-    return (view["name"], view["status"], tasks_done(view), age(view["created_at"]), short, note)
+    word = workflow_word(view)
+    return (view["name"], word, tasks_done(view), age(view["created_at"]), short, note)
 
 
 def tasks_done(view: Message) -> str:

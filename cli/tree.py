@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -58,6 +59,8 @@ def _usage(error: Any, program: str) -> Exception:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else program
     message = " ".join(error.format_message().split()).rstrip(".")
+    if re.fullmatch(r"-\.?\d.*", str(getattr(error, "option_name", ""))):
+        message += ": no number that is given here is below 0"
     stop = "" if message.endswith("?") else "."
     return fault("usage", f"{message}{stop} Try: {where} --help")
 

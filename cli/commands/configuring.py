@@ -40,7 +40,10 @@ def path(invocation: Invocation) -> None:
 
 
 def _files(place: Place) -> list[tuple[Kind, Path]]:
-    return files_of(project=place.project, config=place.config)
+    """The files that are read, weakest first; one that is meant twice, as the strongest."""
+    every = files_of(project=place.project, config=place.config)
+    strongest = {file.resolve(): kind for kind, file in every}
+    return [(kind, file) for kind, file in every if strongest[file.resolve()] is kind]
 
 
 def check(invocation: Invocation) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from ..failing import fault, near
 from ..invocation import Invocation
 from ..link import Message
@@ -10,6 +12,8 @@ from ..printing import clean, local_time
 ACTIONS = ("show", "halt", "reset", "reset-breaker")
 BREAKER_HEADS = ("breaker", "state", "failures", "probe at", "last error")
 LIMIT_HEADS = ("limit", "of", "rate", "left", "refused")
+MOST = 1e15
+"""What the engine grants at once."""
 BUDGET_HEADS = ("budget", "of", "spent", "limit", "unit", "reserved", "left", "state")
 VIOLATION_HEADS = ("at", "rule", "level", "operation", "what")
 RULE_HEADS = ("rule", "says")
@@ -114,8 +118,10 @@ def grant(invocation: Invocation, *, name: str, key: str, more: str) -> None:
     """``budget grant``."""
     try:
         amount = float(more)
-    except ValueError as error:
-        raise fault("usage", f"MORE is a number, not {more}.") from error
+    except ValueError:
+        amount = nan
+    if not 0 < amount <= MOST:
+        raise fault("usage", f"MORE is a number above 0, at most {MOST:g}, not {more}.")
     whole = _whole_key(_accounts(invocation), name, key)
     result = invocation.call("crew.grant", name=name, key=whole, more=amount)
     view = result["budget"]

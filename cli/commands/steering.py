@@ -10,6 +10,7 @@ from ..failing import fault
 from ..invocation import Invocation
 from ..link import Message
 from ..naming import find_workflow
+from ..presenting import workflow_word
 
 
 def start(invocation: Invocation, *, id: str) -> None:  # noqa: A002  # the argument's name
@@ -119,5 +120,5 @@ def _steer(invocation: Invocation, name: str, kind: str, **payload: Any) -> None
 
 def _show(invocation: Invocation, result: Message) -> None:
     view = result["workflow"]
-    told = f"{view['name']} ({view['id']}) is {view['status']}."
+    told = f"{view['name']} ({view['id']}) is {workflow_word(view)}."
     invocation.printer.show(result, lambda: invocation.printer.line(told))

@@ -41,13 +41,14 @@ def events(
     session: str | None,
     limit: int | None,
     verify: bool,
+    head: str | None,
 ) -> int | None:
     """``events``; exit code 1 if the audit log does not hold."""
-    if verify:
+    if verify or head:
         # Start-up time: without an engine it loads the store.
         from .auditing import verify_audit  # noqa: PLC0415
 
-        return verify_audit(invocation)
+        return verify_audit(invocation, head)
     _check_topic(topic)
     session_id = find_session(invocation, session)["id"] if session else None
     teller = _Teller(invocation, session_id)

@@ -23,6 +23,7 @@ from ..presenting import (
     tasks_done,
     version_row,
     workflow_row,
+    workflow_word,
 )
 from ..printing import clean, clean_lines, local_time
 from ..telling_faults import tell_faults
@@ -119,7 +120,7 @@ def _describe(invocation: Invocation, whole: Message) -> None:
         (
             ("name", view["name"]),
             ("id", view["id"]),
-            ("status", view["status"]),
+            ("status", workflow_word(view)),
             ("tasks", tasks_done(view)),
             ("waits for you", ", ".join(view["waiting"])),
             ("error", view["error"]),

@@ -8,12 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.errors import ValidationFault
 from ..protocol.events import EVENTS
-from ..telemetry.audit import Broken, ChainCheck, KeptRecord
+from ..telemetry.audit import Broken, ChainCheck, ChainHead, KeptRecord
 from .auditing import hash_of, is_audited
 from .ports import Store
 
 PAGE = 1000
+HASH_DIGITS = 64
+
+
+class HeadInvalid(ValidationFault):
+    """What was given is no head of an audit log."""
+
+    code = "head_invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class AuditFinding:
 
     records: int
     broken: Broken | None
+    head: ChainHead
 
     def dump(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -29,11 +38,33 @@ class AuditFinding:
         return {
             "records": self.records,
             "broken": None if found is None else {"sequence": found.sequence, "what": found.what},
+            "head": f"{self.head.sequence}:{self.head.chain_hash}",
         }
 
 
-async def verify(store: Store) -> AuditFinding:
-    """Check the whole log, and the kept events that it vouches for."""
+def parse_head(text: str) -> ChainHead:
+    """A head as it is written down: ``NUMBER:HASH``.
+
+    :raises HeadInvalid: if it is none.
+    """
+    number, _, digits = text.strip().partition(":")
+    if (
+        not number.isdecimal()
+        or len(digits) != HASH_DIGITS
+        or set(digits) - set("0123456789abcdef")
+    ):
+        raise HeadInvalid(
+            f"{text!r} is no head of the audit log. Give what `quarterdeck events --verify` said: "
+            "NUMBER:HASH, with all 64 digits."
+        )
+    return ChainHead(int(number), digits)
+
+
+async def verify(store: Store, known: ChainHead | None = None) -> AuditFinding:
+    """Check the whole log, and the kept events that it vouches for.
+
+    ``known`` is a head that was noted elsewhere: the log must still contain it.
+    """
     check, events = ChainCheck(), _Events(store)
     head = await store.audit_head()
     upto = 0 if head is None else head.sequence
@@ -45,9 +76,26 @@ async def verify(store: Store) -> AuditFinding:
         broken = await asyncio.to_thread(check.follow, page)
         broken = broken or await events.check(page)
         if broken is not None:
-            return AuditFinding(min(check.head.sequence, broken.sequence - 1), broken)
+            holds = min(check.head.sequence, broken.sequence - 1)
+            return AuditFinding(holds, broken, check.head)
     broken = check.end(head) or await _beyond(store, check.head.sequence)
-    return AuditFinding(check.head.sequence, broken)
+    if broken is None and known is not None:
+        broken = await _lacks(store, check.head, known)
+    return AuditFinding(check.head.sequence, broken, check.head)
+
+
+async def _lacks(store: Store, head: ChainHead, known: ChainHead) -> Broken | None:
+    """What a log that is whole in itself lacks of the one that was known."""
+    number = known.sequence
+    if number > head.sequence:
+        what = f"it is missing; record {number} was there when the given head was noted"
+        return Broken(head.sequence + 1, what)
+    found = await store.audit(after=number - 1, limit=1) if number else []
+    if found and found[0].chain_hash != known.chain_hash:
+        return Broken(
+            number, "it, or one before it, is another one than when the given head was noted"
+        )
+    return None
 
 
 async def _beyond(store: Store, end: int) -> Broken | None:

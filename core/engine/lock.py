@@ -74,8 +74,10 @@ class StateLock:
             raise self._unusable(error) from error
 
     def _write(self, holder: Holder) -> None:
+        # A copy of the directory has another file: by that it is told from the engine's own.
+        own = {"state_dir": str(self._state_dir.resolve()), "file": os.fstat(self._file).st_ino}
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(holder.dump()).encode(), 0)
+        os.pwrite(self._file, json.dumps({**holder.dump(), **own}).encode(), 0)
 
     def _unusable(self, error: OSError) -> StateDirUnusable:
         return StateDirUnusable(

@@ -331,9 +331,11 @@ class ListEvents(Payload):
 
 
 class VerifyEvents(Payload):
-    """Whether the audit log holds, and the first record that does not fit."""
+    """Whether the audit log holds, and the first record that does not fit; ``head`` was noted before."""
 
     type: ClassVar[str] = "events.verify"
+
+    head: str | None = None
 
 
 class GetState(Payload):

@@ -11,6 +11,9 @@ from ..base.priority import Priority
 from .view import View
 from .workflow_status import TaskStatus, WorkflowStatus
 
+CANCELLING = "It is being cancelled"
+"""How the ``error`` begins of a workflow that is."""
+
 
 class WorkflowView(View):
     """One line about a workflow; ``counts`` are its tasks by status.
@@ -34,6 +37,11 @@ class WorkflowView(View):
     parent: str | None = None
     engine_id: str | None = None
     waiting: tuple[str, ...] = ()
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it is being cancelled, and what runs has not ended yet."""
+        return self.ended_at is None and (self.error or "").startswith(CANCELLING)
 
     @property
     def total(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -261,6 +261,11 @@ class Budgets:
             return None
         beyond = account.spent > budget.limit + account.granted + _ROUNDING
         return self._breach_of(budget, key, 0.0) if beyond else None
+
+    def now(self, breach: Breach) -> Breach:
+        """The same breach, as its account stands now."""
+        found = self._breach_of(breach.budget, breach.key, breach.wanted)
+        return replace(breach, spent=found.spent, reserved=found.reserved, limit=found.limit)
 
     def used_up(self, name: str, key: str) -> Breach | None:
         """The breach of one account of which nothing is left; ``None`` if something is."""

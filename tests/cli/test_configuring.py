@@ -95,6 +95,14 @@ def test_check_finds_nothing_wrong(home: Path, qd: CommandLine) -> None:
     assert (done.code, done.json["faults"]) == (0, [])
 
 
+def test_a_file_that_is_meant_twice_is_named_once(home: Path, qd: CommandLine) -> None:
+    (home / "quarterdeck.toml").write_text("[engine]\nworker_cuont = 5\n")
+    done = qd("config", "check", "--config", "./quarterdeck.toml", "--json")
+    assert (len(done.json["files"]), len(done.json["faults"])) == (1, 1)
+    found = qd("config", "path", "--config", "quarterdeck.toml", "--json").json["files"]
+    assert [one["kind"] for one in found] == ["user file", "--config"]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "key"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.cli.place import entered_socket, load, locate, setting
+from quarterdeck.cli.faults import CliFault
+from quarterdeck.cli.place import copied, entered_socket, load, locate, setting
 from quarterdeck.core.engine.lock import Holder, StateLock, read_holder
 from quarterdeck.core.settings import SettingsInvalid, config_files
 
@@ -102,3 +104,21 @@ def test_the_socket_is_the_one_that_the_engine_entered(state_dir: Path) -> None:
     assert entered_socket(state_dir) is None
     (state_dir / "engine.lock").write_text("[1]")
     assert entered_socket(state_dir) is None
+
+
+def test_a_lock_that_was_copied_with_its_directory_names_no_engine(
+    state_dir: Path, tmp_path: Path
+) -> None:
+    lock = StateLock(state_dir)
+    lock.acquire(Holder(1, "id", "/run/s.sock", datetime.now(UTC)))
+    copy = tmp_path / "copy"
+    shutil.copytree(state_dir, copy)
+    assert entered_socket(copy) is None
+    assert f"names the engine of {state_dir}" in copied(copy)
+    assert entered_socket(state_dir) == "/run/s.sock"
+    assert copied(state_dir) == copied(tmp_path) == ""
+    with pytest.raises(CliFault, match="Its lock is a copy"):
+        locate(str(copy), None, None).socket  # noqa: B018  # it is looked up
+    moved = state_dir.rename(tmp_path / "moved")
+    assert entered_socket(moved) == "/run/s.sock"
+    lock.release()

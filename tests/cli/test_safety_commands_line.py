@@ -87,7 +87,10 @@ def test_a_person_halts_goes_on_and_closes_a_breaker(told: list[Any], qd: Comman
         (("safety", "hlt"), "Did you mean halt"),
         (("safety", "halt"), "Say why"),
         (("safety", "reset-breaker"), "which breaker"),
-        (("budget", "grant", "purse", "01", "much"), "MORE is a number"),
+        (("budget", "grant", "purse", "01", "much"), "MORE is a number above 0"),
+        (("budget", "grant", "purse", "01", "0"), "MORE is a number above 0, at most 1e+15, not 0"),
+        (("budget", "grant", "purse", "01", "--", "-1"), "MORE is a number above 0"),
+        (("budget", "grant", "purse", "01", "-1"), "no number that is given here is below 0"),
     ],
 )
 def test_what_can_not_be_understood_is_said(

@@ -83,6 +83,12 @@ def test_a_worktree_from_its_making_to_its_end(machine: Machine, repo: GitRepo) 
     assert verified["broken"] is None
     machine.run("shutdown")
     assert "The audit log holds: " in machine.run("events", "--verify")
+    assert machine.json("events", "--verify", "--head", verified["head"])["audit"]["broken"] is None
+    ahead = verified["head"].replace(":", "000:")
+    child = machine.begin("events", "--verify", "--head", ahead)
+    assert "was there when the given head" in child.communicate(timeout=PATIENCE)[0]
+    assert child.returncode == 1
+    assert "head_invalid" in machine.run("events", "--verify", "--head", "12:ab", code=1)
     _tamper(machine.state_dir / "quarterdeck.db", 3)
     child = machine.begin("events", "--verify")
     out, _ = child.communicate(timeout=PATIENCE)

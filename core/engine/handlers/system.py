@@ -8,7 +8,7 @@ Results: ``{"health": view}``, ``{"state": view}``, ``{"stopping": True}``,
 from __future__ import annotations
 
 from ...protocol import commands as c
-from ..audit_check import verify
+from ..audit_check import parse_head, verify
 from ..context import Call, Context, Kept, Result, Route, routes_by_type
 from ..past import kept_events
 
@@ -44,9 +44,10 @@ async def list_events(context: Context, wish: c.ListEvents, _call: Call) -> Resu
     return {"events": found, "sequence": upto}
 
 
-async def verify_events(context: Context, _wish: c.VerifyEvents, _call: Call) -> Result:
+async def verify_events(context: Context, wish: c.VerifyEvents, _call: Call) -> Result:
     """Check the audit log."""
-    return {"audit": (await verify(context.store)).dump()}
+    known = parse_head(wish.head) if wish.head else None
+    return {"audit": (await verify(context.store, known)).dump()}
 
 
 ROUTES = routes_by_type(

@@ -66,10 +66,20 @@ class Accounts:
             self._asked[place] = breach
             self._errands.run(self._ask(breach), "ask")
 
-    def overdrawn(self, breaches: list[Breach]) -> None:
-        """Accounts were spent beyond their limits: ask about each."""
+    def spent(self, breaches: list[Breach]) -> None:
+        """Something was spent: ask about each account that it overdrew, and let questions say how it stands."""
         for breach in breaches:
             self.ask(breach)
+        for place, breach in self._asked.items():
+            stands = self.budgets.now(breach)
+            if self._desk is not None and stands.spent != breach.spent:
+                self._asked[place] = stands
+                self._errands.run(self._tell_again(place), "ask")
+
+    async def _tell_again(self, place: Place) -> None:
+        breach = self._asked.get(place)
+        if self._desk is not None and breach is not None:
+            await self._desk.ask(_draft(breach))
 
     def nobody_waits(self, place: Place) -> None:
         """What waited is gone: without a debt there is nothing to ask any more."""

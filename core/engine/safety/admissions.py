@@ -196,7 +196,7 @@ class Admissions:
             return
         _known_by_now(reserved.scopes, ticket)
         try:
-            self._accounts.overdrawn(await self._accounts.budgets.commit(reserved, usage))
+            self._accounts.spent(await self._accounts.budgets.commit(reserved, usage))
         finally:
             self.release(ticket)
 
@@ -206,7 +206,7 @@ class Admissions:
         if ticket.reservation is not None:
             _known_by_now(ticket.reservation.scopes, ticket)
             found = await self._accounts.budgets.draw(ticket.reservation, usage)
-            self._accounts.overdrawn(found)
+            self._accounts.spent(found)
 
     def release(self, ticket: Ticket) -> None:
         """Give back what is still held for the work; a second time does nothing."""

@@ -200,7 +200,7 @@ class Watch:
                 self._admissions.release(ticket)
         elif self._accounts.budgets.budgets:
             found = await self._accounts.budgets.report(scopes_of(view), usage)
-            self._accounts.overdrawn(found)
+            self._accounts.spent(found)
 
     def _gone(self, session_id: str) -> None:
         one = self._watched.pop(session_id, None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...protocol.workflow_views import CANCELLING
 from ..plan import Plan
 from ..statuses import DONE, TaskStatus, WorkflowStatus
 from .bounds import Bounds
@@ -37,8 +38,8 @@ class TaskState:
     agent: str = ""
 
 
-CANCELLED = "It is being cancelled."
-CANCELLED_TWICE = "It is being cancelled, final tasks too."
+CANCELLED = f"{CANCELLING}."
+CANCELLED_TWICE = f"{CANCELLING}, final tasks too."
 DRAINED = "A task failed: nothing more is begun."
 _AS_DONE = frozenset({ErrorType.CONDITION, ErrorType.RETIRED})
 

@@ -14,7 +14,7 @@ from tests.core.engine.ship import sailing
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
-from quarterdeck.core.engine.audit_check import PAGE, AuditFinding, verify
+from quarterdeck.core.engine.audit_check import PAGE, AuditFinding, HeadInvalid, parse_head, verify
 from quarterdeck.core.engine.audit_commands import TEXT_LIMIT, command_entry
 from quarterdeck.core.engine.auditing import is_audited
 from quarterdeck.core.engine.context import Call, ClientState
@@ -24,7 +24,7 @@ from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.commands import command
 from quarterdeck.core.protocol.events import EVENTS, Cause, SystemInfo, SystemWarning
 from quarterdeck.core.protocol.wire import Reply
-from quarterdeck.core.telemetry.audit import canonical
+from quarterdeck.core.telemetry.audit import Broken, ChainHead, canonical
 from quarterdeck.core.telemetry.redaction import Redactor
 from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
@@ -83,7 +83,9 @@ async def test_every_command_that_changes_something_is_in_it_done_or_refused(pla
         ]
         assert {one["client"]["name"] for one in commands} == {"test"}
         found = await client.call(c.VerifyEvents())
-        assert found["audit"] == {"records": len(bodies), "broken": None}
+        head = f"{len(bodies)}:{(await ship.store.audit())[-1].chain_hash}"
+        assert found["audit"] == {"records": len(bodies), "broken": None, "head": head}
+        assert (await client.call(c.VerifyEvents(head=head)))["audit"]["broken"] is None
         await client.close()
 
 
@@ -105,11 +107,11 @@ async def path(tmp_path: Path) -> Path:
     return place
 
 
-async def found_in(path: Path) -> AuditFinding:
+async def found_in(path: Path, known: ChainHead | None = None) -> AuditFinding:
     store = SqliteStore(path, clock=SYSTEM_CLOCK)
     await store.open()
     try:
-        return await verify(store)
+        return await verify(store, known)
     finally:
         await store.close()
 
@@ -131,7 +133,37 @@ def change(path: Path, *statements: str) -> None:
 
 
 async def test_an_untouched_log_holds(path: Path) -> None:
-    assert await found_in(path) == AuditFinding(NUMBER, None)
+    found = await found_in(path)
+    assert (found.records, found.broken, found.head.sequence) == (NUMBER, None, NUMBER)
+
+
+async def test_an_end_that_was_cut_with_its_head_set_back_shows_against_a_known_head(
+    path: Path,
+) -> None:
+    before = await found_in(path)
+    assert (await found_in(path, before.head)).broken is None
+    change(
+        path,
+        "DELETE FROM audit WHERE sequence > 9",
+        "UPDATE audit_head SET sequence = 9, chain_hash = (SELECT chain_hash FROM audit WHERE sequence = 9)",
+    )
+    assert (await found_in(path)).broken is None
+    broken = (await found_in(path, before.head)).broken
+    assert broken == Broken(10, "it is missing; record 12 was there when the given head was noted")
+    store = SqliteStore(path, clock=SYSTEM_CLOCK)
+    await store.open()
+    for _ in range(4):  # the log goes on beyond what was cut
+        await store.commit([AddAudit(NOW, canonical({"kind": "command"}))])
+    await store.close()
+    broken = (await found_in(path, before.head)).broken
+    assert broken is not None
+    assert (broken.sequence, "is another one" in broken.what) == (12, True)
+
+
+@pytest.mark.parametrize("text", ["", "12", "12:ab", "x:" + "0" * 64, "12:" + "G" * 64])
+def test_what_is_no_head_is_refused(text: str) -> None:
+    with pytest.raises(HeadInvalid):
+        parse_head(text)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +243,9 @@ async def test_a_long_log_is_checked_in_pieces(store: MemoryStore) -> None:
     for _ in range(PAGE):
         store.commit([AddAudit(NOW, text)])
     await journal.record([], [SystemWarning(code="x", message="y")])
-    assert await verify(store) == AuditFinding(PAGE + 1, None)
+    found = await verify(store)
+    assert (found.records, found.broken, found.head.sequence) == (PAGE + 1, None, PAGE + 1)
+    assert (await verify(store, found.head)) == found
 
 
 async def test_a_change_that_could_not_be_kept_leaves_the_chain_whole(store: MemoryStore) -> None:

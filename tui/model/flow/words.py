@@ -59,6 +59,8 @@ def flow_state(flow: WorkflowView) -> str:
 def flow_word(flow: WorkflowView) -> str:
     """The same as a word to read."""
     state = flow_state(flow)
+    if flow.cancelling:
+        return "cancelling"
     return "waits for you" if state == WAITING else state
 
 

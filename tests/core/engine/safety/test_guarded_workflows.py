@@ -13,6 +13,7 @@ from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.crew_views import BudgetView
 from quarterdeck.core.protocol.events import Cause
+from quarterdeck.core.safety.budgets import BudgetScope, Usage
 from quarterdeck.state.memory import MemoryStore
 
 from .guard_rig import CHAIN, ONE, Agents, Guarded, guarded
@@ -63,6 +64,22 @@ async def test_a_budget_breach_pauses_and_asks_and_goes_on_when_granted(tmp_path
         assert rig.desk.items() == []
         told = [kind for kind in rig.types() if kind.startswith("budget")]
         assert told == ["budget.breached", "budget.granted"]
+
+
+async def test_the_question_says_what_is_spent_as_that_grows(tmp_path: Path) -> None:
+    async with guarded(tmp_path, agents=Agents(cost=0.4), budgets=PURSE) as rig:
+        one = await rig.create(CHAIN)
+        item = await rig.asked()
+        assert "0.4 of 0.5 cost spent" in item.title
+        more = await rig.safety.accounts.budgets.report(
+            {BudgetScope.WORKFLOW: one}, Usage(cost=0.3)
+        )
+        rig.safety.accounts.spent(more)
+        await rig.until(lambda: "0.7 of 0.5" in rig.desk.items()[0].title)
+        (again,) = rig.desk.items()
+        assert (again.item_id, "0.7 are spent" in again.text) == (item.item_id, True)
+        await rig.answer(again, "double")
+        await rig.ended(one)
 
 
 async def test_stop_fails_what_waits_with_the_budget_named(tmp_path: Path) -> None:
