@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
@@ -46,23 +47,35 @@ def run(
     resume: str | None,
 ) -> int:
     """``run``; exit code 0 if the workflow was completed."""
-    if (file is None) == (resume is None):
+    if file is None and resume is None:
         raise fault("usage", "Give a FILE to run, or --resume ID to go on with a workflow.")
+    if resume is not None and input:
+        raise fault("usage", "--input is for a new workflow, not for --resume.")
     flags = {"state__url": store, "workflows__executor": executor}
     given = {key: value for key, value in flags.items() if value is not None}
     settings = load(invocation.place, **given).settings
     check_backend(settings.workflows.executor)
-    wish = None
-    if file is not None:
-        wish = w.CreateWorkflow(
-            file=str(absolute(file)),
-            inputs=dict(inputs_of(input)),
-            cwd=os.getcwd(),  # noqa: PTH109  # text is what crosses the boundary
-            approve=approvals_of(approve),
-        )
-    elif input or approve:
-        raise fault("usage", "--input and --approve are for a new workflow, not for --resume.")
-    return asyncio.run(_Run(invocation, settings, bool(given)).run(wish, resume))
+    path = None if file is None else str(absolute(file))
+    answers = approvals_of(approve)
+    running = _Run(invocation, settings, bool(given))
+    if resume is not None:
+        return asyncio.run(running.run(_Resumed(resume, path, answers)))
+    wish = w.CreateWorkflow(
+        file=path,
+        inputs=dict(inputs_of(input)),
+        cwd=os.getcwd(),  # noqa: PTH109  # text is what crosses the boundary
+        approve=answers,
+    )
+    return asyncio.run(running.run(wish))
+
+
+@dataclass(frozen=True, slots=True)
+class _Resumed:
+    """What to go on with: a part of an id, the file it must be of, and answers to what it asks."""
+
+    part: str
+    file: str | None
+    answers: Mapping[str, str]
 
 
 class _Run:
@@ -76,14 +89,20 @@ class _Run:
         )
         self._clients: list[Client] = []
 
-    async def run(self, wish: w.CreateWorkflow | None, resume: str | None) -> int:
+    async def run(self, wish: w.CreateWorkflow | _Resumed) -> int:
         detached = False
         try:
             client = await self._client(Client(await self._connector.connect(), "run"))
             self._check_engine(client)
-            runner = Runner(client, self._face(), lines=self._lines(), reconnect=self._reconnect)
+            runner = Runner(
+                client,
+                self._face(),
+                lines=self._lines(),
+                reconnect=self._reconnect,
+                answers=wish.answers if isinstance(wish, _Resumed) else {},
+            )
             with _signals(runner):
-                workflow_id = await self._begin(client, wish, resume)
+                workflow_id = await self._begin(client, wish)
                 ending = await runner.follow(workflow_id)
             detached = ending is Ending.DETACHED and runner.signalled is None
             code = self._code(runner, ending)
@@ -160,15 +179,17 @@ class _Run:
                 return await self._client(Client(endpoint, "run"))
         return None
 
-    async def _begin(
-        self, client: Client, wish: w.CreateWorkflow | None, resume: str | None
-    ) -> str:
+    async def _begin(self, client: Client, wish: w.CreateWorkflow | _Resumed) -> str:
         """Create the workflow, or go on with one; its id."""
-        if wish is not None:
+        if isinstance(wish, w.CreateWorkflow):
             made = await client.call(wish)
             return str(made["workflow"]["id"])
         found = await client.call(w.ListWorkflows(limit=MOST_LISTED))
-        view = by_prefix(found["workflows"], str(resume))
+        view = by_prefix(found["workflows"], wish.part)
+        if wish.file is not None and view["file"] != wish.file:
+            made_from = f"made from {view['file']}" if view["file"] else "not made from a file"
+            told = f"The workflow {view['id']} was {made_from}; leave out FILE to go on with it."
+            raise fault("usage", told)
         status, workflow_id = WorkflowStatus(view["status"]), str(view["id"])
         if status not in OVER:
             await client.call(w.StartWorkflow(workflow_id=workflow_id))

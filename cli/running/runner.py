@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from enum import StrEnum
+from typing import Any
 
 from ...core.base.errors import QuarterdeckError
 from ...core.client.client import Client
@@ -21,7 +22,7 @@ from ...core.protocol.workflow_views import WholeWorkflowView
 from ..failing import fault
 from .course import Course
 from .faces import Face
-from .talking import INTERRUPT_QUESTION, LineInput, Wish, choice_of, question, wish_of
+from .talking import INTERRUPT_QUESTION, LineInput, Wish, choice_of, given_choice, question, wish_of
 
 TOPICS = ("workflow.*", "attention.*")
 
@@ -39,16 +40,24 @@ class Ending(StrEnum):
 class Runner:
     """Drives one run of the command; ``lines`` is where a person answers, if there is one.
 
-    ``reconnect`` gives a client of the engine that took over, when one has left.
+    ``reconnect`` gives a client of the engine that took over, when one has left. ``answers``
+    are given ahead, by task, ``*`` for all others.
     """
 
     def __init__(
-        self, client: Client, face: Face, *, lines: LineInput | None, reconnect: Reconnect
+        self,
+        client: Client,
+        face: Face,
+        *,
+        lines: LineInput | None,
+        reconnect: Reconnect,
+        answers: Mapping[str, str] | None = None,
     ) -> None:
         self.client = client
         self._face = face
         self._lines = lines
         self._reconnect = reconnect
+        self._answers = answers or {}
         self._course: Course | None = None
         self._stir = asyncio.Event()
         self._interrupts = 0
@@ -188,6 +197,7 @@ class Runner:
 
     def _put_next(self) -> None:
         """Put what is to be asked now, if it is not what stands there already."""
+        self._answer_ahead()
         topic = self._topic()
         if topic == self._asked:
             return
@@ -227,8 +237,10 @@ class Runner:
 
     def _tell_questions(self) -> None:
         """Nobody is here to be asked: say where an answer can be given."""
+        if self._pausing or self._cancelling:
+            return
         for item in self.course.questions.values():
-            if item.item_id not in self._told and not self._pausing:
+            if item.item_id not in self._told:
                 self._told.add(item.item_id)
                 keys = "|".join(choice.key for choice in item.choices)
                 self._face.say(
@@ -268,8 +280,22 @@ class Runner:
             self._pausing, self._cancelling = False, True
             self._send(w.CancelWorkflow(workflow_id=self.course.id))
 
+    def _answer_ahead(self) -> None:
+        """Answer what was given an answer before it was asked; a part of a fan-out has its maker's."""
+        for item in list(self.course.questions.values()):
+            maker = item.task_id.partition("[")[0]
+            words = (self._answers.get(name) for name in (item.task_id, maker, "*"))
+            word = next(filter(None, words), None)
+            choice = given_choice(item, word) if word is not None else None
+            if choice is not None:
+                del self.course.questions[item.item_id]
+                self._run(self._answer(item, choice))
+
     def _send(self, payload: w.OnWorkflow) -> None:
-        task = asyncio.create_task(self._call(payload))
+        self._run(self._call(payload))
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._sent)
 

@@ -100,3 +100,14 @@ def choice_of(item: AttentionItem, line: str) -> str | None:
     meanings = {"y": "allow_once", "yes": "allow_once", "n": "reject", "no": "reject"}
     wanted = meanings.get(word)
     return next((one.key for one in item.choices if wanted and one.meaning == wanted), None)
+
+
+def given_choice(item: AttentionItem, word: str) -> str | None:
+    """The choice that an answer given ahead means: its key, ``yes`` or ``no``; else ``None``."""
+    if any(choice.key == word for choice in item.choices):
+        return word
+    fitting = {
+        "yes": (one.key for one in item.choices if one.meaning != "reject"),
+        "no": (one.key for one in item.choices if one.meaning == "reject"),
+    }
+    return next(iter(fitting.get(word, ())), None)

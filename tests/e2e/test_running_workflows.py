@@ -244,6 +244,20 @@ def test_a_gate_stands_once_after_a_crash(machine: Machine) -> None:
     assert not items(machine)
 
 
+def test_what_is_gone_on_with_may_be_named_and_answered_ahead(machine: Machine) -> None:
+    file = write(machine, GATED)
+    process = begin(machine, file)
+    (item,) = eventually(lambda: items(machine), what="the gate")
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    resume = ("--resume", item["workflow_id"], "--approve", "all")
+    other = machine.run("run", "other.yaml", *resume)
+    assert (other.code, "leave out FILE" in other.err) == (2, True), other
+    ended = machine.run("run", file, *resume)
+    assert ended.code == 0, ended
+    assert not machine.living_keepers()
+
+
 def test_a_failed_workflow_needs_a_person_until_it_is_retried(machine: Machine) -> None:
     machine.serve()
     text = "name: bad\ntasks:\n  no: {run: [sh, -c, 'test -e go']}\n"

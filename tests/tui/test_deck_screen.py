@@ -17,8 +17,8 @@ from quarterdeck.core.protocol.status import Activity, Lifecycle
 async def test_the_deck_shows_sessions_items_and_the_focused_session(busy: Crew) -> None:
     async with aboard(busy) as hand:
         assert hand.top().startswith("1 working · 2 need you")
-        assert hand.top().endswith("[1 Deck] 2 Workflows  3 Pipelines  4 Crew  5 Log")
-        assert hand.shows("! fix-login", "claude approve", "✓ add-tests", "✗ old", "exit 1")
+        assert hand.top().endswith("1 idle                   [1 Deck] 2  3  4  5")
+        assert hand.shows("! fix-login", "claude approve", "✓ add-tests", "□ old", "exit 1")
         assert hand.shows("! fix-login run: npm i      0:42", "? docs      Which colour?    11m")
         assert hand.shows("─ fix-login · claude · needs approval 0:42 ─", "$ hello from fix-login")
 
@@ -26,6 +26,31 @@ async def test_the_deck_shows_sessions_items_and_the_focused_session(busy: Crew)
 async def test_a_wide_title_has_the_directory_too(busy: Crew) -> None:
     async with aboard(busy, (120, 30)) as hand:
         assert hand.shows("fix-login · claude · ~/shop · needs approval 0:42")
+
+
+async def test_with_room_the_line_at_the_top_names_every_screen(busy: Crew) -> None:
+    async with aboard(busy, (100, 30)) as hand:
+        assert "1 done · 1 idle" in hand.top()
+        assert hand.top().endswith("[1 Deck] 2 Workflows  3 Pipelines  4 Crew  5 Log")
+
+
+async def test_counts_are_shown_before_the_names_of_other_screens(busy: Crew) -> None:
+    """What has failed, is done and idle was not told in 80 columns."""
+    for number in range(12):
+        busy.add(f"more-{number}", activity=Activity.WORKING)
+    busy.add("bad", lifecycle=Lifecycle.CRASHED)
+    async with aboard(busy) as hand:
+        assert hand.top().startswith("13 working  2 need you  1 failed  1 done  1 idle  ")
+        assert hand.top().endswith("  [1 Deck] 2  3  4  5")
+        await hand.press("2")
+        assert hand.top().endswith("  1 [2 Workflows] 3  4  5")
+
+
+async def test_in_little_room_agents_of_the_crew_are_told_apart(crew: Crew) -> None:
+    crew.add("plan", agent="practice-approver")
+    crew.add("build", agent="practice-worker")
+    async with aboard(crew) as hand:
+        assert hand.shows(" approver ", " worker ")
 
 
 async def test_without_sessions_the_deck_says_how_to_begin(crew: Crew) -> None:

@@ -155,6 +155,11 @@ def test_health_is_one_line_of_facts(crew: Crew) -> None:
     assert row_text(health_cells(None, 100)[0]) == " health: not reported yet"
 
 
+def test_uptime_goes_on_after_health_was_told(crew: Crew) -> None:
+    line, _ = health_cells(crew.healthy(uptime_seconds=50.0), 100, age=1200.0)
+    assert "up 20m" in row_text(line)
+
+
 @pytest.mark.parametrize("width", [10, 40, 75, 80, 86, 87, 200])
 def test_health_is_folded_between_facts(crew: Crew, width: int) -> None:
     whole, _ = health_cells(crew.health, 200)
@@ -166,7 +171,7 @@ def test_health_is_folded_between_facts(crew: Crew, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(59, "up 0m"), (3599, "up 59m"), (90000, "up 1d 1h")]
+    ("seconds", "text"), [(59, "up 59s"), (60, "up 1m"), (3599, "up 59m"), (90000, "up 1d 1h")]
 )
 def test_spans_have_two_parts_at_most(crew: Crew, seconds: float, text: str) -> None:
     assert f"· {text} ·" in row_text(health_cells(crew.healthy(uptime_seconds=seconds), 200)[0])

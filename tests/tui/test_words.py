@@ -90,7 +90,7 @@ def test_an_exit_is_shown_with_its_code(crew: Crew) -> None:
     bad = crew.add("bad", lifecycle=Lifecycle.EXITED, exit_code=3)
     fine = crew.add("fine", lifecycle=Lifecycle.EXITED, exit_code=0)
     unknown = crew.add("unknown", lifecycle=Lifecycle.EXITED)
-    assert (short_status(bad), sign(bad)) == ("exit 3", ("✗", "error"))
+    assert (short_status(bad), sign(bad)) == ("exit 3", ("□", "muted"))
     assert (short_status(fine), sign(fine)) == ("exit 0", ("□", "muted"))
     assert short_status(unknown) == "exited"
 

@@ -262,15 +262,18 @@ def _json_cells(line: str) -> Iterator[Cell]:
         yield Cell(line)
 
 
-def health_cells(health: HealthView | None, width: int) -> tuple[Row, str]:
-    """The engine's health on one line; what of its facts needs another one, whole facts only."""
+def health_cells(health: HealthView | None, width: int, age: float = 0.0) -> tuple[Row, str]:
+    """The engine's health on one line; what of its facts needs another one, whole facts only.
+
+    ``age`` is how many seconds ago it was told.
+    """
     if health is None:
         return (Cell(" health: not reported yet", "muted"),), ""
     tone = _health_tone(health.status)
     sessions = f"{health.active_sessions} of {plural(health.max_sessions, 'session')}"
     facts = (
         sessions,
-        f"up {_span(health.uptime_seconds)}",
+        f"up {_span(health.uptime_seconds + age)}",
         f"queue {health.command_queue}",
         f"dropped {health.events_dropped}",
         plural(health.clients, "client"),
@@ -304,6 +307,8 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 def _span(seconds: float) -> str:
     minutes = int(seconds) // 60
+    if not minutes:
+        return f"{int(seconds)}s"
     if minutes < 60:
         return f"{minutes}m"
     hours = minutes // 60

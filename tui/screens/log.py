@@ -64,6 +64,8 @@ class LogScreen(MainScreen):
         self._filter_text = ""
         self._seen: int | None = None
         self._shown: Entry | None = None
+        self._told: HealthView | None = None
+        self._told_at = 0.0
 
     def body(self) -> Iterable[Widget]:
         """Log, detail, health, and the bar that opens at the bottom."""
@@ -100,6 +102,9 @@ class LogScreen(MainScreen):
         """Ask for what happened before this dashboard, and for the engine's health."""
         self.events.focus()
         self.bridge.send(ListEvents(limit=OLDER), then=self._older, failed=self._no_older)
+
+    def on_screen_resume(self) -> None:
+        """Health is told when it changes; what else stands in its line is asked for."""
         self.bridge.send(HealthCheck(), then=self._healthy)
 
     def on_resize(self) -> None:
@@ -170,14 +175,17 @@ class LogScreen(MainScreen):
             self.detail.show_text(detail_rows(row.event))
 
     def _show_health(self) -> None:
-        health = self.bridge.view.health
-        self.health.lay_out(lambda width: (cut(health_cells(health, width)[0], width), ()))
+        health, now = self.bridge.view.health, self.bridge.clock.monotonic()
+        if health is not self._told:
+            self._told, self._told_at = health, now
+        age = now - self._told_at
+        self.health.lay_out(lambda width: (cut(health_cells(health, width, age)[0], width), ()))
         if health is not None:
             lag = f"   loop lag {health.loop_lag_ms:.1f} ms "
             plot = Cell(f"{lag}{sparkline(tuple(self.log_model.lags), SPARK)}", "muted")
             checks = faults_cells(health)
             self.checks.lay_out(
-                lambda width: (cut((*checks, _rest(health, width), plot), width), ())
+                lambda width: (cut((*checks, _rest(health, width, age), plot), width), ())
             )
 
     # ---- actions
@@ -263,7 +271,7 @@ class LogScreen(MainScreen):
         self._filter(event.text if event.kept else "")
 
 
-def _rest(health: HealthView, width: int) -> Cell:
+def _rest(health: HealthView, width: int, age: float) -> Cell:
     """What the line of health has no room for."""
-    rest = health_cells(health, width)[1]
+    rest = health_cells(health, width, age)[1]
     return Cell(f" · {rest}" if rest else "", "muted")

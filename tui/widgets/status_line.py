@@ -49,8 +49,10 @@ def _left(words: Sequence[tuple[str, str]], between: str = " · ", *first: Cell)
 def _ends(
     words: Sequence[tuple[str, str]], tabs: Sequence[ScreenTab], width: int
 ) -> tuple[Row, Row]:
-    """The counts and the screens; where room is short, first the title goes, then the names of the
-    screens that are not shown, then the dots, and only then the last counts.
+    """The counts and the screens.
+
+    Where room is short, first the title goes, then the names of the screens that are not shown,
+    then the dots, and only then the last counts.
     """
     whole = tuple(Cell(*_tab(tab)) for tab in tabs)
     short = tuple(Cell(*_tab(tab, named=False)) for tab in tabs)

@@ -29,8 +29,8 @@ BREAKERS = (
 )
 LIMITS = (
     Col("rate limit"),
-    Col("of", 10, wide=26),
-    Col("left", 10, wide=22),
+    Col("of", 14, wide=26),
+    Col("left", 8, wide=22),
     Col("", 20, wide=22, right=True),
     Col("refused", 9, right=True),
 )
