@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,6 @@ from ..base.calling import Threads
 from ..base.clock import SYSTEM_CLOCK, Clock, Random
 from ..base.ids import new_id
 from ..base.retry import RetryPolicy
-from .changing import CREATED
 from .context import AttemptLost, SessionOpener, TaskExecutionContext
 from .definition import TaskDefinition
 from .driver import STOP_GRACE
@@ -224,7 +224,7 @@ class Driving:
             )
         record, rows = found
         if rows is None:
-            rows = []
+            record, rows = replace(record, lease=lease), []
         else:
             made = None
         signals = await self._store.signals(workflow_id)
@@ -234,10 +234,8 @@ class Driving:
         self, workflow_id: str, made: Made | None
     ) -> tuple[WorkflowRecord, list[TaskRecord] | None] | None:
         """What is kept of an instance; no tasks, if nobody has changed it since it was ``made``."""
-        if made is not None:
-            record = await self._store.workflow(workflow_id)
-            if record is None or record.version == CREATED:
-                return None if record is None else (record, None)
+        if made is not None and await self._store.version(workflow_id) == made.record.version:
+            return made.record, None
         return await self._store.instance(workflow_id)
 
     def _take_in(

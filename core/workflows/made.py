@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .definition import WorkflowDefinition
 from .plan import Plan
+from .records import WorkflowRecord
 
 KEPT = 64
 """Instances that are remembered; the others are read from the store when they are begun."""
@@ -14,8 +15,9 @@ KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What an instance was created from, as it is kept."""
+    """What an instance was created from, as it is kept; all that there is of it until its first change."""
 
+    record: WorkflowRecord
     definition: WorkflowDefinition
     plan: Plan
 
@@ -26,9 +28,9 @@ class MadeHere:
     def __init__(self) -> None:
         self._made: OrderedDict[str, Made] = OrderedDict()
 
-    def keep(self, workflow_id: str, made: Made) -> None:
+    def keep(self, made: Made) -> None:
         """Remember one."""
-        self._made[workflow_id] = made
+        self._made[made.record.id] = made
         if len(self._made) > KEPT:
             self._made.popitem(last=False)
 

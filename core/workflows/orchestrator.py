@@ -79,7 +79,7 @@ class WorkflowOrchestrator(Driving):
         definition = settled(definition)
         plan = compile_plan(definition)
         self._check_executors(definition.tasks)
-        state = await self._states.create_workflow(
+        record = await self._states.create_record(
             definition,
             workflow_id=workflow_id,
             inputs=inputs,
@@ -87,8 +87,8 @@ class WorkflowOrchestrator(Driving):
             metadata=told,
             parent=parent,
         )
-        self._made.keep(state.workflow_id, Made(definition, plan))
-        return state.workflow_id
+        self._made.keep(Made(record, definition, plan))
+        return record.id
 
     async def execute_workflow(self, workflow_id: str) -> WorkflowState:
         """Run an instance to its end, or go on with it; how it stands then.

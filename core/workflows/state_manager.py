@@ -142,6 +142,24 @@ class StateManager:
         definition = tasks
         if not isinstance(definition, WorkflowDefinition):
             definition = WorkflowDefinition(name or "workflow", tuple(definition))
+        record = await self.create_record(
+            definition, workflow_id=workflow_id, name=name, inputs=inputs, variables=variables,
+            metadata=metadata, parent=parent,
+        )  # fmt: skip
+        return state_of(record, [_pending(record.id, task) for task in definition.tasks])
+
+    async def create_record(
+        self,
+        definition: WorkflowDefinition,
+        *,
+        workflow_id: str | None = None,
+        name: str = "",
+        inputs: Mapping[str, Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        parent: str | None = None,
+    ) -> WorkflowRecord:
+        """As ``create_workflow``; the instance as it is kept."""
         record = WorkflowRecord(
             id=workflow_id or new_id(),
             name=name or definition.name,
@@ -156,8 +174,14 @@ class StateManager:
         )
         rows = [_pending(record.id, task) for task in definition.tasks]
         _check_unique(record.id, rows)
-        await self._create(record, rows)
-        return state_of(record, rows)
+        line = self._line(record.id, CREATED, "created", whole_body(record, rows))
+        changes: list[WorkflowChange] = [AddHistory(line), SaveWorkflow(record)]
+        if not await self._committed(changes + [SaveTask(row) for row in rows]):
+            raise WorkflowExists(
+                f"A workflow with the id {record.id!r} is kept already; choose another id.",
+                workflow_id=record.id,
+            )
+        return record
 
     async def create_task(self, workflow_id: str, task: TaskDefinition) -> TaskState:
         """Add a task to an instance, pending; its definition has it from then on.
@@ -389,16 +413,6 @@ class StateManager:
         self._heads.forget(workflow_id)
 
     # ---- inside ----------------------------------------------------------------------------
-
-    async def _create(self, record: WorkflowRecord, rows: Sequence[TaskRecord]) -> None:
-        line = self._line(record.id, CREATED, "created", whole_body(record, rows))
-        changes: list[WorkflowChange] = [AddHistory(line), SaveWorkflow(record)]
-        changes += [SaveTask(row) for row in rows]
-        if not await self._committed(changes):
-            raise WorkflowExists(
-                f"A workflow with the id {record.id!r} is kept already; choose another id.",
-                workflow_id=record.id,
-            )
 
     async def _committed(self, changes: Sequence[WorkflowChange]) -> bool:
         """Whether ``changes`` were kept; ``False`` if their version was taken."""

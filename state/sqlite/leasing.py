@@ -16,6 +16,9 @@ from .statements import load_statements
 
 _SQL = load_statements("leases")
 
+TAKEN = 4
+"""What taking one instance counts for, in changes."""
+
 Job = Callable[[sqlite3.Connection], Any]
 
 

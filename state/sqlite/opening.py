@@ -21,6 +21,9 @@ from .migrating import Migrations, migrate, schema_of
 from .statements import load_statements
 from .wal import committed_frames, journal_of, size_of
 
+PAGE_BYTES = 2048
+"""Of a new database. A commit copies and checksums whole pages, and most touch few bytes of each."""
+
 _LAST_SEQUENCE = load_statements("reads")["last_sequence"]
 _SIDE_FILES = ("-wal", "-shm", "")  # the main file last: a journal must never meet a fresh one
 
@@ -168,6 +171,7 @@ def _set_up(connection: sqlite3.Connection, terms: Terms, stamp: str) -> list[St
 
 
 def _configure(connection: sqlite3.Connection, terms: Terms) -> None:
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # an older database keeps its own
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise f.StoreFault(

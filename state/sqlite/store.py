@@ -197,7 +197,7 @@ class SqliteStore(Reads):
     ) -> Lease | None:
         """The lease on one instance; ``None`` if another engine holds it, or it is not kept."""
         taken: Lease | None = await self._parts.writer.run(
-            leasing.take(workflow_id, engine_id, until, now)
+            leasing.take(workflow_id, engine_id, until, now), quick=leasing.TAKEN
         )
         return taken
 
@@ -208,7 +208,7 @@ class SqliteStore(Reads):
 
     async def release(self, leases: Collection[tuple[str, Lease]]) -> None:
         """Give leases back; those no longer held are left alone."""
-        await self._parts.writer.run(leasing.release(leases))
+        await self._parts.writer.run(leasing.release(leases), quick=len(leases))
 
     async def checkpoint(self) -> None:
         """Fold the journal into the main file; nothing, if there is nothing in it."""

@@ -20,6 +20,7 @@ from .. import faults as f
 from ..settings import REFUSED_AT
 from ..workflow_rows import turn_row
 from .journal import Job, Journal, Transaction
+from .opening import PAGE_BYTES
 from .pace import Mode, Pace
 from .rows import ADD_TURN, BEHIND_TURNS, Statement, statements_of, weight_of
 
@@ -44,13 +45,12 @@ POSTED_ON_LOOP = 64
 POSTED_AT = 50_000
 """Lines of turns (some 10 MB) that are posted without waiting for anybody to read them."""
 
-FOLD_PAGES = 4_000
+FOLD_PAGES = 8_000
 """Pages in the journal (16 MB) after which it should be folded into the main file."""
 
 PAGES_PER_COMMIT = 4
 PAGES_PER_TURN = 1
-PAGES_PER_CHANGE = 0.25
-PAGE_BYTES = 4096
+PAGES_PER_CHANGE = 0.5
 
 
 class Switching:
@@ -188,13 +188,16 @@ class Writer:
         self._note_commit()
         return True
 
-    def run(self, job: Job, *, alone: bool = False, posts: bool = False) -> asyncio.Future[Any]:
-        """Queue ``job`` for the thread, as a transaction or with the connection to itself.
+    def run(
+        self, job: Job, *, alone: bool = False, posts: bool = False, quick: int = 0
+    ) -> asyncio.Future[Any]:
+        """Queue ``job``, as a transaction or with the connection to itself.
 
-        One that ``posts`` finds all turns of workflows in the tables.
+        It is for the thread, but a ``quick`` one, which does no more than so many changes. One that
+        ``posts`` finds all turns of workflows in the tables.
         """
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._add(Transaction(future, job=job, alone=alone, posts=posts))
+        self._add(Transaction(future, job=job, changes=quick, alone=alone, posts=posts))
         self._go_on()
         return future
 
@@ -281,7 +284,9 @@ class Writer:
         if self._pace.mode is Mode.THREAD or self._header_unwritten:
             return False
         for one in group:  # a generator would cost more than the whole check
-            if one.weight >= HEAVY_BYTES or one.job is not None or one.changes > INLINE_CHANGES:
+            if one.weight >= HEAVY_BYTES or one.changes > INLINE_CHANGES:
+                return False
+            if one.job is not None and not one.changes:
                 return False
             if one.posts and self._journal.turns > POSTED_ON_LOOP:
                 return False

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quarterdeck.core.base.errors import QuarterdeckError
+from quarterdeck.state.sqlite import opening
 from quarterdeck.state.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from tests.state.conftest import OpenStore, Plain
 
-PAGE = 4096
+PAGE = opening.PAGE_BYTES
 STAMP = "20260301T120000Z"
 
 
