@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -159,8 +159,7 @@ class HandlerRuns:
         scope = scope_of(TaskExecutionContext(task, "", inputs=dict(order.pipeline.inputs)))
         given = rendered(task, scope, "with").get("with", {})
         pipeline = order.pipeline
-        folders = [Path(pipeline.directory), Path(pipeline.file).parent]
-        function = find_trusted(task.metadata["function"], folders)
+        function = find_trusted(task.metadata["function"], _folders(pipeline))
         try:
             async with asyncio.timeout(limit):
                 result = await self._value(function, given)
@@ -174,6 +173,12 @@ class HandlerRuns:
         if is_async(function):
             return await function(**given)
         return await self._threads.call(lambda: function(**given))
+
+
+def _folders(pipeline: PipelineDefinition) -> Iterator[Path]:
+    """Where functions are looked for that are not installed; made only if one is."""
+    yield Path(pipeline.directory)
+    yield Path(pipeline.file).parent
 
 
 def _chosen(task: TaskDefinition, order: Order) -> TaskDefinition:
