@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import QuarterdeckError
@@ -276,12 +277,18 @@ def _tell(listeners: list[Listener], event: Event) -> None:
 
 def _session_of(payload: EventPayload) -> str | None:
     """The session that an event is about."""
-    for holder, name in ((payload, "session_id"), (payload, "session"), (payload, "item")):
-        found = getattr(holder, name, None)
+    for name in _session_fields(type(payload)):
+        found = getattr(payload, name)
         if found is not None:
             inner = found if isinstance(found, str) else getattr(found, "session_id", None)
             return str(inner or getattr(found, "id", "")) or None
     return None
+
+
+@cache
+def _session_fields(kind: type[EventPayload]) -> tuple[str, ...]:
+    """Those of its fields that may say which session, in the order in which they are asked."""
+    return tuple(name for name in ("session_id", "session", "item") if name in kind.model_fields)
 
 
 def _row(event: Event) -> AddEvent:

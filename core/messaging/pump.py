@@ -10,7 +10,6 @@ import asyncio
 from asyncio import CancelledError, Task
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from heapq import heappop, heappush
 from typing import Any
 
 from ..base.priority import Priority
@@ -18,6 +17,8 @@ from ..base.retry import RetryPolicy
 from .dead_letters import Reason
 from .faults import described
 from .messages import Message
+from .retries import Retries
+from .routes import Route
 from .subscription import NEVER, Held, QueuePolicy, Subscription
 from .workers import Ends, Entry, Worker, is_leaving
 
@@ -51,9 +52,7 @@ class Pump:
         self._yielding = 0
         self._parked: list[Worker] = []
         self.workers: dict[Task[Any], Worker] = {}
-        self._timers: list[tuple[float, int, Subscription, Held]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._count = 0
+        self._retries = Retries(monotonic, self._again_now)
         self._quiet: asyncio.Event = asyncio.Event()
         self.tell_all = False
         self.closed = False
@@ -91,6 +90,18 @@ class Pump:
         """Take up what waits in a subscription's queue, unless its handler is at work."""
         self._mark()
         self._go_on(sub)
+
+    def _again_now(self, sub: Subscription, held: Held) -> None:
+        sub.enter(held, self._monotonic())
+        self.wake(sub)
+
+    def count_one_by_one(self) -> None:
+        """Take back what of the messages on their way was counted in advance."""
+        self._mark()
+        for at, (message, subs, expires) in enumerate(self.plain):
+            if isinstance(subs, Route):
+                subs.take_back(len(subs))
+                self.plain[at] = (message, subs.subs, expires)
 
     def _more(self) -> bool:
         return bool(self.plain or self._odd or self._again)
@@ -184,10 +195,24 @@ class Pump:
             worker.rest = rest = iter(subs)
             if not self._guarded:
                 self._guard()
-            if tell_all or expires is not NEVER or message.reply_to is not None:
+            if type(subs) is Route:
+                for sub in rest:  # nothing is left here once a handler has suspended
+                    if sub.running and not self._admit(sub, message, expires):
+                        sub.delivered -= 1
+                        continue
+                    try:
+                        await sub.call(message)
+                    except BaseException as error:  # noqa: BLE001  # whatever it is, the delivery ends
+                        self._broke(worker, sub, Held(message, expires), error)
+                        sub.delivered -= 1
+                if worker.marked:
+                    if worker.at is not None:
+                        worker.at.delivered += 1  # it was taken back when it was marked
+                    self._resumed(worker)
+            elif tell_all or expires is not NEVER or message.reply_to is not None:
                 await self._deliver_carefully(worker, message, rest, expires)
             else:
-                for sub in rest:  # nothing is left here once a handler has suspended
+                for sub in rest:
                     if sub.running and not self._admit(sub, message, expires):
                         continue
                     try:
@@ -371,7 +396,10 @@ class Pump:
         sub.failed += 1
         delay = self._back_off.delay(held.attempts)
         if self._may_retry(sub, held, delay):
-            self._retry_later(sub, held, delay)
+            sub.held += 1
+            sub.retried += 1
+            held.key = None
+            self._retries.add(sub, held, delay)
         else:
             self._ends.died(sub, held.message, Reason.FAILED, described(error), held.attempts)
 
@@ -383,36 +411,6 @@ class Pump:
             and not sub.gone
             and self._monotonic() + delay < held.expires
         )
-
-    # ---- retries ---------------------------------------------------------------------------
-
-    def _retry_later(self, sub: Subscription, held: Held, delay: float) -> None:
-        sub.held += 1
-        sub.retried += 1
-        self._count += 1
-        held.key = None
-        heappush(self._timers, (self._monotonic() + delay, self._count, sub, held))
-        self._arm()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._timers:
-            delay = max(self._timers[0][0] - self._monotonic(), 0)
-            self._timer = self._loop.call_later(delay, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        now = self._monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            _, _, sub, held = heappop(self._timers)
-            self._again_now(sub, held)
-        self._arm()
-
-    def _again_now(self, sub: Subscription, held: Held) -> None:
-        sub.enter(held, self._monotonic())
-        self.wake(sub)
 
     # ---- requests made by handlers -----------------------------------------------------------
 
@@ -449,7 +447,7 @@ class Pump:
         """Whether nothing is on its way, at work or in back-off."""
         return not (
             self._more()
-            or self._timers
+            or self._retries
             or any(one.lent or one.where() is not None for one in self.workers.values())
         )
 
@@ -461,18 +459,17 @@ class Pump:
 
     def left(self) -> Iterator[tuple[Subscription, Message, int]]:
         """Take out what was not delivered, and how often each was tried; queues are left alone."""
+        self.count_one_by_one()
         while (entry := self._next()) is not None:
             for sub in entry[1]:
                 yield sub, entry[0], 0
-        for _, _, sub, held in self._timers:
+        for sub, held in self._retries.left():
             yield sub, held.message, held.attempts
-        self._timers.clear()
 
     async def stop(self) -> None:
         """End the workers, with the handlers that they still call."""
         self.closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._retries.stop()
         own = asyncio.current_task()
         tasks = [task for task in self.workers if task is not own]
         for task in tasks:

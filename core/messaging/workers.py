@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from .dead_letters import Reason
 from .messages import Message
+from .routes import Route
 from .subscription import Subscription
 
 
@@ -70,6 +71,8 @@ class Worker:
         if entry is None:
             return None
         left = tuple(self.rest)
+        if isinstance(entry[1], Route):
+            entry[1].take_back(len(left) + 1)
         return (entry[0], left, entry[2]) if left else None
 
 

@@ -306,8 +306,11 @@ class Book:
 _CLOSED = frozenset({PayloadStatus.EXPIRED, PayloadStatus.CANCELLED, PayloadStatus.DEAD})
 
 
+_as_text = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _line(*parts: Any) -> str:
-    return json.dumps(parts, separators=(",", ":"))
+    return _as_text(parts)
 
 
 def bounded(result: Any) -> Any:

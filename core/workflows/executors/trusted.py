@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .function_process import find, reach
+
+MOST = 256
+"""Modules, and files, that are remembered."""
+
+_BESIDE: set[str] = set()
+"""Modules that are not installed; to look for one everywhere costs more than most functions."""
 
 
 def find_trusted(name: str, folders: Iterable[Path]) -> Callable[..., Any]:
@@ -19,25 +26,42 @@ def find_trusted(name: str, folders: Iterable[Path]) -> Callable[..., Any]:
     :raises AttributeError, ImportError, TypeError: if there is none.
     """
     module, _, path = name.partition(":")
+    if module in _BESIDE and (file := _file_of(module, folders)) is not None:
+        return _reached(module, file, path, name)
     try:
         found: Callable[..., Any] = find(name)
     except ModuleNotFoundError as error:
-        file = next((one for one in _files(module, folders) if one.is_file()), None)
+        file = _file_of(module, folders)
         if error.name != module or file is None:
             raise
-        found = reach(_loaded(module, file), path, name)
+        if len(_BESIDE) >= MOST:
+            _BESIDE.clear()
+        _BESIDE.add(module)
+        found = _reached(module, file, path, name)
     return found
 
 
-def _files(module: str, folders: Iterable[Path]) -> Iterable[Path]:
-    return (folder / f"{module}.py" for folder in folders)
+def _reached(module: str, file: Path, path: str, name: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = reach(_loaded(module, file), path, name)
+    return found
+
+
+def _file_of(module: str, folders: Iterable[Path]) -> Path | None:
+    return next((one for folder in folders if (one := folder / f"{module}.py").is_file()), None)
+
+
+@lru_cache(MOST)
+def _private(name: str, file: Path, modified: int) -> tuple[str, Path]:
+    """The name under which a state of a file is known, and where it is."""
+    path = file.resolve()
+    mark = hashlib.sha256(f"{path}\0{modified}".encode()).hexdigest()[:16]
+    return f"_quarterdeck_{name}_{mark}", path
 
 
 def _loaded(name: str, file: Path) -> ModuleType:
     """The module in ``file`` as it is now: two files of one name, or two states of one, are two modules."""
-    path = file.resolve()
-    mark = hashlib.sha256(f"{path}\0{path.stat().st_mtime_ns}".encode()).hexdigest()[:16]
-    known = sys.modules.get(private := f"_quarterdeck_{name}_{mark}")
+    private, path = _private(name, file, file.stat().st_mtime_ns)
+    known = sys.modules.get(private)
     if known is not None:
         return known
     spec = spec_from_file_location(private, path)

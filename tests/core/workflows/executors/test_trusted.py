@@ -38,6 +38,20 @@ def test_a_file_that_was_changed_is_read_anew_and_else_once(tmp_path: Path) -> N
     assert find_trusted("tally:note", [tmp_path])() == "new"
 
 
+def test_a_file_that_went_is_not_remembered(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        (folder / "chores.py").write_text(f"def do(): return {folder.name!r}\n")
+    assert find_trusted("chores:do", iter([one, two]))() == "one"
+    (one / "chores.py").unlink()
+    assert find_trusted("chores:do", iter([one, two]))() == "two"
+    (two / "chores.py").unlink()
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="chores"):
+            find_trusted("chores:do", iter([one, two]))
+
+
 def test_what_is_nowhere_or_breaks(tmp_path: Path) -> None:
     with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"):
         find_trusted("nowhere_at_all:x", [tmp_path])
