@@ -197,7 +197,9 @@ class Client:
         try:
             while True:
                 message = await self._endpoint.receive()
-                if type(message) is Event:  # thousands a second: to match models would cost the most
+                if (
+                    type(message) is Event
+                ):  # thousands a second: to match models would cost the most
                     self._take_event(message)
                 else:
                     self._dispatch(message)

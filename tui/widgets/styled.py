@@ -1,4 +1,4 @@
-"""A widget that works out what is the same for all its lines once, not for every line it paints."""
+"""Widgets that work out once what stays the same from one painting to the next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,33 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 
-class Styled(Widget):
+class Kept(Widget):
+    """Gives its lines again as they were while nothing of it is dirty.
+
+    For a key that moves a cursor Textual asks every widget around and beside the list for all its lines. Whatever
+    makes a line dirty goes through ``_set_dirty``, for Textual's own cache of lines as well.
+    """
+
+    _kept: tuple[object, list[Strip]] | None = None
+
+    def _set_dirty(self, *regions: Region) -> None:
+        self._kept = None
+        super()._set_dirty(*regions)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in ``crop``, to be painted."""
+        wanted = (crop, self.get_line_filters(), self.hover_style)
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = (wanted, super().render_lines(crop))
+        return self._kept[1]
+
+    def notify_style_update(self) -> None:
+        """The theme or a class changed."""
+        self._kept = None
+        super().notify_style_update()
+
+
+class Styled(Kept):
     """Keeps the style that its background and colour make.
 
     Only for widgets with a background of their own: then nothing above them changes it.
@@ -25,7 +51,7 @@ class Styled(Widget):
         return self._own_style
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines to be painted."""
+        """The lines in ``crop``, to be painted."""
         self._painting = True
         try:
             return super().render_lines(crop)
