@@ -41,7 +41,6 @@ class Styled(Kept):
     """
 
     _own_style: Style | None = None
-    _painting = False
 
     @property
     def own_style(self) -> Style:
@@ -49,22 +48,6 @@ class Styled(Kept):
         if self._own_style is None:
             self._own_style = self.rich_style
         return self._own_style
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in ``crop``, to be painted."""
-        self._painting = True
-        try:
-            return super().render_lines(crop)
-        finally:
-            self._painting = False
-
-    def placed(self, strip: Strip, line: int) -> Strip:
-        """``strip`` with the place of each character in the text, as line ``line`` of it.
-
-        Textual asks a line for that when text is selected, outside of painting; on the way to the
-        terminal it would cost as much as the line itself.
-        """
-        return strip if self._painting else strip.apply_offsets(0, line)
 
     def notify_style_update(self) -> None:
         """The theme or a class changed."""
