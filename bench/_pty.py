@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 ANSWERS = {b"\x1b[c": b"\x1b[?62;22c", b"\x1b[6n": b"\x1b[1;1R", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+FRAME, FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
 _PLAIN = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
 
 
@@ -99,6 +100,8 @@ class Program:
     def press(self, key: bytes, wanted: bytes = b"", seconds: float = 2.0) -> float:
         """Seconds from a key to the end of the first output after it (holding ``wanted``).
 
+        Where the program says where a frame ends, the output has come with that end.
+
         :raises TimeoutError: if none comes.
         """
         began = time.perf_counter()
@@ -107,6 +110,7 @@ class Program:
         while time.perf_counter() - began < seconds:
             data = self.read(seconds)
             seen += data
-            if data and wanted in _PLAIN.sub(b"", seen):
+            whole = seen.rfind(FRAME_ENDS) >= seen.rfind(FRAME)
+            if data and whole and wanted in _PLAIN.sub(b"", seen):
                 return time.perf_counter() - began
         raise TimeoutError(f"nothing was drawn after {key!r}")

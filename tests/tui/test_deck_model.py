@@ -102,6 +102,21 @@ def test_idle_and_done_fold_into_one_line_but_the_focused_one_stays(crew: Crew) 
     assert names(deck) == ["works", "idle-1", "ended", "… 2 idle, 1 done"]
 
 
+@pytest.mark.parametrize("grouped", [True, False])
+@pytest.mark.parametrize("folded", [True, False])
+def test_the_listed_sessions_are_those_of_the_rows(
+    crew: Crew, *, grouped: bool, folded: bool
+) -> None:
+    for number in range(9):
+        activity = (Activity.WORKING, Activity.IDLE, Activity.NEEDS_ANSWER)[number % 3]
+        crew.add(f"s{number}", repo=f"/x/{number % 2}", activity=activity)
+    deck = deck_on(crew)
+    deck.grouped, deck.folded = grouped, folded
+    rows = [row.id for row in deck.session_rows() if isinstance(row, SessionRow)]
+    assert deck.listed_ids() == rows
+    assert len(rows) == (6 if folded else 9)
+
+
 def test_minimal_rows_have_ages_and_no_headings(crew: Crew) -> None:
     crew.add("a", repo="/x/shop", since=42)
     crew.add("b", repo="/x/site", since=7200)

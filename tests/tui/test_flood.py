@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.tui.crew import Crew
 from tests.tui.hand import Hand, aboard
@@ -30,6 +32,24 @@ def flood(crew: Crew, number: int) -> None:
     for count in range(number):
         session = sessions[count % len(sessions)]
         crew.tell(e.StatusProgress(session_id=session.id, progress=count % 100, title=f"t{count}"))
+
+
+def painted(hand: Hand) -> dict[str, set[int]]:
+    """Which lines of the lists and of the lines around them are painted from now on."""
+    found: dict[str, set[int]] = {}
+
+    def watch(name: str, widget: Any) -> None:
+        paint = widget.render_line
+
+        def note(y: int) -> Any:
+            found.setdefault(name, set()).add(y)
+            return paint(y)
+
+        widget.render_line = note
+
+    for name in ("sessions", "attention", "panel-top", "status-line", "key-line"):
+        watch(name, hand.widget(f"#{name}"))
+    return found
 
 
 async def drained(hand: Hand) -> None:
@@ -73,6 +93,52 @@ async def test_a_flush_paints_only_lines_that_changed(fleet: Crew) -> None:
             fleet.tell(e.StatusProgress(session_id=third.id, title=f"t{count}"))
         await drained(hand)
         assert set(painted) == {2}
+
+
+async def test_steps_that_a_narrow_list_has_no_room_for_paint_nothing(fleet: Crew) -> None:
+    async with aboard(fleet, (120, 30)) as hand:
+        await hand.settle()
+        lines = painted(hand)
+        flood(fleet, 500)
+        await drained(hand)
+        await hand.settle()
+        assert lines == {}
+        await hand.press("m")
+        assert hand.shows("t400"), "in the wide list all is shown that came meanwhile"
+
+
+async def test_after_steps_alone_status_attention_and_hints_are_not_worked_out_anew(
+    fleet: Crew,
+) -> None:
+    async with aboard(fleet, (160, 50), minimal=True) as hand:
+        hand.bridge.flush()
+        await hand.settle()
+        worked: list[str] = []
+        hand.deck.show_state = lambda: worked.append("all")  # type: ignore[method-assign]
+        show_steps = hand.deck.show_steps
+        hand.deck.show_steps = lambda: (worked.append("steps"), show_steps())[1]  # type: ignore[method-assign,func-returns-value]
+        flood(fleet, 500)
+        await drained(hand)
+        await hand.settle()
+        assert set(worked) == {"steps"}
+        fleet.act(next(iter(fleet.sessions.values())), Activity.WORKING)
+        flood(fleet, 500)
+        await drained(hand)
+        await hand.settle()
+        assert "all" in worked
+        assert not hand.bridge.steps_only
+
+
+async def test_a_filter_sees_what_a_step_says(fleet: Crew) -> None:
+    async with aboard(fleet, (160, 50)) as hand:
+        await hand.press("/", *"needle", "enter")
+        assert hand.deck.sessions.session_at(1) is None
+        third = list(fleet.sessions.values())[2]
+        fleet.tell(e.StatusProgress(session_id=third.id, title="a needle in hay"))
+        await drained(hand)
+        await hand.settle()
+        assert hand.shows(third.name)
+        assert hand.deck.deck.listed() == [hand.bridge.view.sessions[third.id]]
 
 
 async def test_a_flood_in_the_log_costs_the_lines_that_can_be_seen(fleet: Crew) -> None:

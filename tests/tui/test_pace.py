@@ -50,6 +50,21 @@ async def test_a_stopped_pacer_does_not_flush_and_can_be_marked_again() -> None:
     assert pacer.flushes == 1
 
 
+async def test_a_late_frame_does_not_put_off_the_ones_after_it() -> None:
+    pacer = Pacer(lambda: None, interval=60)
+    pacer.mark()
+    await asyncio.sleep(0.001)
+    due = pacer._next
+    pacer._next -= 60.5  # as if the one before had been due then, and the loop had been at work
+    pacer._run()
+    assert pacer._next == due - 0.5
+    pacer._next -= 600
+    pacer._run()
+    late = due - pacer._next
+    assert -60.5 < late < 0.5, "what was missed by more than a frame is not made up for"
+    pacer.stop()
+
+
 async def test_nothing_is_scheduled_without_a_mark() -> None:
     pacer = Pacer(lambda: None, interval=0)
     await turns()

@@ -48,6 +48,14 @@ def test_clean_text_has_no_control_and_no_direction_characters(text: str) -> Non
     assert not any(unicodedata.category(character) == "Cc" for character in shown)
 
 
+@given(st.text(alphabet="ab \t\u00a0\u202e\u3000\x1bé漢", max_size=12))
+def test_clean_text_has_single_blanks_only_between_words(text: str) -> None:
+    shown = clean(text)
+    assert shown == " ".join(shown.split())
+    assert set(shown) <= set("ab é漢")
+    assert clean(shown) == shown
+
+
 def test_what_would_end_an_escape_sequence_is_gone() -> None:
     assert clean("a\x1b]0;evil\x07b\nc\x9bd") == "a ]0;evil b c d"
 

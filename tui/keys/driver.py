@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import sys
 from codecs import getincrementaldecoder
 
 from textual.app import App
@@ -15,6 +16,7 @@ from .strokes import StrokeReader, Typed
 
 READ = 65536
 ENDING = 0.01
+SWITCH_SECONDS = 0.0005
 FRAME, FRAME_ENDS = "\x1b[?2026h", "\x1b[?2026l"
 """What Textual writes around a frame, where the terminal can show it as one."""
 
@@ -49,9 +51,15 @@ class StrokeDriver(LinuxDriver):
             self._frame.clear()
             super().write(whole)
 
+    def send_message(self, message: Message) -> None:
+        """Hand on what was read, in its order; Textual's way makes a task for each, and a turn more."""
+        self._loop.call_soon_threadsafe(self._app.post_message, message)
+
     def start_application_mode(self) -> None:
         """Take the terminal."""
         self._wake = os.pipe()
+        # Who reads keys and who writes frames are threads: each would wait up to 5 ms for a loop at work.
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
 
     def _sigcont_application(self, *_: object) -> None:

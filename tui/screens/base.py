@@ -25,6 +25,7 @@ from ..widgets.key_line import Hint, KeyLine
 from ..widgets.lines import KeyTaker
 from ..widgets.one_line import OneLine
 from ..widgets.status_line import ScreenTab, StatusLine
+from ..widgets.styled import Kept
 
 SCREENS = (
     ("deck", "Deck", "screen.deck"),
@@ -37,7 +38,7 @@ ALWAYS = ("ui.help",)
 IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
 
 
-class MainScreen(KeyTaker, Screen[None], inherit_bindings=False):
+class MainScreen(KeyTaker, Screen[None], Kept, inherit_bindings=False):
     """A screen of the dashboard.
 
     Keys are looked up in the keymap, in the contexts that are active, and carried out by the

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from ...core.protocol.commands import ToggleMinimal
@@ -27,6 +26,7 @@ from ..model.query import SESSIONS, parse
 from ..model.words import clean, is_quiet, plural
 from ..widgets.asked import item_note, item_titles
 from ..widgets.attention_list import AttentionList
+from ..widgets.boxes import AcrossBox, DownBox
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
 from ..widgets.panel import SessionPanel
@@ -61,8 +61,8 @@ class DeckScreen(MainScreen):
         self.panel = SessionPanel(self.terminal, id="panel")
         self.filter_bar = InputBar("filter ", id="filter")
         self.search_bar = InputBar("search ", id="search")
-        self.left = Vertical(self.sessions, self.attention, id="left")
-        self.middle = Horizontal(self.left, self.panel, id="middle")
+        self.left = DownBox(self.sessions, self.attention, id="left")
+        self.middle = AcrossBox(self.left, self.panel, id="middle")
         self.moves = Moves(bridge, self.sessions, self.attention)
         self.viewing = Viewing(bridge, self.terminal, self.search_bar, self.rearrange)
         self.answers = Answers(bridge)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from ...core.protocol.attention import AttentionItem
@@ -27,6 +26,7 @@ from ..model.flow.rows import flow_rows
 from ..model.frame import NARROWEST, SHARE, WIDEST, list_width
 from ..model.words import clean
 from ..pace import Alarm
+from ..widgets.boxes import AcrossBox, DownBox
 from ..widgets.flow_graph import FlowGraph
 from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
@@ -60,8 +60,8 @@ class FlowsScreen(MainScreen):
         self.flows = FlowList(id="flows")
         self.panel = FlowPanel(id="flow-panel")
         self.filter_bar = InputBar("filter ", id="filter")
-        self.left = Vertical(self.flows, id="left")
-        self.middle = Horizontal(self.left, self.panel, id="middle")
+        self.left = DownBox(self.flows, id="left")
+        self.middle = AcrossBox(self.left, self.panel, id="middle")
         self.showing = Showing(bridge, self.desk, self.feed, self.panel)
         place = Place(bridge, self.desk, self.feed, self.flows, self.panel)
         self.moves = FlowMoves(place, self.showing, self._switch)

@@ -82,7 +82,6 @@ class Lines(Styled, ScrollView, can_focus=True):
         self.rows: Sequence[Any] = ()
         self.cursor: int | None = None
         self._foot = ""
-        self._width = 0
         self._strips: LRUCache[Any, Strip] = LRUCache(STRIPS_KEPT)
 
     def compose_row(self, row: Any, width: int) -> Row:
@@ -170,18 +169,13 @@ class Lines(Styled, ScrollView, can_focus=True):
         """The style of a tone over the list's own."""
         return self.get_component_rich_style(f"line--{tone}") if tone else self.own_style
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines to be painted."""
-        self._width = self.scrollable_content_region.width
-        return super().render_lines(crop)
-
     def render_line(self, y: int) -> Strip:
         """The strip at ``y`` of the visible part."""
         index = self.scroll_offset.y + y
-        width = self._width if self._painting else self.scrollable_content_region.width
+        width = self.scrollable_content_region.width
         if not 0 <= index < len(self.rows):
             return Strip.blank(width, self.own_style)
-        return self.placed(self._strip(index, width), index)
+        return self._strip(index, width).apply_offsets(0, index)
 
     def _strip(self, index: int, width: int) -> Strip:
         selection = self.text_selection

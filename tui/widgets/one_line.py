@@ -82,7 +82,7 @@ class OneLine(Styled):
             segments = restyle(
                 segments, *span, self.screen.get_component_rich_style("screen--selection")
             )
-        return self.placed(Strip(segments).adjust_cell_length(width, self.own_style), 0)
+        return Strip(segments).adjust_cell_length(width, self.own_style).apply_offsets(0, 0)
 
     def on_click(self, event: Click) -> None:
         """Press the spot under the mouse."""

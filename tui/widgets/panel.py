@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from ...core.protocol.status import Lifecycle
 from ...core.protocol.views import SessionView
 from ..model.cells import Cell, Row, cut, row_width
 from ..model.words import clean, short_path, sign
+from .boxes import DownBox
 from .one_line import OneLine
 from .terminal import TerminalView
 
@@ -51,14 +51,14 @@ def _lower_edge(words: Cell, edge: str, tone: str, width: int) -> tuple[Row, tup
     return (Cell(f"{left}{rest}", tone), *shown, Cell(f"{line}{right}", tone)), ()
 
 
-class SessionPanel(Vertical):
+class SessionPanel(DownBox):
     """Title, screen, and one line of notice under it."""
 
     def __init__(self, terminal: TerminalView, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self.terminal = terminal
         self.top = PanelTop(id="panel-top")
-        self.body = Vertical(id="panel-body")
+        self.body = DownBox(id="panel-body")
         self.notice = OneLine(id="panel-notice")
         self.foot = PanelFoot(id="panel-foot")
 

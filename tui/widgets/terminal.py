@@ -83,7 +83,7 @@ class TerminalView(Styled):
         self._note = ""
         self._first = 0
         self._dirty: set[int] | None = set()
-        self._strips: LRUCache[tuple[Row, int], Strip] = LRUCache(STRIPS_KEPT)
+        self._strips: LRUCache[tuple[Row, int, int], Strip] = LRUCache(STRIPS_KEPT)
         self._pacer = Pacer(self._repaint, interval)
         self._interval = interval
         self._patience = PATIENCE * interval
@@ -179,15 +179,16 @@ class TerminalView(Styled):
             return Strip.blank(width, self.own_style)
         plain = not self.needle and self.text_selection is None
         if not plain or self._cursor_on(line, model):
-            return self.placed(self._strip(self._segments(row, line, model), width), line)
-        strip = self._strips.get((row, width))
+            return self._strip(self._segments(row, line, model), line, width)
+        strip = self._strips.get((row, line, width))
         if strip is None:
-            strip = self._strip(screen_segments(row, self.own_style), width)
-            self._strips[row, width] = strip
-        return self.placed(strip, line)
+            strip = self._strip(screen_segments(row, self.own_style), line, width)
+            self._strips[row, line, width] = strip
+        return strip
 
-    def _strip(self, segments: list[Segment], width: int) -> Strip:
-        return Strip(segments).adjust_cell_length(width, self.own_style)
+    def _strip(self, segments: list[Segment], line: int, width: int) -> Strip:
+        strip = Strip(segments).adjust_cell_length(width, self.own_style)
+        return strip.apply_offsets(0, line)
 
     def notify_style_update(self) -> None:
         """The theme or a class changed: paint all anew."""
