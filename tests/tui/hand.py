@@ -10,6 +10,8 @@ from typing import Any
 from tests.tui.crew import Crew
 from textual import events
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.keys import key_to_character
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -22,6 +24,28 @@ from quarterdeck.tui.screens.deck import DeckScreen
 
 AT_ONCE = Pacing(frame=0.0, focus=0.0, size=0.05, notify=5.0, retry=60.0, rest=0.0, pull=0.0)
 PATIENCE = 60.0
+SOON = 0.02
+"""Seconds: what a clock will begin within them belongs to what is under way."""
+TURNS = 3
+"""Of the loop, in each of which what came over a socket or from a thread would be taken up."""
+
+
+async def calm(ready: Callable[[], bool]) -> None:
+    """Return once the loop has nothing to do and will have nothing soon, and ``ready`` holds.
+
+    Asking every widget whether its queue is empty, time and again, costs more than all else.
+    """
+    loop: Any = asyncio.get_running_loop()
+    horizon, turns = loop.time() + SOON, 0
+    while turns < TURNS:
+        await asyncio.sleep(0)
+        if loop._ready:
+            turns = 0
+        elif not ready() or any(h._when < horizon for h in loop._scheduled if not h._cancelled):
+            turns = 0
+            await asyncio.sleep(0.001)
+        else:
+            turns += 1
 
 
 class Hand:
@@ -49,13 +73,11 @@ class Hand:
 
     async def settle(self) -> None:
         """Let everything under way come to its end, and have it painted."""
-        rounds = 0
-        while rounds < 5:
-            await asyncio.sleep(0)
-            await self.pilot._wait_for_screen()
-            rounds = 0 if self.app.gate.held else rounds + 1
+        await self.pilot._wait_for_screen()
+        await calm(lambda: not self.app.gate.held)
         self.screen._on_timer_update()
         await self.pilot._wait_for_screen()  # what was to be done after that painting
+        await calm(lambda: True)
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, unhurried."""
@@ -145,6 +167,23 @@ NAMES = {
 
 
 CHARACTERS = {name: character for character, name in NAMES.items() if character != "\n"}
+
+
+def share_styles() -> None:
+    """Have each style sheet read once for all dashboards of this process, not once for each."""
+    known: dict[Any, list[RuleSet]] = {}
+    read = Stylesheet._parse_rules
+
+    def rules(sheet: Stylesheet, css: str, *place: Any, **wish: Any) -> list[RuleSet]:
+        key = (css, place, tuple(wish.items()), tuple(sorted(sheet._variables.items())))
+        if key not in known:
+            known[key] = read(sheet, css, *place, **wish)
+        return known[key]
+
+    Stylesheet._parse_rules = rules  # type: ignore[method-assign]  # nothing smaller can be shared
+
+
+share_styles()
 
 
 @asynccontextmanager

@@ -45,6 +45,7 @@ SCHEME = "local"
 RING_BYTES = 4 * 1024 * 1024
 START_SECONDS = 20.0
 END_SECONDS = 5.0
+END_TRIES = 6
 LINGER_SECONDS = 2.0
 """How long a keeper waits for an engine when its child has ended; what it wrote down stays."""
 CANCELLED = "cancelled"
@@ -196,8 +197,13 @@ class LocalBackend:
                 await link.dismiss()
             finally:
                 await link.detach()
-            await self._keepers.ended(places, END_SECONDS)
-        await self._keepers.erase(places)
+        for _ in range(END_TRIES):
+            # On a busy machine it takes its time; and a program that is being started this moment
+            # may hold for it what a look at the place has held.
+            if await self._keepers.ended(places, END_SECONDS):
+                await self._keepers.erase(places)
+                if not await asyncio.to_thread(places.folder.is_dir):
+                    return
 
     # ---- inside ----------------------------------------------------------------------------
 

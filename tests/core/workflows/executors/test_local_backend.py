@@ -14,7 +14,8 @@ from tests.core.sessions.rig import alive, kill_leftovers
 from tests.core.workflows.executors.stage import until
 
 from quarterdeck.core.base.errors import QuarterdeckError
-from quarterdeck.core.sessions.keeper.places import find_keepers
+from quarterdeck.core.sessions.keeper.places import KeeperPlaces, find_keepers
+from quarterdeck.core.sessions.keepers import LocalKeepers
 from quarterdeck.core.workflows.backends import local
 from quarterdeck.core.workflows.backends.faults import PlaceForeign, SupersededHere
 from quarterdeck.core.workflows.backends.local import FOLDER, LocalBackend
@@ -86,6 +87,32 @@ async def test_an_attempt_is_told_from_its_begin_as_often_as_is_asked(
     assert await backend.reconcile([place]) == {place: Standing.GONE}
     with pytest.raises(AttemptLost):
         await whole(backend, place)
+
+
+class Tardy(LocalKeepers):
+    """Keepers that don't answer, end late, and whose places are held for a moment."""
+
+    def __init__(self) -> None:
+        self.late = [False, False]
+        self.held = 1
+
+    async def ended(self, places: KeeperPlaces, seconds: float) -> bool:
+        return self.late.pop() if self.late else await super().ended(places, seconds)
+
+    async def erase(self, places: KeeperPlaces) -> None:
+        self.held -= 1
+        if self.held < 0:
+            await super().erase(places)
+
+
+async def test_what_ends_late_is_forgotten_all_the_same(
+    backend: LocalBackend, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await begun(backend, leaf(folder, "echo x"))
+    assert output(await whole(backend, place)) == b"x\n"
+    monkeypatch.setattr(backend, "_keepers", Tardy())
+    await backend.forget(place)
+    assert not find_keepers(folder / FOLDER)
 
 
 async def test_an_attempt_begins_once(backend: LocalBackend, folder: Path) -> None:
