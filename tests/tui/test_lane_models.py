@@ -152,7 +152,7 @@ def test_a_payload_says_what_keeps_it(crew: Crew) -> None:
     mine = list(crew.lanes.payloads.values())
     shown = "\n".join(texts(payload_rows(mine, crew.now(), of_a_lane=True)))
     assert "▸ running   000002 H critique  A write-through cache" in shown
-    assert "Proposal number 1  critique takes 2 at once" in shown
+    assert "critique takes 2 at once  Proposal number 1" in shown
     assert "✗ dead      000005 N exit code 3" in shown
     assert "topic_raised" not in shown
     assert "topic_raised" in "\n".join(texts(payload_rows(mine, crew.now(), of_a_lane=False)))
