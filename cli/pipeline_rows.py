@@ -58,7 +58,8 @@ def handler_row(view: Message) -> tuple[object, ...]:
 
 def payload_row(view: Message, short: str) -> tuple[object, ...]:
     """A payload's line; see ``PAYLOAD_HEADS``."""
-    note = view["error"] or view["reason"] or ", ".join(view["handlers"])
+    note = ": ".join(filter(None, (view["reason"], view["error"])))
+    note = note or ", ".join(view["handlers"])
     tries = f"{view['attempt']}/{view['max_attempts']}" if view["max_attempts"] > 1 else ""
     return (
         f"{view['pipeline']}.{view['event']}",

@@ -420,7 +420,7 @@ class Pipelines(Handling):
 def _next_attempt(entry: Entry) -> str:
     due = min(entry.due.values(), default=None)
     at = "" if due is None else f" at {due.astimezone():%H:%M:%S}"
-    return f"waits for its next attempt{at}"
+    return f"next attempt{at}" if at else "waits for its next attempt"
 
 
 async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None:

@@ -108,6 +108,7 @@ def test_a_hook_propels_what_the_file_says(
     assert (saved.name, saved.event, saved.data, saved.priority) == (
         "lint", "saved", "Begin by ben", 3,
     )  # fmt: skip
+    assert [(one.hook, one.repository) for one in wishes] == [("post-commit", str(repository))] * 2
     assert (other.data["repository"], other.data["arguments"]) == (str(repository), ["a", "b"])
 
 

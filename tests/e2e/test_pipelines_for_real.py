@@ -6,11 +6,13 @@ import json
 import signal
 import subprocess
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.machine import PROGRAM, Machine, eventually
 
 PATIENCE = 90.0
+EXAMPLES = Path(__file__).parents[2] / "examples"
 CHAIN = """
 name: chain
 events:
@@ -103,3 +105,24 @@ def test_an_interrupted_chain_goes_on_with_the_next_engine(machine: Machine) -> 
 def _over(machine: Machine) -> bool:
     found = payloads(machine)
     return len(found) == 12 and all(one["status"] in {"completed", "dead"} for one in found)
+
+
+def test_the_night_watch_of_the_examples_starts_its_workflow(machine: Machine) -> None:
+    for name in ("night-watch.yaml", "nightly.yaml"):
+        (machine.work / name).write_text((EXAMPLES / name).read_text())
+    identity = ["-c", "user.name=Ann", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], [*identity, "commit", "-q", "--allow-empty", "-m", "Begin"]):
+        subprocess.run(["git", *words], cwd=machine.work, check=True)
+    machine.serve()
+    loaded = machine.run("pipeline", "load", "night-watch.yaml")
+    assert loaded.code == 0, loaded.err
+    shown = machine.run("pipeline", "show", "night-watch").out
+    assert "schedule: 0 3 * * * Europe/Vienna to night, next " in shown
+    due = json.dumps({"night": "2026-11-21T02:00:00+00:00"})
+    done = machine.run("pipeline", "propel", "night", "--data", due, "--wait")
+    assert done.code == 0, done.out + done.err
+    assert "tell completed: 1 commits before 2026-11-21T02:00:00+00:00" in done.out
+    flows = json.loads(machine.run("workflow", "list", "--json").out)["workflows"]
+    found = {one["event"]: one for one in payloads(machine)}
+    assert [one["parent"] for one in flows] == [f"payload/{found['night']['id']}"]
+    assert found["found"]["above"] == found["night"]["id"]

@@ -152,7 +152,7 @@ def test_a_payload_says_what_keeps_it(crew: Crew) -> None:
     mine = list(crew.lanes.payloads.values())
     shown = "\n".join(texts(payload_rows(mine, crew.now(), of_a_lane=True)))
     assert "▸ running   000002 H critique  A write-through cache" in shown
-    assert "Proposal number 1  critique takes 2 at once" in shown
+    assert "critique takes 2 at once  Proposal number 1" in shown
     assert "✗ dead      000005 N exit code 3" in shown
     assert "topic_raised" not in shown
     assert "topic_raised" in "\n".join(texts(payload_rows(mine, crew.now(), of_a_lane=False)))
@@ -200,13 +200,13 @@ def test_a_workflow_between_two_payloads_stands_between_them(crew: Crew) -> None
     last = crew.lanes.payload("third", cause=through, above=mine.id, root=first.id, hops=2)
     detail = crew.lanes.detail(mine.id).changed(causes=(first,), effects=(last,))
     rows = chain_rows(detail, crew.now())
-    texts = ["".join(cell.text for cell in row.cells) for row in rows]
-    assert [text.split()[1:4] for text in texts[:1]] == [["begin", first.id[-6:], "0:30"]]
-    assert texts[1].strip() == "└─ ◆ workflow FLOW55 · task tell"
-    assert "second ← this one" in texts[2]
-    assert texts[3].strip() == "└─ ◆ workflow FLOW55 · task tell"
-    assert texts[4].strip().startswith("└─ ○ third")
-    indents = [len(text) - len(text.lstrip()) for text in texts]
+    lines = texts(rows)
+    assert lines[0].split()[1:4] == ["begin", first.id[-6:], "0:30"]
+    assert lines[1].strip() == "└─ ◆ workflow FLOW55 · task tell"
+    assert "second ← this one" in lines[2]
+    assert lines[3].strip() == "└─ ◆ workflow FLOW55 · task tell"
+    assert lines[4].strip().startswith("└─ ○ third")
+    indents = [len(line) - len(line.lstrip()) for line in lines]
     assert indents == sorted(indents)
     assert rows[1].key == through
 

@@ -63,9 +63,9 @@ class HandlerRuns:
         handler, entry, number = order.handler, order.entry, order.attempt.number
         place = derived_id(entry.id, order.pipeline.name, handler.name, number)
         self._under_way[place] = entry.id
-        if number > 1:
-            await self.places.tidy(order)
         try:
+            if number > 1:
+                await self.places.tidy(order)
             return await self._run(order, _chosen(bind(handler, order.names), order))
         finally:
             self._under_way.pop(place, None)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from ...base.priority import Priority
@@ -48,6 +49,8 @@ def payload_view(
     """The line about a payload."""
     origin, status = entry.origin, entry.status
     due = min(entry.due.values(), default=None)
+    tried = max((entry.attempts_of(name) for name in entry.handlers), default=0)
+    most = _most_attempts(entry, pipeline)
     return PayloadView(
         id=entry.id,
         pipeline=origin.pipeline,
@@ -57,8 +60,8 @@ def payload_view(
         deadline=origin.deadline,
         created_at=origin.created_at,
         ended_at=entry.ended_at,
-        attempt=max((entry.attempts_of(name) for name in entry.handlers), default=0),
-        max_attempts=_most_attempts(entry, pipeline),
+        attempt=tried,
+        max_attempts=most * max(ceil(tried / most), 1),  # each replay may try as often again
         next_attempt_at=due if status is PayloadStatus.RETRYING else None,
         handlers=tuple(
             name for name, one in entry.handlers.items() if one is PayloadStatus.RUNNING

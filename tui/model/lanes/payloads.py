@@ -140,15 +140,15 @@ def _payload(payload: PayloadView, now: datetime, layout: tuple[Col, ...]) -> Ta
 
 
 def _told(payload: PayloadView) -> Row:
-    """What it is, and what keeps or kept it: who works on it, why it waits, what went wrong."""
-    summary = Cell(clean(payload.summary, 200))
-    if payload.error:
-        return (Cell(clean(payload.error, 200), "error"), Cell("  "), summary)
+    """What keeps or kept it, and what it is: why it waits, what went wrong, who works on it."""
+    cells: list[Cell] = []
     if payload.status is PayloadStatus.RUNNING and payload.handlers:
-        return (Cell(f"{clean(', '.join(payload.handlers), 60)}  ", "working"), summary)
+        cells.append(Cell(f"{clean(', '.join(payload.handlers), 60)}  ", "working"))
     if payload.reason and payload.status not in ENDED:
-        return (summary, Cell(f"  {clean(payload.reason, 200)}", "muted"))
-    return (summary,)
+        cells.append(Cell(f"{clean(payload.reason, 200)}  ", "muted"))
+    if payload.error:
+        cells.append(Cell(f"{clean(payload.error, 200)}  ", "error"))
+    return (*cells, Cell(clean(payload.summary, 200)))
 
 
 def payloads_last(payloads: Sequence[PayloadView], now: datetime) -> float | None:

@@ -173,7 +173,7 @@ events:
         await rig.asked()
         listed = {one.id: one.reason for one in rig.all()}
         assert [listed[one] for one in slow] == ["", "1 of work are at work"]
-        assert listed[again].startswith("waits for its next attempt at ")
+        assert listed[again].startswith("next attempt at ")
         assert listed[vote] == "waits for your vote"
         await rig.service.pause("p", on=True)
         assert rig.payload(slow[1]).reason == "the pipeline is paused"

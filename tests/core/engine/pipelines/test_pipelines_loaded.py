@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.core.engine.pipelines.pipe_rig import rigged
@@ -18,8 +22,11 @@ from quarterdeck.core.pipelines import faults as f
 from quarterdeck.core.pipelines.together import Together
 from quarterdeck.core.pipelines.triggers import FileMemory
 from quarterdeck.core.protocol import pipeline_commands as c
+from quarterdeck.core.protocol.commands import DeleteSession
+from quarterdeck.core.protocol.events import Cause
 from quarterdeck.core.protocol.pipeline_events import PayloadChanged
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.core.sessions.faults import SessionUnknown
 from quarterdeck.state.memory import MemoryStore
 
 ORDERS = """
@@ -232,3 +239,78 @@ async def test_logs_that_are_kept_together_fail_together() -> None:
     for one_of in (first, second):
         with pytest.raises(OSError, match="3 changes"):
             await one_of
+
+
+async def test_a_hook_of_gits_is_counted_once_and_named_as_the_cause(tmp_path: Path) -> None:
+    text = """
+name: p
+events: {pushed: , other: }
+triggers:
+  - {git: {hook: post-commit, repository: here}, event: pushed}
+  - {git: {hook: post-merge, repository: here}, event: pushed}
+"""
+    for name in ("here", "there"):
+        words = ["git", "init", "-q", str(tmp_path / name)]
+        await asyncio.to_thread(subprocess.run, words, check=True)
+    async with rigged(tmp_path, memory=FileMemory(tmp_path / "memory")) as rig:
+        await rig.load(text)
+
+        def fired(payload_id: str, hook: str, repository: str) -> Any:
+            wish = c.PropelPayload(
+                name="p", event="pushed", hook=hook, repository=str(tmp_path / repository)
+            )
+            return rig.service.propel_asked(wish, payload_id)
+
+        first, second = new_id(), new_id()
+        view = await fired(first, "post-commit", "here")
+        assert view.cause == "trigger/git/post-commit"
+        await fired(first, "post-commit", "here")
+        await fired(second, "post-commit", "there")
+        commit, merge = rig.service.whole("p").triggers
+        assert (commit.count, commit.error, merge.count) == (1, None, 0)
+        assert commit.last_at is not None
+        assert "not installed" in (merge.error or "")
+        assert len(rig.all()) == 2
+
+
+async def test_only_the_newest_ended_session_of_a_handlers_attempts_stays(tmp_path: Path) -> None:
+    there = EndedSessions()
+    async with rigged(tmp_path) as rig:
+        await rig.load(ONE_HANDLER)
+        rig.crew.failing["h"] = 1
+        places = rig.service._runs.places
+        payload = await rig.propel("e")
+        await rig.until(lambda: rig.payload(payload.id).status is S.RETRYING)
+        (run,) = (await rig.service.payload(payload.id)).runs
+        sessions = {run.workflow_id: [ENDED, LIVING, new_id()], "another": [LAST]}
+        places.sessions_of = lambda workflow_id: sessions.get(workflow_id, [])
+        assert (await rig.service.payload(payload.id)).runs[0].session_id == ENDED
+        assert rig.workflows.surroundings is not None
+        rig.workflows.surroundings = replace(rig.workflows.surroundings, sessions=there)  # type: ignore[arg-type]
+        await rig.service.retry(payload.id)
+        await rig.quiet()
+        assert set(there.left) == {LIVING, LAST}
+
+
+ENDED, LIVING, LAST = new_id(), new_id(), new_id()
+
+
+class EndedSessions:
+    """Two sessions have ended, one lives."""
+
+    def __init__(self) -> None:
+        self.left = {ENDED: False, LIVING: True, LAST: False}
+
+    def view(self, session_id: str) -> Any:
+        if session_id not in self.left:
+            raise SessionUnknown(f"{session_id} is gone.")
+        return SimpleNamespace(living=self.left[session_id])
+
+    async def delete(self, wish: DeleteSession, _cause: Cause) -> None:
+        del self.left[wish.session_id]
+
+
+ONE_HANDLER = """
+name: p
+events: {e: {handlers: {h: {run: [echo, x], retry: {attempts: 2, initial: 600, max: 600}}}}}
+"""

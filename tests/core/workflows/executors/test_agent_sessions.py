@@ -102,6 +102,7 @@ async def test_a_turn_that_ends_badly_fails_the_task(
     error = await deck.error(f"tasks: {{it: {{agent: scripted, prompt: {prompt}}}}}")
     assert error.startswith((told, told.replace("exited", "crashed")))
     assert not rig.view("flow it").living
+    assert rig.manager.items() == [], "the task tells of it"
 
 
 async def test_cancelling_ends_the_session(deck: Stage, rig: Rig) -> None:

@@ -21,6 +21,7 @@ from quarterdeck.core.workflows.executors.faults import (
 )
 from quarterdeck.core.workflows.executors.folders import attempt_folder, safe_name
 from quarterdeck.core.workflows.executors.log import LONGEST_LINE, AttemptLog
+from quarterdeck.core.workflows.executors.process import last_words
 from quarterdeck.core.workflows.executors.results import (
     Collected,
     as_value,
@@ -238,3 +239,26 @@ def test_errors_lose_their_secrets_not_their_class() -> None:
     ours = hidden(CommandFailed("it said s3cret", exit_code=1), hide)
     assert (type(ours), str(ours)) == (CommandFailed, "it said ***")
     assert str(hidden(ValueError("s3cret"), hide)) == "ValueError: ***"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("plain words\nin two lines", "plain words\nin two lines"),
+        (
+            'begin\nTraceback (most recent call last):\n  File "a.py", line 1\n    f()\nValueError: broken thing\n',
+            "ValueError: broken thing (the traceback is in the log)",
+        ),
+        (
+            'e "b.py", line 2, in f\n  File "a.py", line 1, in g\n    raise Odd(\nOdd: one\ntwo\n',
+            "Odd: one two (the traceback is in the log)",
+        ),
+        (
+            "Traceback (most recent call last):\n  a\nKeyError: 1\n\nDuring handling of it:\n\nTraceback (most recent call last):\n  b\nOSError: 2",
+            "OSError: 2 (the traceback is in the log)",
+        ),
+        ("Traceback (most recent call last):\n  cut off", "cut off (the traceback is in the log)"),
+    ],
+)
+def test_of_a_traceback_its_last_line_is_told(said: str, told: str) -> None:
+    assert last_words(said.encode()) == told
