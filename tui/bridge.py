@@ -83,7 +83,7 @@ class Bridge:
     Whoever shows something adds a listener to ``listeners``: it is called, at most thirty times a
     second, after something changed; while it is called, ``steps_only`` says whether sessions have told of
     their steps and nothing else changed. ``taps`` are called with every event, at once. ``feed`` holds the newest events, ``fed`` counts all of them.
-    ``drafts`` are prompts that were written and not sent, by session. ``room`` is the size, in
+    ``drafts`` are texts that were written and not sent, by session or by field. ``room`` is the size, in
     cells, of the panel in which one types into a session. ``left_running`` counts the sessions
     that go on after the person has left.
     """

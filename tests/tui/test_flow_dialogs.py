@@ -49,6 +49,28 @@ def test_files_are_completed_by_their_endings(tmp_path: Path) -> None:
     assert file_completion("", base, endings) is None
 
 
+async def test_what_was_written_into_a_form_outlives_escape(crew: Crew) -> None:
+    async with aboard(crew, (120, 36)) as hand:
+        await hand.press("2", "c")
+        await hand.write("flows/feature.yaml")
+        await hand.press("tab")
+        await hand.write("feature=a dry run")
+        await hand.press("escape", "1", "c", "tab", "tab")
+        await hand.write("Mend the parser")
+        await hand.press("escape", "c")
+        assert hand.shows("Mend the parser")
+        await hand.press("escape", "2", "c", "tab")
+        assert hand.shows("flows/feature.yaml", "feature=a dry run")
+        await hand.write(" of it")
+        await hand.press("enter")
+        sent = hand.sent(w.CreateWorkflow)[-1]
+        assert sent.file == "/home/ann/shop/flows/feature.yaml"
+        assert sent.inputs == {"feature": "a dry run of it"}
+        await hand.until(lambda: hand.shows("feature · "))
+        await hand.press("c")
+        assert not hand.shows("feature=a dry run")
+
+
 async def test_a_file_is_run_with_its_inputs(crew: Crew) -> None:
     async with aboard(crew, (120, 36)) as hand:
         await hand.press("2", "c", "enter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from ..bridge import Bridge
 from ..copying import copy_selection
@@ -19,6 +20,9 @@ from ..keys.actions import Context
 from ..keys.names import name_of
 from ..widgets.key_line import Hint, KeyLine
 from ..widgets.one_line import OneLine
+
+if TYPE_CHECKING:
+    from textual.widgets import TextArea
 
 T = TypeVar("T")
 READ_IN = 0.15
@@ -63,9 +67,31 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         """Leave without a result."""
         return Offer(("escape",), text, self.give_up)
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """The fields whose text is kept when the dialog is given up, until it is opened again."""
+        return ()
+
     def give_up(self) -> None:
-        """Leave without a result."""
+        """Leave without a result; what was written is kept."""
+        for field in self.drafted():
+            text = field.value if isinstance(field, Input) else field.text
+            if text.strip():
+                self.bridge.drafts[self._draft_of(field)] = text
         self.dismiss(None)
+
+    def _take_drafts(self) -> None:
+        for field in self.drafted():
+            text = self.bridge.drafts.pop(self._draft_of(field), None)
+            if text is None:
+                continue
+            if isinstance(field, Input):
+                field.value = text
+            else:
+                field.load_text(text)
+                field.move_cursor(field.document.end)
+
+    def _draft_of(self, field: Widget) -> str:
+        return f"{self._title} #{field.id}"
 
     def compose(self) -> ComposeResult:
         """Frame, body, keys."""
@@ -77,6 +103,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin to listen."""
         self.bridge.listeners.append(self.show_state)
+        self._take_drafts()
         self.begin()
         self.show_state()
         self.ask()

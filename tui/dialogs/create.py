@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from ...core.base.errors import ErrorInfo, QuarterdeckError
 from ...core.protocol.commands import MAX_COLS, MAX_LINES, MIN_COLS, CreateSession
@@ -111,6 +111,10 @@ class CreateDialog(Dialog[str]):
         index = self.agents.cursor
         return str(self.agents.rows[index].name) if index is not None else ""
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """What a person wrote."""
+        return (self.prompt,)
+
     def offers(self) -> Sequence[Offer]:
         """Create, move between fields, leave."""
         return (
@@ -122,7 +126,7 @@ class CreateDialog(Dialog[str]):
               if self.agents.has_focus else ()),
             *((Offer(("space",), "worktree or not", self._tick),)
               if self.worktree.has_focus else ()),
-            self.escape(),
+            self.escape("keep for later"),
         )  # fmt: skip
 
     def take_key(self, event: events.Key) -> None:

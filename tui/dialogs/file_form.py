@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from ...core.base.errors import QuarterdeckError
 from ...core.protocol.commands import Payload
@@ -87,6 +87,10 @@ class FileForm(Dialog[str]):
         """What else can be done with the file."""
         return ()
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """What a person wrote."""
+        return (self.file, self.inputs, self.directory)
+
     def offers(self) -> Sequence[Offer]:
         """Begin it, move between fields, leave."""
         return (
@@ -95,7 +99,7 @@ class FileForm(Dialog[str]):
             Offer(("tab",), "next field", self._next, repeatable=True),
             Offer(("shift+tab",), "", self._previous, repeatable=True),
             *((Offer(("alt+enter",), "new line", lambda: None),) if self.inputs.has_focus else ()),
-            self.escape("give up"),
+            self.escape("keep for later"),
         )
 
     def _next(self) -> None:

@@ -101,6 +101,10 @@ class PropelDialog(Dialog[str]):
         """The data first, where the lane is known."""
         (self.data if self.event.value else self.event).focus()
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """What a person wrote."""
+        return (self.data, self.priority, self.deadline)
+
     def offers(self) -> Sequence[Offer]:
         """Propel, move between fields, leave."""
         return (
@@ -108,7 +112,7 @@ class PropelDialog(Dialog[str]):
             Offer(("tab",), "next field", self._next, repeatable=True),
             Offer(("shift+tab",), "", self._previous, repeatable=True),
             *((Offer(("alt+enter",), "new line", lambda: None),) if self.data.has_focus else ()),
-            self.escape("give up"),
+            self.escape("keep for later"),
         )
 
     def _next(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...base.calling import Threads, is_async
+from ...pipelines.definition import PipelineDefinition
 from ...pipelines.faults import HandlerFailed, HandlerHopeless
 from ...pipelines.gating import HandlerGates, key_of
 from ...pipelines.ids import derived_id
@@ -116,11 +117,15 @@ class InPlace:
         return await self._threads.call(lambda: function(**given))
 
 
+def _folders(pipeline: PipelineDefinition) -> Iterator[Path]:
+    """Where functions are looked for that are not installed; made only if one is."""
+    yield Path(pipeline.directory)
+    yield Path(pipeline.file).parent
+
+
 def _found(order: Order, name: str) -> Callable[..., Any]:
-    pipeline = order.pipeline
-    folders = [Path(pipeline.directory), Path(pipeline.file).parent]
     try:
-        return find_trusted(name, folders)
+        return find_trusted(name, _folders(order.pipeline))
     except (AttributeError, ImportError, TypeError) as error:
         raise HandlerHopeless(
             f"There is no function {name}: {error}. It is looked for among the engine's modules, in "
