@@ -113,15 +113,27 @@ def definition_of(text: str) -> WorkflowDefinition:
 def task_of(values: Mapping[str, Any]) -> TaskDefinition:
     """The task's definition in JSON's ``values``."""
     deadline = values["deadline"]
-    return TaskDefinition(
-        **{
-            **values,
-            "dependencies": tuple(values["dependencies"]),
-            "retry_policy": _policy_of(values["retry_policy"]),
-            "priority": Priority(values["priority"]),
-            "deadline": None if deadline is None else datetime.fromisoformat(deadline),
-        }
+    return (
+        TaskDefinition(  # by position: a workflow may have thousands, and names cost a third more
+            values["task_id"],
+            values["agent_id"],
+            values["agent_type"],
+            tuple(values["dependencies"]),
+            _policy_of(values["retry_policy"]),
+            values["timeout"],
+            values["allow_failure"],
+            values["metadata"],
+            _PRIORITIES[values["priority"]],
+            None if deadline is None else datetime.fromisoformat(deadline),
+            values["group"],
+            values["slotless"],
+            values["final"],
+            values.get("placed", False),
+        )
     )
+
+
+_PRIORITIES = {one.value: one for one in Priority}
 
 
 def _policy(policy: RetryPolicy | None) -> dict[str, Any] | None:

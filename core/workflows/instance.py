@@ -102,12 +102,14 @@ class Instance:
         known = set(self.plan.ids)
         self._load_children({name: row for name, row in rows.items() if name not in known})
         found = [rows.get(name) or self._new_row(task) for task, name in enumerate(self.plan.ids)]
-        for row in found:
-            self._take_row(row)
+        self._take_rows(found)
         for parent, children in self.plan.children.items():
             if self.texts[parent] is None:
                 self.texts[parent] = json.dumps([self.plan.ids[child] for child in children])
-        return [self._state(row, due) for row in found]
+        plain: dict[tuple[TaskStatus, int], TaskState] = {}
+        return [
+            self._state(row, due) if _is_marked(row) else _plain_state(row, plain) for row in found
+        ]
 
     def _load_new(self) -> list[TaskState]:
         """Nothing is kept but the definition: all tasks are pending."""
@@ -299,6 +301,17 @@ class Instance:
             found["task"] = task_values(self.tasks[task])
         return json.dumps(found, separators=(",", ":")) if found else None
 
+    def _take_rows(self, rows: Sequence[TaskRecord]) -> None:
+        """Take over all tasks at once."""
+        self.openings = openings_of(rows)
+        self.begun = [row.attempt for row in rows]
+        self.started_at = [_text(row.started_at) for row in rows]
+        self.ended_at = [_text(row.ended_at) for row in rows]
+        self.texts = [row.result for row in rows]
+        self.errors = {task: row.error for task, row in enumerate(rows) if row.error is not None}
+        self.children = {task: row.child for task, row in enumerate(rows) if row.child is not None}
+        self.logs = {task: row.log for task, row in enumerate(rows) if row.log is not None}
+
     def _take_row(self, row: TaskRecord) -> None:
         """Make room for one more task, that stands as in ``row``."""
         task = len(self.openings)
@@ -356,6 +369,26 @@ _ENDED = frozenset(
         TaskStatus.RETRYING,
     }
 )
+
+
+def _is_marked(row: TaskRecord) -> bool:
+    """Whether more is kept of how it is scheduled than its status and attempts."""
+    return bool(
+        row.losses
+        or row.scheduling is not None
+        or row.error_type is not None
+        or row.next_attempt_at is not None
+    )
+
+
+def _plain_state(row: TaskRecord, made: dict[tuple[TaskStatus, int], TaskState]) -> TaskState:
+    """The state of one that is not marked; those that are equal are one."""
+    key = (row.status, row.attempt)
+    found = made.get(key)
+    if found is None:
+        forgiven = row.attempt if row.status is TaskStatus.PENDING else 0
+        found = made[key] = TaskState(row.status, row.attempt, forgiven)
+    return found
 
 
 def _context(record: WorkflowRecord) -> HandoffContext | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from ..base.errors import QuarterdeckError
+from ..base.undisturbed import undisturbed
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
 from .durable_driver import DurableDriver
@@ -152,7 +153,8 @@ class WorkflowOrchestrator(Driving):
             former=former,
         )
         for record in found:
-            await self._take_up(record, await self._store.tasks(record.id))
+            with undisturbed():
+                await self._take_up(record, await self._store.tasks(record.id))
         if former:
             found += await self._take_up_paused(former)
         self._changed()

@@ -30,6 +30,7 @@ from .statuses import TaskStatus, WorkflowStatus
 
 _decode = json.JSONDecoder().raw_decode
 _TASK = '{"task_id":'
+_NAMED = len(_TASK) + 1
 _NULL = '"null"'
 _COMPLETED = TaskStatus.COMPLETED
 
@@ -53,7 +54,7 @@ def opening_of(task_id: str, agent_id: str, agent_type: str) -> str:
     )
 
 
-def openings_of(tasks: Iterable[TaskDefinition]) -> list[str]:
+def openings_of(tasks: Iterable[TaskDefinition | TaskRecord]) -> list[str]:
     """How the lines of each of them begin; what many share is made once."""
     kinds: dict[tuple[str, str], str] = {}
     found: list[str] = []
@@ -98,6 +99,9 @@ def task_named(line: str) -> str | None:
     """The id of the task that a line is about; ``None`` if it is about the workflow."""
     if not line.startswith(_TASK):
         return None
+    plain = line[_NAMED : line.find('"', _NAMED)]
+    if "\\" not in plain:
+        return plain
     found: str = _decode(line, len(_TASK))[0]
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,12 @@ class Reader:
             raise fault from error
 
 
-def _as_text(row: Iterable[Any]) -> Sequence[Any]:
+def _as_text(row: Sequence[Any]) -> Sequence[Any]:
+    for value in row:
+        if type(value) is bytes:
+            break
+    else:
+        return row
     return [_text_of(value) if isinstance(value, bytes) else value for value in row]
 
 

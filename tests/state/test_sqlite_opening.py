@@ -251,3 +251,20 @@ async def test_a_closed_store_can_be_opened_again(open_store: OpenStore, plain: 
     await store.commit([plain.event(2)])
     assert await store.last_sequence() == 2
     assert store.statistics().commits == 1
+
+
+async def test_a_new_database_has_small_pages_and_an_older_one_keeps_its_own(
+    open_store: OpenStore, plain: Plain, tmp_path: Path
+) -> None:
+    """A page's size is a file's for ever; both are read and written alike."""
+    older = tmp_path / "older.db"
+    with closing(sqlite3.connect(older)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("VACUUM")
+    for path, size in ((tmp_path / "new.db", opening.PAGE_BYTES), (older, 4096)):
+        store = await open_store(path)
+        await store.commit([plain.save("S1", 3)])
+        assert [one.version for one in await store.sessions()] == [3]
+        await store.close()
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA page_size").fetchone()[0] == size

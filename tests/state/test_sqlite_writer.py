@@ -7,14 +7,18 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.state.conftest import START
 
 from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.engine.records import Retention
+from quarterdeck.core.workflows.records import SaveWorkflow, WorkflowRecord
+from quarterdeck.core.workflows.statuses import WorkflowStatus
 from quarterdeck.state.sqlite import pruning, writer
 from quarterdeck.state.sqlite import store as store_module
 from quarterdeck.state.sqlite.journal import Journal, Transaction
@@ -144,6 +148,24 @@ async def test_jobs_run_on_the_thread_in_their_turn(
     await asyncio.gather(first, second)
     assert epoch.done()
     assert "thread" in watch.places
+
+
+async def test_a_lease_is_taken_and_given_back_on_the_loop(
+    store: SqliteStore, watch: Watch
+) -> None:
+    """Neither does more than an update; renewing all that an engine holds may do much more."""
+    record = WorkflowRecord("W1", "w", "{}", WorkflowStatus.PENDING, START)
+    await store.commit([SaveWorkflow(record)])
+    watch.clear()
+    until = START + timedelta(seconds=9)
+    lease = await store.take("W1", "E1", until=until, now=START)
+    assert lease is not None
+    assert watch.places == ["inline"]
+    assert await store.renew([("W1", lease)], until) == {"W1"}
+    assert watch.places == ["inline", "thread"]
+    await store.release([("W1", lease)])
+    assert watch.places == ["inline", "thread", "inline"]
+    assert await store.renew([("W1", lease)], until) == set()
 
 
 async def test_at_full_durability_all_is_written_on_the_thread(

@@ -94,6 +94,30 @@ async def test_what_was_given_is_kept_as_it_was_given(engine: WorkflowOrchestrat
     assert seen == [{"a": [1, [2, 3]]}]
 
 
+async def test_what_was_changed_before_the_start_is_in_force(
+    engine: WorkflowOrchestrator, states: StateManager
+) -> None:
+    """What is remembered of an instance's making holds only while nobody has changed it."""
+    seen: list[Any] = []
+
+    async def look(context: Context) -> None:
+        seen.append((context.variables, context.inputs))
+
+    engine.register_executor("x", look)
+    as_made, changed, removed = [
+        await engine.create_workflow([task("a")], variables={"v": 1}, inputs={"i": 1})
+        for _ in range(3)
+    ]
+    await states.update_workflow(changed, variables={"v": 2})
+    await states.delete_workflow(removed)
+    for workflow_id in (as_made, changed):
+        state = await engine.execute_workflow(workflow_id)
+        assert state == await engine.get_workflow_status(workflow_id)
+    assert seen == [({"v": 1}, {"i": 1}), ({"v": 2}, {"i": 1})]
+    with pytest.raises(StateNotFoundError):
+        await engine.execute_workflow(removed)
+
+
 async def test_a_result_that_was_changed_by_a_reader_is_whole_for_the_next(
     engine: WorkflowOrchestrator,
 ) -> None:
