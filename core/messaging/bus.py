@@ -29,6 +29,7 @@ from .routes import Route, Routes
 from .subscription import (
     NEVER,
     UNUSUAL,
+    WATCHED,
     Filter,
     Handler,
     Held,
@@ -142,7 +143,6 @@ class MessageBus:
         self._pump = pump = Pump(
             self._ends, self.config.back_off, self.config.max_queue_size, self._monotonic
         )
-        pump.tell_all = self._keeper is not None
         self._ends.silent = False
         for sub in self._subs.values():
             sub.running, sub.again, sub.room = sub.running & UNUSUAL, False, None
@@ -429,7 +429,9 @@ class MessageBus:
         return letter
 
     def _expiry(self, message: Message) -> float:
-        return NEVER if message.ttl_seconds is None else self._monotonic() + message.ttl_seconds
+        if message.ttl_seconds is not None:
+            return self._monotonic() + message.ttl_seconds
+        return NEVER if message.reply_to is None and self._keeper is None else WATCHED
 
     def _deliver_kept(self, sub: Subscription) -> None:
         if self._keeper is None or self._pump is None:

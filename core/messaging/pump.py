@@ -54,7 +54,6 @@ class Pump:
         self.workers: dict[Task[Any], Worker] = {}
         self._retries = Retries(monotonic, self._again_now)
         self._quiet: asyncio.Event = asyncio.Event()
-        self.tell_all = False
         self.closed = False
 
     # ---- the inbox -------------------------------------------------------------------------
@@ -177,7 +176,7 @@ class Pump:
     async def _work(self, worker: Worker) -> None:  # noqa: C901, PLR0912  # every call would cost more than its work
         """Deliver until nothing is left."""
         self._mark()
-        looked, begun, plain, tell_all = 0, self._monotonic(), self.plain, self.tell_all
+        looked, begun, plain = 0, self._monotonic(), self.plain
         while True:
             if plain and not self._odd:
                 entry = plain.popleft()
@@ -209,7 +208,7 @@ class Pump:
                     if worker.at is not None:
                         worker.at.delivered += 1  # it was taken back when it was marked
                     self._resumed(worker)
-            elif tell_all or expires is not NEVER or message.reply_to is not None:
+            elif expires is not NEVER:
                 await self._deliver_carefully(worker, message, rest, expires)
             else:
                 for sub in rest:

@@ -178,3 +178,6 @@ class Subscription:
 
 NEVER = inf
 """The expiry of a message without a time to live."""
+
+WATCHED = inf + 1.0
+"""The same, another object, where somebody wants to know how each delivery ends."""
