@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 ROUNDS ?= 30
 RERUNS ?= 1
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-JOBS ?= $(shell n=$(CORES); [ "$$n" -gt 4 ] && n=4; echo $$n)
+JOBS ?= $(shell n=$(CORES); [ "$$n" -gt 4 ] && n=4; echo $$((n + 1)))
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -31,7 +31,7 @@ help:
 	@echo "  PYTHON=name or path   the Python of the environment (default: the newest, 3.12 or later preferred)"
 	@echo "  VENV=folder           where the environment lies (default: .venv)"
 	@echo "  DIR=folder            what \`make run\` opens (default: this one)"
-	@echo "  JOBS=number           how many tests run at once (default: one for each core, at most 4)"
+	@echo "  JOBS=number           how many tests run at once (default: one more than cores, as many wait; at most 5)"
 	@echo "  ROUNDS=number         how long \`make soak\` goes on (default: 30)"
 	@echo "  PYTEST_ARGS=...       more for pytest, such as PYTEST_ARGS='-k keeper -x'"
 

@@ -174,13 +174,21 @@ def share_styles() -> None:
     known: dict[Any, list[RuleSet]] = {}
     read = Stylesheet._parse_rules
 
-    def rules(sheet: Stylesheet, css: str, *place: Any, **wish: Any) -> list[RuleSet]:
-        key = (css, place, tuple(wish.items()), tuple(sorted(sheet._variables.items())))
+    def rules(
+        sheet: Stylesheet,
+        css: str,
+        read_from: tuple[str, str],
+        is_default_rules: bool = False,
+        tie_breaker: int = 0,
+        scope: str = "",
+    ) -> list[RuleSet]:
+        place = (css, read_from, is_default_rules, tie_breaker, scope)
+        key = (place, tuple(sorted(sheet._variables.items())))
         if key not in known:
-            known[key] = read(sheet, css, *place, **wish)
+            known[key] = read(sheet, *place)
         return known[key]
 
-    Stylesheet._parse_rules = rules  # type: ignore[method-assign]  # nothing smaller can be shared
+    Stylesheet._parse_rules = rules  # type: ignore[assignment, method-assign]  # the one place
 
 
 share_styles()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quarterdeck.core.sessions.practice import ROLES, crew_path
-from quarterdeck.core.sessions.practice.command import PACE, Options, UsageFault
 
 if TYPE_CHECKING:
     from tests.core.sessions.practice.conftest import MakePerson, Person
@@ -122,25 +121,6 @@ def test_it_runs_alone_isolated_and_without_site() -> None:
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     slow = {"argparse", "asyncio", "dataclasses", "random", "re", "subprocess", "typing", "pathlib"}
     assert loaded & slow == set()
-
-
-@pytest.mark.parametrize(
-    ("variable", "words", "pace"),
-    [(None, [], "person"), ("", [], "person"), ("fast", [], "fast"), ("fast", ["--pace=2"], "2")],
-)
-def test_the_pace_is_the_flags_else_the_variables_else_a_persons(
-    monkeypatch: pytest.MonkeyPatch, variable: str | None, words: list[str], pace: str
-) -> None:
-    monkeypatch.delenv(PACE, raising=False)
-    if variable is not None:
-        monkeypatch.setenv(PACE, variable)
-    assert Options(["--role", "worker", *words]).pace == pace
-
-
-def test_a_variable_that_is_no_pace_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PACE, "slow")
-    with pytest.raises(UsageFault, match=r"QUARTERDECK_PRACTICE_PACE .* not 'slow'"):
-        Options(["--role", "worker"])
 
 
 def test_every_role_is_known_to_the_command_line() -> None:

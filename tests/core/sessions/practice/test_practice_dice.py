@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quarterdeck.core.sessions.practice.command import PACE, Options, UsageFault
 from quarterdeck.core.sessions.practice.dice import Dice, Pace
 
 SEEDS = st.integers(0, 2**70)
@@ -59,3 +60,22 @@ def test_a_person_takes_a_moment(seed: int) -> None:
 def test_a_step_may_have_a_length_of_its_own(name: str, step: float) -> None:
     pace = Pace(name, Dice(0))
     assert (pace.step(), pace.word(), pace.rest()) == (step, step / 20, step * 4)
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "pace"),
+    [(None, [], "person"), ("", [], "person"), ("fast", [], "fast"), ("fast", ["--pace=2"], "2")],
+)
+def test_the_pace_is_the_flags_else_the_variables_else_a_persons(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, words: list[str], pace: str
+) -> None:
+    monkeypatch.delenv(PACE, raising=False)
+    if variable is not None:
+        monkeypatch.setenv(PACE, variable)
+    assert Options(["--role", "worker", *words]).pace == pace
+
+
+def test_a_variable_that_is_no_pace_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PACE, "slow")
+    with pytest.raises(UsageFault, match=r"QUARTERDECK_PRACTICE_PACE .* not 'slow'"):
+        Options(["--role", "worker"])
