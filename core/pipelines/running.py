@@ -94,6 +94,16 @@ class Pipelines(Handling):
                 for name in one.begun
             }
         )
+        now = self._clock.now()
+        self._engine.postpone(
+            {
+                (one.id, key_of(one.origin.pipeline, one.origin.event, name)): (
+                    due - now
+                ).total_seconds()
+                for one in left
+                for name, due in one.due.items()
+            }
+        )
         for entry in left:
             if entry.cancelling:
                 self._engine.cancel(entry.id)

@@ -38,7 +38,7 @@ class PropulsionElsewhere(BusinessFault):
 class PermanentFault(BusinessFault):
     """Raised by a handler: another attempt would fail in the same way, so none is made."""
 
-    code = "permanent_failure"
+    code = "handler_gave_up"
 
 
 class DeadPayloadUnknown(BusinessFault):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..base.retry import RetryPolicy
@@ -91,6 +91,14 @@ class GatedEngine(PropulsionEngine):
             if (run.payload.id, run.event_type) in begun:
                 run.payload.deadline = None
 
+    def postpone(self, seconds: Mapping[tuple[str, str], float]) -> None:
+        """Begin what a former engine left, by payload's id and event type, only after so many seconds."""
+        now = self._monotonic()
+        for run in self._running.open:
+            left = seconds.get((run.payload.id, run.event_type))
+            if left is not None:
+                self._gated.postponed[run] = now + left
+
     def _unpark(self, run: Run) -> None:
         """Take a run that waits for a handler to where it can be ended."""
         parked = self._parked.get(run.event_type, [])
@@ -109,4 +117,6 @@ class GatedEngine(PropulsionEngine):
     def opened(self) -> None:
         """To be called when gates have opened by themselves: what they held back may begin."""
         self._gated.reopen(self._monotonic())
-        self._here().changed()
+        dispatcher = self._here()
+        dispatcher.changed()
+        dispatcher.arm()

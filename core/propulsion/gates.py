@@ -43,6 +43,8 @@ class GatedMachine(Machine):
         self._aside: set[Run] = set()
         self._at_work: set[Run] = set()
         self._places: dict[Run, tuple[int, float]] = {}
+        self.postponed: dict[Run, float] = {}
+        """Runs of a former engine that are not to be begun before a time (monotonic)."""
         self._sequence = 0
         self._now = 0.0
 
@@ -57,8 +59,12 @@ class GatedMachine(Machine):
         return len(self._aside)
 
     def enter(self, run: Run, now: float) -> None:
-        """Queue it."""
+        """Queue it; one that is postponed when its time has come."""
         self._stop(run, now)
+        due = self.postponed.pop(run, now)
+        if due > now:
+            super().back_off(run, due)
+            return
         self._sequence += 1
         self._places[run] = (self._sequence, now)
         run.state = State.QUEUED

@@ -102,10 +102,6 @@ class HandlerRuns:
         """The payload on which something works that is known by this id."""
         return self._under_way.get(place)
 
-    def under_way(self) -> set[str]:
-        """The payloads on which handlers work."""
-        return set(self._under_way.values())
-
     def close(self) -> None:
         """Let the threads of functions end."""
         self.in_place.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ class PipelineService:
         self._clock = clock
         self._standings: dict[str, Standing] = {}
         self._errands: set[asyncio.Task[None]] = set()
+        self._workflow_of: Callable[[str], str] = lambda _session_id: ""
         self._ready = asyncio.Event()
         self._desk: Desk | None = None
         votes = votes or Votes(kept, clock)
@@ -98,6 +99,7 @@ class PipelineService:
             journal,
             metrics or NullMetrics(),
             payload=self._payload_view,
+            reason=self._reason,
             pipeline=self._line,
             died=self._people.died,
         )
@@ -115,6 +117,7 @@ class PipelineService:
         self.running.gates.halted = safety.halt_reason
         self._runs.in_place.safety = safety
         self._runs.places.sessions_of = safety.gate.sessions_of
+        self._workflow_of = safety.gate.workflow_of
         self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
         safety.halt_moved.append(self._gates_moved)
@@ -426,10 +429,13 @@ class PipelineService:
 
     def _payload_view(self, entry: Entry) -> PayloadView:
         definition = self.running.loaded.get(entry.origin.pipeline)
+        return payload_view(entry, definition, self._reason(entry))
+
+    def _reason(self, entry: Entry) -> str:
         reason = self.running.reason(entry)
         if not reason and entry.status is PayloadStatus.RUNNING:
-            reason = self._runs.reasons.of(entry)
-        return payload_view(entry, definition, reason)
+            return self._runs.reasons.of(entry)
+        return reason
 
     # ---- what payloads wait for ------------------------------------------------------------------
 
@@ -449,9 +455,8 @@ class PipelineService:
 
     def hear(self, event: Event) -> None:
         """A session's status has changed: one that works on a payload may ask for a person."""
-        if isinstance(event.payload, StatusChanged) and self._runs.under_way():
-            found = map(self.running.book.get, self._runs.under_way())
-            self._telling.waits(one for one in found if one is not None)
+        if isinstance(event.payload, StatusChanged):
+            self._waits_moved(self._workflow_of(event.payload.session_id))
 
 
 def _passes(entry: Entry, wish: c.ListPayloads) -> bool:

@@ -27,12 +27,14 @@ class Telling:
         metrics: MetricsCollector,
         *,
         payload: Callable[[Entry], PayloadView],
+        reason: Callable[[Entry], str],
         pipeline: Callable[[str], PipelineView | None],
         died: Callable[[Entry], None],
     ) -> None:
         self._journal = journal
         self._metrics = metrics
         self._payload = payload
+        self._reason = reason
         self._pipeline = pipeline
         self._died = died
         self._payloads: dict[str, Entry] = {}
@@ -62,7 +64,7 @@ class Telling:
         """What these payloads wait for may have changed: tell of those that do so otherwise than told."""
         for entry in entries:
             known = self._reasons.get(entry.id, "")
-            if not entry.ended and self._payload(entry).reason != known:
+            if not entry.ended and self._reason(entry) != known:
                 self._payloads[entry.id] = entry
                 self._soon()
 

@@ -153,6 +153,10 @@ class WorkflowGate:
         """The sessions in which attempts of a workflow were done, or are, as far as they are there."""
         return [one for one, (owner, _) in self._by_session.items() if owner == workflow_id]
 
+    def workflow_of(self, session_id: str) -> str:
+        """The workflow for an attempt of which a session is there; empty if it is for none."""
+        return self._by_session.get(session_id, ("", ""))[0]
+
     def is_attempts(self, session_id: str) -> bool:
         """Whether an attempt was, or is, done in a session."""
         return session_id in self._by_session

@@ -34,10 +34,9 @@ async def test_a_payload_behind_a_closed_gate_expires(tmp_path: Path, gate: str)
     async with rigged(tmp_path, store) as rig:
         await rig.load(ONE)
         rig.crew.held["h"] = asyncio.Event()
-        if gate == "limit":
-            first = await rig.propel("e", "first")
-            await rig.until(lambda: rig.crew.began)
-        else:
+        first = await rig.propel("e", "first")
+        await rig.until(lambda: rig.crew.began)
+        if gate != "limit":
             await rig.service.pause("p", on=True)
         late = await rig.propel("e", "late", deadline=soon(0.2 if gate != "not loaded" else 0.01))
         patient = await rig.propel("e", "patient", deadline=soon(3600))

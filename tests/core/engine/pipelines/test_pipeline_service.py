@@ -193,6 +193,26 @@ async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> No
             await rig.service.retry(payload.id)
 
 
+async def test_a_retry_waits_for_its_time_over_a_restart(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one("retry: {attempts: 3, initial: 600, max: 600}"))
+        rig.crew.failing["h"] = 1
+        payload = await rig.propel("e", "x")
+        await rig.until(lambda: rig.payload(payload.id).status is S.RETRYING)
+        due = rig.payload(payload.id).next_attempt_at
+    async with rigged(tmp_path, store) as rig:
+        other = await rig.propel("e", "other")
+        await rig.ended(other.id)
+        view = rig.payload(payload.id)
+        assert (view.status, view.next_attempt_at) == (S.RETRYING, due)
+        await rig.service.retry(payload.id)
+        await rig.ended(payload.id)
+        assert [told for _, told in rig.crew.began] == ["other", "x"]
+    await store.close()
+
+
 async def test_a_dead_payload_is_asked_about_and_replayed(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         await rig.load(one("retry: {attempts: 2, initial: 0}"))
@@ -204,8 +224,7 @@ async def test_a_dead_payload_is_asked_about_and_replayed(tmp_path: Path) -> Non
         assert len(rig.desk.items()) == 1, "one for each lane"
         assert item.kind is AttentionKind.FAILURE
         assert [choice.key for choice in item.choices] == ["replay", "discard"]
-        died = [one.payload for one in rig.events if isinstance(one.payload, PayloadDied)]
-        assert len(died) == 3
+        await rig.until(lambda: rig.types().count(PayloadDied.type) == 3)
         await rig.answer(item, "replay")
         asked = item.about.removeprefix("payload/")
         await rig.ended(asked)
