@@ -108,6 +108,7 @@ class Driver:
         self._busy = 0
         self._rested = False
         self._yielded = 0.0
+        self._waking = False
         self._armed = inf
         self._timer: TimerHandle | None = None
 
@@ -143,17 +144,29 @@ class Driver:
         return False
 
     def _wake(self) -> None:
-        """Let workers come for what is ready; each of them wakes others while there is more."""
+        """Let workers come for what is ready; each of them wakes others while there is more.
+
+        The dashboard's loop begins tasks at once, inside of this call: what such a worker wakes is
+        left to the outermost call, or hundreds of attempts would be begun one inside the other.
+        """
+        if self._waking:
+            return
+        self._waking = True
         if not self._coming:
             self._rested = True  # the loop has its turn before the first of them comes
-        for _ in range(self._coming, int(min(self._more(), WOKEN_AT_ONCE))):
-            self._coming += 1
-            if self._parked:
-                self._rouse(self._parked.pop())
-            else:
+        try:
+            while self._coming < min(self._more(), WOKEN_AT_ONCE):
+                self._coming += 1
+                if self._parked:
+                    self._rouse(self._parked.pop())
+                    continue
                 worker = Worker()
                 self._workers[worker] = None
                 worker.task = self.loop.create_task(self._live(worker))
+                if worker.task.done():
+                    break
+        finally:
+            self._waking = False
 
     @staticmethod
     def _rouse(worker: Worker) -> None:

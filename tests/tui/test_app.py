@@ -291,7 +291,7 @@ async def test_without_colour_nothing_is_coloured_and_everything_is_said(
     monkeypatch.setenv("NO_COLOR", "1")
     busy.preferences["theme"] = theme
     async with aboard(busy) as hand:
-        assert hand.shows("! fix-login", "claude approve", "▸ docs", "[1 Deck]")
+        assert hand.shows("! fix-login", "claude", "approve", "▸ docs", "[1 Deck]")
         for strip in hand.screen._compositor.render_strips():
             shown = strip
             for one in hand.app._filters:

@@ -18,7 +18,7 @@ async def test_the_deck_shows_sessions_items_and_the_focused_session(busy: Crew)
     async with aboard(busy) as hand:
         assert hand.top().startswith("1 working · 2 need you")
         assert hand.top().endswith("1 idle                   [1 Deck] 2  3  4  5")
-        assert hand.shows("! fix-login", "claude approve", "✓ add-tests", "□ old", "exit 1")
+        assert hand.shows("! fix-login", "claude", " approve", "✓ add-tests", "□ old", "exit 1")
         assert hand.shows("! fix-login run: npm i      0:42", "? docs      Which colour?    11m")
         assert hand.shows("─ fix-login · claude · needs approval 0:42 ─", "$ hello from fix-login")
 
@@ -40,7 +40,7 @@ async def test_counts_are_shown_before_the_names_of_other_screens(busy: Crew) ->
         busy.add(f"more-{number}", activity=Activity.WORKING)
     busy.add("bad", lifecycle=Lifecycle.CRASHED)
     async with aboard(busy) as hand:
-        assert hand.top().startswith("13 working  2 need you  1 failed  1 done  1 idle  ")
+        assert hand.top().startswith("13 working · 2 need you · 1 failed · 1 done · 1 idle  ")
         assert hand.top().endswith("  [1 Deck] 2  3  4  5")
         await hand.press("2")
         assert hand.top().endswith("  1 [2 Workflows] 3  4  5")
@@ -75,7 +75,7 @@ async def test_a_dead_session_keeps_its_screen_and_tells_why_it_ended(busy: Crew
     async with aboard(busy, (120, 30)) as hand:
         await hand.press("j", "j")
         assert hand.current() == "old"
-        assert hand.shows("$ hello from old", "✗ exited with code 1: No API key was found")
+        assert hand.shows("$ hello from old", "□ exited with code 1: No API key was found")
         assert "s start" in hand.keys_line()
         assert "R resume" in hand.keys_line()
         assert "S stop" not in hand.keys_line()
@@ -288,7 +288,7 @@ async def test_escape_gives_the_filter_up(busy: Crew) -> None:
         await hand.write("nothing at all")
         assert hand.shows("no session")
         await hand.press("escape")
-        assert hand.shows("✗ old")
+        assert hand.shows("□ old")
         assert not hand.widget("#filter").display
 
 
@@ -396,9 +396,9 @@ async def test_hints_and_screen_names_can_be_clicked(busy: Crew) -> None:
         await hand.pilot.click("#key-line", offset=(3, 0))
         await hand.settle()
         assert [sent.choice for sent in hand.sent(c.Answer)] == ["1"]
-        await hand.pilot.click("#status-line", offset=(76, 0))
+        await hand.pilot.click("#status-line", offset=(78, 0))
         await hand.settle()
-        assert hand.top().endswith("1 Deck  2 Workflows  3 Pipelines  4 Crew [5 Log]")
+        assert hand.top().endswith("1  2  3  4 [5 Log]")
 
 
 async def test_a_click_beside_the_hints_does_nothing(busy: Crew) -> None:

