@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.core.engine.crew.crew_rig import NOBODY, Crew, Hands, agent, crewed
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK, ManualClock
@@ -124,12 +125,15 @@ async def test_stop_fails_what_several_agents_could_have_taken(tmp_path: Path) -
         assert (await ended(crew, flow, "failed")).error_type == "BudgetExceeded"
 
 
-async def test_outside_of_its_hours_work_waits_and_says_until_when(tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation", ["workflow.attempt", "session.start"])
+async def test_outside_of_its_hours_work_waits_and_says_until_when(
+    tmp_path: Path, operation: str
+) -> None:
     clock = ManualClock(datetime(2026, 1, 1, 21, 59, 59, 800_000, tzinfo=UTC))
     night = {
         "name": "night",
         "type": "timing",
-        "operation": "workflow.attempt",
+        "operation": operation,
         "window": ["22:00", "06:00"],
     }
     async with crewed(tmp_path, *CREW, rules=rules(night), clock=clock) as crew:
