@@ -13,3 +13,7 @@ class Priority(IntEnum):
     NORMAL = 2
     LOW = 3
     BACKGROUND = 4
+
+
+HIGHEST_BY_AGE = int(Priority.HIGH)
+"""The level up to which waiting raises; CRITICAL is never reached by that."""

@@ -7,12 +7,11 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, Generic, TypeVar
 
-from .priority import Priority
+from .priority import HIGHEST_BY_AGE, Priority
 
 T = TypeVar("T")
 
 AGEING_SECONDS = 30.0
-HIGHEST_BY_AGE = int(Priority.HIGH)
 
 Entry = tuple[float, int, float, T]
 """Deadline, sequence, since when at this level, what."""

@@ -81,7 +81,10 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class LockStatistics:
-    """A lock: who holds it here, since when and for how long, the token, and who waits here, in order."""
+    """A lock: who holds it here, since when and for how long, the token, and who waits here, in order.
+
+    ``left`` is for how many seconds it is held from now on, unless it is renewed.
+    """
 
     resource: str
     holder: str | None
@@ -89,6 +92,7 @@ class LockStatistics:
     waiters: tuple[str, ...]
     since: datetime | None = None
     ttl: float = 0.0
+    left: float = 0.0
 
 
 class Locks:
@@ -256,6 +260,7 @@ class Locks:
                 tuple(one.holder for one in place.pending()),
                 place.held.since if place.held else None,
                 place.held.ttl if place.held else 0.0,
+                place.held.deadline - self._clock.monotonic() if place.held else 0.0,
             )
             for resource, place in self._places.items()
         )

@@ -101,13 +101,14 @@ class BudgetView(View):
 
 
 class LockView(View):
-    """A lock that is held; ``waiters`` in their order."""
+    """A lock that is held, ``waiters`` in their order; it ends at ``ends_at`` unless it is renewed."""
 
     resource: str
     holder: str
     token: int
     since: datetime | None = None
     ttl_seconds: float = 0.0
+    ends_at: datetime | None = None
     waiters: tuple[str, ...] = ()
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from ..base.priority import Priority
+from ..base.priority import HIGHEST_BY_AGE, Priority
 from .items import Item
 
-HIGHEST_BY_AGE = int(Priority.HIGH)
 SLACK = 64
 
 

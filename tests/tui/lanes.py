@@ -287,7 +287,7 @@ def at_work(crew: Crew) -> v.CrewView:
                          spent=210_000, reserved=40_000, left=250_000),
         ),
         locks=(v.LockView(resource="branch/shop/main", holder="merge fix-login", token=41,
-                          since=crew.ago(8), ttl_seconds=60, waiters=("merge docs", "merge ui")),),
+                          since=crew.ago(8), ttl_seconds=60, ends_at=crew.ago(-52), waiters=("merge docs", "merge ui")),),
         sagas=(
             v.SagaView(id="01JG0000000000000000000007", name="session fix-login in a worktree",
                        status="compensation_failed", started_at=crew.ago(300),

@@ -103,6 +103,7 @@ class CrewService:
             self.safety,
             self._workflows.orchestrator.why_waiting,
             self._barred(),
+            now=self._clock.now(),
         )
 
     def _barred(self) -> list[Placed]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ulid import ULID
@@ -48,12 +48,14 @@ async def crew_view(
     safety: SafetyViews,
     why: Why,
     barred: Sequence[Placed] = (),
+    *,
+    now: datetime,
 ) -> CrewView:
     """All of it. ``why`` says why a task of a workflow waits; ``barred`` are those that no place would help."""
     locks = await layer.locks.all()
     return CrewView(
         **({} if placing is None else _placing_fields(placing, safety, why, barred)),
-        locks=_locks(layer.locks.statistics(), locks),
+        locks=_locks(layer.locks.statistics(), locks, now),
         sagas=_sagas(await layer.list_sagas()),
         proposals=_proposals(await layer.votes.all()),
         breakers=safety.breakers(),
@@ -175,9 +177,11 @@ def _title(one: Placed) -> str:
 # ---- locks, sagas, proposals --------------------------------------------------------------------
 
 
-def _locks(here: Sequence[LockStatistics], kept: Sequence[KeptLock]) -> tuple[LockView, ...]:
+def _locks(
+    here: Sequence[LockStatistics], kept: Sequence[KeptLock], now: datetime
+) -> tuple[LockView, ...]:
     """Those that are held, by any engine, with who waits for them in any; since when is known here only."""
-    mine = {one.resource: one for one in here}
+    mine = {one.resource: one for one in here if one.since is not None}
     found: list[LockView] = []
     for lock in kept:
         own = mine.get(lock.resource)
@@ -188,6 +192,7 @@ def _locks(here: Sequence[LockStatistics], kept: Sequence[KeptLock]) -> tuple[Lo
                 token=lock.token,
                 since=own.since if own is not None else None,
                 ttl_seconds=lock.ttl,
+                ends_at=now + timedelta(seconds=own.left) if own is not None else None,
                 waiters=lock.waiters,
             )
         )

@@ -87,6 +87,8 @@ class BreakerBoard:
             moved = told.state is not found.state
             if moved or told.failures != found.failures:
                 told.failures = found.failures
+                if not found.failures and found.state is BreakerState.CLOSED:
+                    told.error = None
                 if moved:
                     self._moved(name, told, found)
                 self._tell(self._view(name, found))

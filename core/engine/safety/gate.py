@@ -62,7 +62,7 @@ class WorkflowGate:
         agent = run.placed.get(task, "")
         others = self.places is not None and self.places.others(run, task, agent)
         key = _key(run, task, agent)
-        wish, *then = _dispatches(instance, task)
+        wish, *then = _dispatches(run, task)
         ticket = self._admissions.decide(
             key, wish, lambda: self._again(run, task), then=then, ask=not others
         )
@@ -85,7 +85,7 @@ class WorkflowGate:
         """The rule that never lets an agent begin the task; empty if there is none."""
         if not self.rules:
             return ""
-        return self._admissions.forbidden(_dispatches(run.label, task, agent))
+        return self._admissions.forbidden(_dispatches(run, task, agent))
 
     def reason(self, run: Run, task: int) -> str:
         """Why a task that was told to wait does."""
@@ -120,7 +120,7 @@ class WorkflowGate:
         instance: Instance = run.label
         if not self.rules and instance.tasks[task].agent_type != AGENT_TASK:
             return None
-        ticket = self._admissions.resume(_dispatch(instance, task))
+        ticket = self._admissions.resume(_dispatch(run, task))
         self._hold(run, task, ticket)
         child = Child.parse(instance.children.get(task))
         if child is not None and child.kind is ChildKind.SESSION:
@@ -180,20 +180,21 @@ def _key(run: Run, task: int, agent: str) -> Hashable:
     return (run.id, run.plan.ids[task], agent)
 
 
-def _dispatches(instance: Instance, task: int, agent: str = "") -> list[Dispatch]:
+def _dispatches(run: Run, task: int, agent: str = "") -> list[Dispatch]:
     """The attempt, and the session that it begins with, if it does."""
-    whole = _dispatch(instance, task, agent)
-    given = instance.tasks[task]
+    whole = _dispatch(run, task, agent)
+    given = run.label.tasks[task]
     if given.agent_type != AGENT_TASK or given.metadata.get("mode", SESSION) != SESSION:
         return [whole]
     return [whole, Dispatch(START, whole.what, whole.agent, {"agent": whole.agent})]
 
 
-def _dispatch(instance: Instance, task: int, agent: str = "") -> Dispatch:
+def _dispatch(run: Run, task: int, agent: str = "") -> Dispatch:
     """The attempt; ``agent`` is who would do it, where it has no place yet."""
+    instance: Instance = run.label  # which does not know its run while that is being taken up
     given = instance.tasks[task]
     metadata = given.metadata
-    placed = agent or instance.run.placed.get(task)
+    placed = agent or run.placed.get(task)
     name = placed or str(metadata.get("agent", given.agent_id))
     inputs = _inputs(instance)
     agent = _agent(name, inputs) if given.agent_type == AGENT_TASK else ""
@@ -208,7 +209,7 @@ def _dispatch(instance: Instance, task: int, agent: str = "") -> Dispatch:
             "kind": given.agent_type,
             "agent": agent,
             "priority": int(given.priority),
-            "attempt": instance.run.attempts[task] + 1,
+            "attempt": run.attempts[task] + 1,
             **{f"input.{key}": value for key, value in inputs.items()},
         },
         {BudgetScope.WORKFLOW: instance.id, BudgetScope.GROUP: workflow},

@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
-from ...base.priority import Priority
+from ...base.priority import HIGHEST_BY_AGE, Priority
 
 Entry = tuple[int, float, int, float, Any, int]
 """Sequence, since when at this level, level, deadline, run (whose module needs this one), task.
@@ -17,7 +17,6 @@ moves it to another level, just enters something else there.
 """
 
 NORMAL = int(Priority.NORMAL)
-HIGHEST_BY_AGE = int(Priority.HIGH)
 SLACK = 64
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ....core.protocol.crew_views import CrewView, LockView, ProposalView, SagaView, StepView
 from ..about import short_id
@@ -117,9 +117,7 @@ def _step(step: StepView) -> tuple[Cell, ...]:
 
 def _lock(lock: LockView, now: datetime) -> list[AnyRow]:
     since = f" {age_text(age_of(lock.since, now))}" if lock.since else ""
-    left = ""
-    if lock.ttl_seconds and lock.since:
-        left = f" · ends in {until_text(lock.since + timedelta(seconds=lock.ttl_seconds), now)}"
+    left = f" · ends in {until_text(lock.ends_at, now)}" if lock.ends_at else ""
     rows: list[AnyRow] = [
         Line(
             (

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.core.engine.crew.crew_rig import NOBODY, Crew, agent, crewed
+import pytest
+from tests.core.engine.crew.crew_rig import NOBODY, Crew, Hands, agent, crewed
 
-from quarterdeck.core.base.clock import ManualClock
+from quarterdeck.core.base.clock import SYSTEM_CLOCK, ManualClock
 from quarterdeck.core.protocol.workflow_views import TaskView, WorkflowView
+from quarterdeck.core.workflows.executors.children import ChildKind
+from quarterdeck.state.memory import MemoryStore
 
 ANY = "name: any\ntasks: {one: {agent: any, prompt: Do it.}}"
 THREE = """
@@ -122,12 +125,15 @@ async def test_stop_fails_what_several_agents_could_have_taken(tmp_path: Path) -
         assert (await ended(crew, flow, "failed")).error_type == "BudgetExceeded"
 
 
-async def test_outside_of_its_hours_work_waits_and_says_until_when(tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation", ["workflow.attempt", "session.start"])
+async def test_outside_of_its_hours_work_waits_and_says_until_when(
+    tmp_path: Path, operation: str
+) -> None:
     clock = ManualClock(datetime(2026, 1, 1, 21, 59, 59, 800_000, tzinfo=UTC))
     night = {
         "name": "night",
         "type": "timing",
-        "operation": "workflow.attempt",
+        "operation": operation,
         "window": ["22:00", "06:00"],
     }
     async with crewed(tmp_path, *CREW, rules=rules(night), clock=clock) as crew:
@@ -165,3 +171,52 @@ async def test_cancelling_what_nobody_may_begin_takes_the_question_back(tmp_path
         await ended(crew, flow, "cancelled")
         assert crew.desk.items() == []
         assert crew.workflows.orchestrator.barred() == []
+
+
+async def test_after_a_restart_the_rules_are_asked_again_for_what_waits(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    text = "name: w\ntasks: {t: {agent: any, prompt: Do it., foreach: [1, 2, 3]}}"
+    hands = Hands(child=ChildKind.PROCESS)
+    async with crewed(tmp_path, *CREW, store=store, hands=hands, rules=rules()) as crew:
+        flow = await crew.begin(text)
+        await crew.until(lambda: len(crew.hands.at_work) == 2)
+        before = dict(crew.hands.at_work)
+    async with crewed(tmp_path, *CREW, store=store, rules=rules(only("ben"))) as crew:
+        await crew.until(lambda: crew.hands.at_work == before)
+        last = ({"t[0]", "t[1]", "t[2]"} - set(before)).pop()
+        await crew.until(lambda: crew.told(last))
+        assert "ada may not take it" in (await crew.task(flow, last)).reason
+        crew.hands.end(*before)
+        await crew.working(**{last: "ben"})
+        crew.hands.end()
+        await ended_all(crew, flow)
+    await store.close()
+
+
+async def ended_all(crew: Crew, flow: WorkflowView) -> None:
+    await crew.until(
+        lambda: {v.id: v.status for v in crew.workflows.views()}[flow.id] == "completed"
+    )
+
+
+async def test_an_agent_whose_breaker_probes_is_passed_over_for_a_free_one(tmp_path: Path) -> None:
+    broken = {"breakers": {"agent/ada": {"failures": 1, "timeout": 0.05}}}
+    async with crewed(
+        tmp_path, agent("ada", slots=2), agent("ben", slots=2), rules=rules(safety=broken)
+    ) as crew:
+        safety = crew.safety
+        assert safety is not None
+        safety.board.crashed("ada", "it fell over")
+
+        def half_open() -> bool:
+            return ("agent/ada", "half_open") in [(o.name, o.state) for o in safety.breakers()]
+
+        prefer = "{agent: {any_of: [ada, ben], affinity: ada}, prompt: Do it.}"
+        await crew.until(half_open)
+        await crew.begin(f"name: b\ntasks: {{two: {prefer}}}")
+        await crew.working(two="ada")  # the probe
+        await crew.begin(f"name: c\ntasks: {{three: {prefer}}}")
+        await crew.working(two="ada", three="ben")
+        crew.hands.end()
+        await crew.until(lambda: not crew.hands.at_work)
