@@ -459,3 +459,18 @@ async def test_agents_that_come_and_go_are_known(busy: Crew) -> None:
     busy.agents = (agent("later"),)
     async with aboard(busy) as hand:
         assert [known.name for known in hand.bridge.view.agents] == ["later"]
+
+
+async def test_in_minimal_mode_a_long_list_scrolls_with_the_cursor_there_and_back(
+    crew: Crew,
+) -> None:
+    for number in range(30):
+        crew.add(f"s{number}", activity=Activity.WORKING)
+    async with aboard(crew, (80, 24)) as hand:
+        await hand.press("m", "end")
+        assert hand.current() == "s29"
+        assert hand.shows("s29  ", "╰")
+        assert hand.deck.sessions.region.bottom <= hand.deck.left.region.bottom
+        await hand.press("m")
+        top, height = hand.deck.sessions.scroll_offset.y, hand.deck.sessions.size.height
+        assert top <= 29 < top + height, "the cursor stays in sight in the other height, too"

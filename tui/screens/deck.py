@@ -137,8 +137,8 @@ class DeckScreen(MainScreen):
         self._show_panel()
 
     def show_steps(self) -> None:
-        """Steps are shown in the list alone."""
-        self._show_sessions()
+        """Steps are shown in the list of sessions alone."""
+        self.sessions.show_sessions(self.deck.session_rows(), self.deck.session_id)
 
     def _first_state(self) -> None:
         """The engine has answered for the first time."""
@@ -152,11 +152,8 @@ class DeckScreen(MainScreen):
 
             self.bridge.host.open(WelcomeDialog(self.bridge))
 
-    def _show_sessions(self) -> None:
-        self.sessions.show_sessions(self.deck.session_rows(), self.deck.session_id)
-
     def _show_lists(self) -> None:
-        self._show_sessions()
+        self.show_steps()
         self.attention.show_items(self.deck.item_rows(), self.deck.item_id)
         text = self.deck.query.text
         subtitle = (

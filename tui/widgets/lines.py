@@ -213,8 +213,10 @@ class Lines(Styled, ScrollView, can_focus=True):
         super().notify_style_update()
 
     def on_resize(self) -> None:
-        """Rows are as wide as the list."""
+        """Rows are as wide as the list; the cursor stays in sight."""
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
+        if self.cursor is not None:
+            self.show_line(self.cursor)
 
     def watch_has_focus(self, focused: bool) -> None:
         """The cursor looks different in a list that has the focus."""
