@@ -28,6 +28,8 @@ SOON = 0.02
 """Seconds: what a clock will begin within them belongs to what is under way."""
 TURNS = 3
 """Of the loop, in each of which what came over a socket or from a thread would be taken up."""
+ENDLESS = 5000
+"""Turns after which what is under way is a flood that will not end."""
 
 
 async def calm(ready: Callable[[], bool]) -> None:
@@ -36,11 +38,11 @@ async def calm(ready: Callable[[], bool]) -> None:
     Asking every widget whether its queue is empty, time and again, costs more than all else.
     """
     loop: Any = asyncio.get_running_loop()
-    horizon, turns = loop.time() + SOON, 0
-    while turns < TURNS:
+    horizon, turns, busy = loop.time() + SOON, 0, 0
+    while turns < TURNS and busy < ENDLESS:
         await asyncio.sleep(0)
         if loop._ready:
-            turns = 0
+            turns, busy = 0, busy + 1
         elif not ready() or any(h._when < horizon for h in loop._scheduled if not h._cancelled):
             turns = 0
             await asyncio.sleep(0.001)

@@ -56,6 +56,7 @@ async def store() -> AsyncIterator[MemoryStore]:
 async def test_a_workflow_is_told_from_its_creation_to_its_end(rig: Rig) -> None:
     view = await rig.create(CHAIN)
     await rig.ended(view.id)
+    await rig.until(lambda: len(rig.moves()) > 1)
     assert rig.moves() == [("pending", "running"), ("running", "completed")]
     assert [one for one in rig.tasks() if one[1] == "completed"] == [
         ("a", "completed"), ("b", "completed"), ("c", "completed"),
