@@ -287,7 +287,7 @@ class SafetyMonitor:
     async def halt(self, reason: str, *, rule: str = "asked") -> None:
         """Forbid everything until reset; in force at once, kept when this returns."""
         self.trip(reason, rule=rule)
-        await self.keep_halt()
+        await self._keep()
 
     def trip(self, reason: str, *, rule: str = "asked") -> Halt:
         """Forbid everything from now on; ``keep_halt`` makes it last."""
@@ -320,8 +320,7 @@ class SafetyMonitor:
         kept = await self._store.get_kept(KIND, self._name)
         if kept is None or kept.version <= self._halt_version or self._keeping:
             return False
-        before = self._halt
-        self._halt_version = kept.version
+        before, self._halt_version = self._halt, kept.version
         found = json.loads(kept.body)
         self._halt = Halt(**found) if found else None
         return self._halt != before
@@ -455,21 +454,17 @@ class SafetyMonitor:
                 self._around.last_done[key] = self._clock.monotonic()
 
     async def _keep(self) -> None:
+        body, done = json.dumps(asdict(self._halt) if self._halt else None), False
         self._keeping += 1
         try:
-            await self._write()
+            while not done:
+                self._halt_version += 1
+                record = Kept(KIND, self._name, self._halt_version, body, open=body != "null")
+                if not (done := await self._store.put_kept(record)):
+                    kept = await self._store.get_kept(KIND, self._name)  # another one changed it
+                    self._halt_version = kept.version if kept else 0
         finally:
             self._keeping -= 1
-
-    async def _write(self) -> None:
-        body = json.dumps(asdict(self._halt) if self._halt else None)
-        while True:
-            record = Kept(KIND, self._name, self._halt_version + 1, body, open=bool(self._halt))
-            self._halt_version += 1
-            if await self._store.put_kept(record):
-                return
-            kept = await self._store.get_kept(KIND, self._name)  # another one changed it
-            self._halt_version = kept.version if kept else 0
 
 
 def _until(constraint: SafetyConstraint, wrong: str) -> float:
