@@ -7,7 +7,7 @@ a person reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .link import Message
 from .printing import age, clean, homely, local_time
@@ -106,6 +106,8 @@ def choices_text(choices: list[Message]) -> str:
 
 WORKFLOW_HEADS = ("name", "status", "tasks", "age", "id", "note")
 WORKFLOW_SPARE = ("age", "id")
+NAMED = 3
+"""So many names at most stand in a note."""
 TASK_HEADS = ("task", "status", "attempts", "needs", "note")
 VERSION_HEADS = ("version", "at", "what", "status")
 
@@ -122,10 +124,16 @@ def workflow_word(view: Message) -> str:
 
 def workflow_row(view: Message, short: str) -> tuple[object, ...]:
     """A workflow's line in a list; see ``WORKFLOW_HEADS``."""
-    waiting = ", ".join(view["waiting"])
+    waiting = some(view["waiting"])
     note = f"waits for you: {waiting}" if waiting else view["error"] or ""
     word = workflow_word(view)
     return (view["name"], word, tasks_done(view), age(view["created_at"]), short, note)
+
+
+def some(names: Sequence[str], most: int = NAMED) -> str:
+    """The first names, and how many more there are."""
+    told = ", ".join(names[:most])
+    return f"{told} and {len(names) - most} more" if len(names) > most else told
 
 
 def tasks_done(view: Message) -> str:

@@ -34,3 +34,14 @@ def test_what_winds_up_after_a_cancel_is_called_so(
     )
     data = view.model_dump(mode="json")
     assert flow_word(view) == workflow_word(data) == workflow_row(data, "01")[1] == word
+
+
+def test_a_thousand_gates_are_a_few_names_and_a_count() -> None:
+    gates = tuple(f"gate[{n}]" for n in range(1000))
+    view = WorkflowView(
+        id="01", name="flow", status=WorkflowStatus.RUNNING, created_at=NOW, waiting=gates
+    )
+    note = workflow_row(view.model_dump(mode="json"), "01")[-1]
+    assert note == "waits for you: gate[0], gate[1], gate[2] and 997 more"
+    few = view.model_copy(update={"waiting": gates[:3]}).model_dump(mode="json")
+    assert workflow_row(few, "01")[-1] == "waits for you: gate[0], gate[1], gate[2]"

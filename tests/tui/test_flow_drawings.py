@@ -90,7 +90,11 @@ def test_a_folded_fan_out_counts_its_parts_and_says_the_worst() -> None:
     picture.touch("fan[30]")
     shown = "\n".join(texts(picture, flow))
     assert "✗ fan (36)" in shown
-    assert "1✗" in shown
+    assert "12/36 1✗" in shown
+    (box,) = (box for box in picture.graph.boxes if box.name == "fan")
+    narrow = box.model_copy(update={"x": 0, "y": 0, "width": 16, "height": 1})
+    picture = Picture(GraphView(width=16, height=1, lines=("[" + " " * 14 + "]",), boxes=(narrow,)))
+    assert "✗ fan (36)  1✗" in texts(picture, flow)[0]
 
 
 def test_what_a_fold_stands_for_is_found_in_it() -> None:

@@ -238,6 +238,15 @@ async def test_two_versions_are_compared_and_one_is_gone_back_to(fleet: Crew) ->
         assert len(hand.sent(w.ShowWorkflow)) == 2
 
 
+async def test_a_question_names_only_keys_that_answer_it_where_the_cursor_is(fleet: Crew) -> None:
+    async with aboard(fleet, (120, 36)) as hand:
+        await at(hand, "release", "9")
+        await hand.until(lambda: not hand.shows("space peek"))
+        assert hand.shows("space mark")
+        await hand.press("6")
+        await hand.until(lambda: hand.shows("space peek"))
+
+
 async def test_older_versions_are_asked_for_when_the_cursor_comes_to_them(crew: Crew) -> None:
     long = crew.fleet.add("long", [task(f"t{n}") for n in range(700)])
     async with aboard(crew, (120, 36)) as hand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -138,12 +139,12 @@ class Showing:
             words = self._history_words()
         self._panel.foot.show_words(words, heavy=False, tone=self._panel.edge)
 
-    def ask(self, item: AttentionItem | None, now: datetime) -> None:
-        """Show what a person is asked here, and the keys that answer it."""
+    def ask(self, item: AttentionItem | None, label: Callable[[str], str], now: datetime) -> None:
+        """Show what a person is asked here, and the keys that answer it, as ``label`` gives them."""
         if item is None:
             self._panel.show_question((), ())
             return
-        self._panel.show_question(*question_rows(item, self._bridge.keymap.label, now))
+        self._panel.show_question(*question_rows(item, label, now))
 
     # ---- the views
 

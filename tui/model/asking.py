@@ -14,7 +14,7 @@ from .words import KIND_SIGNS, clean
 def question_rows(
     item: AttentionItem, label: Callable[[str], str], now: datetime
 ) -> tuple[Row, Row]:
-    """The question, and its choices; ``label`` gives an action's key."""
+    """The question, and its choices; ``label`` gives an action's key, empty if it has none now."""
     sign, tone = KIND_SIGNS[item.kind]
     age = age_text(age_of(item.created_at, now))
     question = (
@@ -33,4 +33,5 @@ def _choices(item: AttentionItem, label: Callable[[str], str]) -> Row:
         if key:
             cells += [Cell(f"{key} ", "key"), Cell(f"{clean(choice.label, 60)}   ")]
     more = "all choices" if len(cells) < 1 + 2 * len(item.choices) else "peek"
-    return (*cells, Cell(f"{label('attention.peek')} ", "key"), Cell(more))
+    peek = label("attention.peek")
+    return (*cells, Cell(f"{peek} ", "key"), Cell(more)) if peek else tuple(cells)

@@ -187,10 +187,15 @@ class MainScreen(KeyTaker, Screen[None], Kept, inherit_bindings=False):
         handler = self.handlers.get(name)
         if not key or handler is None or handler.why_not() is not None:
             return None
-        if self.find(key) not in {name, None}:  # here the key stands for something else
+        if not self.key_here(name):
             return None
         word = handler.word() or ACTIONS[name].hint
         return Hint("esc" if key == "escape" else key, word, name)
+
+    def key_here(self, name: str) -> str:
+        """An action's key; empty if it has none, or if here the key stands for something else."""
+        key = self.bridge.keymap.label(name)
+        return key if self.find(key) in {name, None} else ""
 
     def hint_names(self) -> Sequence[str]:
         """The actions to hint at, the most useful first."""

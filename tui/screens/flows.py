@@ -133,7 +133,7 @@ class FlowsScreen(MainScreen):
         self.feed.look_at(self.desk.flow_id)
         lasts = self.showing.show()
         item = self._follow_item()
-        self.showing.ask(item, self.bridge.clock.now())
+        self.showing.ask(item, self.key_here, self.bridge.clock.now())
         self._wake_after(lasts, item)
         super().show_state()
 

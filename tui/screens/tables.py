@@ -95,7 +95,7 @@ class TablesScreen(MainScreen):
         lasts = self.show_tables()
         item = self._follow_item()
         now = self.bridge.clock.now()
-        question, choices = question_rows(item, self.bridge.keymap.label, now) if item else ((), ())
+        question, choices = question_rows(item, self.key_here, now) if item else ((), ())
         for line, row in ((self.asked, question), (self.choices, choices)):
             line.display = bool(row)
             line.lay_out(partial(cut_layout, row))

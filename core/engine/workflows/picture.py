@@ -29,13 +29,20 @@ def draw(tasks: Sequence[TaskView], width: int, unfolded: Collection[str] = ()) 
     nodes = fold(graph, unfolded={*unfolded, *opened}).nodes.values()
     boxed = len(nodes) <= BOXED
     room = ROOM if boxed else BRIEF
-    layout = lay_out(Graph.of(replace(node, note=room) for node in nodes), width=width, boxed=boxed)
+    roomy = Graph.of(replace(node, note=_room(node, room)) for node in nodes)
+    layout = lay_out(roomy, width=width, boxed=boxed)
     return GraphView(
         width=layout.width,
         height=layout.height,
         lines=tuple(_line(row) for row in paint(layout)),
         boxes=tuple(_boxes(layout)),
     )
+
+
+def _room(node: Node, least: str) -> str:
+    """What there must be room for: a fold says how many are done, and how many have failed."""
+    count = len(node.members)
+    return max(least, f"{count}/{count} {count}✗" if count else "", key=len)
 
 
 def task_graph(tasks: Sequence[TaskView], waiting: Collection[str] = ()) -> Graph:

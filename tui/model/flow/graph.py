@@ -24,6 +24,15 @@ CURSOR, FOUND = "cursor", "match"
 STEPS = ("up", "down", "left", "right")
 
 
+class BoxWords(NamedTuple):
+    """What stands in a box; of ``notes`` the first for which there is room."""
+
+    sign: str
+    name: str
+    notes: tuple[str, ...]
+    tone: str
+
+
 class Picture:
     """A drawn graph, ready to be painted line by line.
 
@@ -119,29 +128,29 @@ def fold_name(box: BoxView) -> str:
     return f"{start or names[0]}… ({len(names)})"
 
 
-def box_words(
-    box: BoxView, flow: Flow, counts: Mapping[str, int], now: datetime
-) -> tuple[str, str, str, str]:
-    """Sign, name, note and tone of a box whose tasks stand as ``counts`` says."""
+def box_words(box: BoxView, flow: Flow, counts: Mapping[str, int], now: datetime) -> BoxWords:
+    """What a box says whose tasks stand as ``counts`` says."""
     state = loudest(counts)
     sign, tone = TASK_SIGNS[state]
     if is_fold(box):
         ended = counts.get("completed", 0) + counts.get("skipped", 0)
-        note = f"{counts[state]}{sign}" if state in FAILED else f"{ended}/{sum(counts.values())}"
-        return sign, fold_name(box), note, tone
+        done = f"{ended}/{sum(counts.values())}"
+        wrong = f"{counts[state]}{sign}"
+        notes = (f"{done} {wrong}", wrong) if state in FAILED else (done,)
+        return BoxWords(sign, fold_name(box), notes, tone)
     task = flow.tasks.get(members_of(box)[0])
     note = task_note(task, state, now) if task is not None else ""
-    return sign, members_of(box)[0], note, tone
+    return BoxWords(sign, members_of(box)[0], (note,), tone)
 
 
-def _label(words: tuple[str, str, str, str], room: int) -> str:
+def _label(words: BoxWords, room: int) -> str:
     """Sign, name and note in ``room`` cells; the note goes before the name is cut."""
-    sign, name, note, _ = words
-    shown = clean(name, 300)
+    shown = clean(words.name, 300)
     left = room - 2 - cell_len(shown)
-    if note and left > cell_len(note):
-        return f"{sign} {fit(shown, room - 3 - cell_len(note))} {note}"
-    return fit(f"{sign} {shown}", room)
+    for note in words.notes:
+        if note and left > cell_len(note):
+            return f"{words.sign} {fit(shown, room - 3 - cell_len(note))} {note}"
+    return fit(f"{words.sign} {shown}", room)
 
 
 def graph_row(
@@ -172,14 +181,14 @@ def graph_row(
 class Painted(NamedTuple):
     """What a box says, whether a cursor or a search marks it, and whether it is on the critical path."""
 
-    words: tuple[str, str, str, str]
+    words: BoxWords
     marked: str
     heavy: bool
 
 
 def _box_cells(box: BoxView, line: str, y: int, painted: Painted) -> list[Cell]:
     """The part of a line that goes through a box."""
-    tone = painted.words[3]
+    tone = painted.words.tone
     frame = tone if tone in FRAME_TONES else EDGE
     part = line[box.x : box.x + box.width].ljust(box.width)
     inside = painted.marked or tone
