@@ -29,8 +29,12 @@ def answer(role: str, seed: int, prompt: str | None, pace: Pace) -> int:
     return 0 if told["ok"] else 1
 
 
+def _at_once() -> None:
+    """A step that takes no time."""
+
+
 def make_turn(
-    role: str, seed: int, prompt: str, rest: Callable[[], None] | None = None
+    role: str, seed: int, prompt: str, rest: Callable[[], None] = _at_once
 ) -> dict[str, object] | None:
     """What a turn on ``prompt`` gives; None where it crashes. ``rest`` is called after each step."""
     dice = Dice(seed * 1_000_003 + zlib.crc32(prompt.encode("utf-8", "replace")))
@@ -51,13 +55,11 @@ def make_turn(
         if isinstance(step, Say):
             said.append(step.text)
             spending.said(step.text)
-            if rest is not None:
-                rest()
+            rest()
         elif isinstance(step, Use):
             steps.append(step.headline)
             spending.step()
-            if rest is not None:
-                rest()
+            rest()
         elif isinstance(step, Permission):
             refused.append(step.text)
             reply = NO
