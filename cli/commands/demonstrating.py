@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -29,6 +30,7 @@ from ..telling import event_line, learn_name
 from .opening import require_terminal
 
 PERSON, BRISK = "person", "0.2"
+PACE = "QUARTERDECK_PRACTICE_PACE"
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,6 +45,7 @@ def demo(invocation: Invocation, *, headless: bool, seed: int, pace: str | None)
         if headless:
             return asyncio.run(_play(invocation, settings, crew))
         require_terminal()
+        os.environ.setdefault(PACE, pace or PERSON)  # what the pipelines ask for inherits it
         # Start-up time: Textual, where it is wanted.
         from ..demo_deck import open_demo  # noqa: PLC0415
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.crew import Crew
+from tests.tui.crew import Crew, CrewEndpoint
 from tests.tui.hand import CHARACTERS, NAMES, Hand, aboard, dashboard
 from textual import events
 
 from quarterdeck.core.client.ports import LinkClosed
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.attention import AttentionKind
+from quarterdeck.core.protocol.crew_commands import ShowCrew
 from quarterdeck.core.protocol.status import Activity
 from quarterdeck.tui.app import MOUSE_OFF, MOUSE_ON, QuarterdeckApp
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, Context
@@ -182,6 +184,26 @@ async def test_a_lost_link_shows_a_banner_and_comes_back_with_all_it_had(busy: C
         assert hand.shows("$ hello from add-tests")
         focus = hand.bridge.deck.session_id
         await hand.until(lambda: [s.session_id for s in hand.sent(c.SetFocus)].count(focus) == 2)
+
+
+async def test_a_panel_opened_before_the_first_link_is_filled_when_it_comes(crew: Crew) -> None:
+    go = asyncio.Event()
+    connect = crew.connect
+
+    async def later() -> CrewEndpoint:
+        await go.wait()
+        return await connect()
+
+    crew.connect = later  # type: ignore[method-assign]
+    app = dashboard(crew)
+    async with app.run_test(notifications=True) as pilot:
+        hand = Hand(crew, app, pilot)
+        app.perform("screen.crew")
+        await hand.settle()
+        assert not hand.shows("nothing was sent")
+        assert not hand.sent(ShowCrew)
+        go.set()
+        await hand.until(lambda: hand.sent(ShowCrew))
 
 
 async def test_commands_without_a_link_say_so(busy: Crew) -> None:

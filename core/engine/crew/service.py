@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ...base.clock import Clock
@@ -10,7 +11,7 @@ from ...base.kept import KeptStore
 from ...coordination.layer import CoordinationLayer
 from ...coordination.lock_line import KeptLock
 from ...protocol.crew_events import CrewChanged
-from ...protocol.crew_views import CrewView, ProposalView, SagaView, VoteChoice
+from ...protocol.crew_views import CrewView, ProposalView, SagaView, VoteChoice, WaitingView
 from ...protocol.events import Cause, Event
 from ...scheduling.items import Need
 from ...workflows.machine import Placed
@@ -41,7 +42,7 @@ class CrewService:
 
     ``layer`` holds locks, sagas and votes over ``kept``; whoever made it closes it. ``placing`` is that of
     the workflows. ``safety`` may be
-    put in its place later.
+    put in its place later, and so may ``elsewhere``: what waits that no workflow knows of.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class CrewService:
     ) -> None:
         self.layer = layer
         self.safety: SafetyViews = NothingWatched()
+        self.elsewhere: Callable[[], Sequence[WaitingView]] = tuple
         self._workflows = workflows
         self._sessions = sessions
         self._journal = journal
@@ -103,6 +105,7 @@ class CrewService:
             self.safety,
             self._workflows.orchestrator.why_waiting,
             self._barred(),
+            elsewhere=self.elsewhere(),
             now=self._clock.now(),
         )
 

@@ -49,12 +49,16 @@ async def crew_view(
     why: Why,
     barred: Sequence[Placed] = (),
     *,
+    elsewhere: Sequence[WaitingView] = (),
     now: datetime,
 ) -> CrewView:
-    """All of it. ``why`` says why a task of a workflow waits; ``barred`` are those that no place would help."""
+    """All of it. ``why`` says why a task of a workflow waits; ``barred`` are those that no place would help.
+
+    ``elsewhere`` is what waits besides.
+    """
     locks = await layer.locks.all()
     return CrewView(
-        **({} if placing is None else _placing_fields(placing, safety, why, barred)),
+        **({} if placing is None else _placing_fields(placing, safety, why, barred, elsewhere)),
         locks=_locks(layer.locks.statistics(), locks, now),
         sagas=_sagas(await layer.list_sagas()),
         proposals=_proposals(await layer.votes.all()),
@@ -71,7 +75,11 @@ async def crew_view(
 
 
 def _placing_fields(
-    placing: Placing, safety: SafetyViews, why: Why, barred: Sequence[Placed]
+    placing: Placing,
+    safety: SafetyViews,
+    why: Why,
+    barred: Sequence[Placed],
+    elsewhere: Sequence[WaitingView],
 ) -> dict[str, Any]:
     places = placing.places
     waiting, there = places.waiting(), placing.there()
@@ -93,7 +101,10 @@ def _placing_fields(
             GroupView(name=name, limit=limit, running=running, waiting=by_group[name])
             for name, limit, running in places.limits()
         ),
-        "waiting": tuple(_waiting(one, why) for one in [*waiting, *barred][:MOST_SHOWN]),
+        "waiting": (
+            *(_waiting(one, why) for one in [*waiting, *barred][:MOST_SHOWN]),
+            *elsewhere[:MOST_SHOWN],
+        ),
         "placed": tuple(_placed(one) for one in places.placed()[:MOST_SHOWN]),
     }
 

@@ -14,6 +14,7 @@ from ...pipelines.faults import HandlerFailed, HandlerHopeless
 from ...pipelines.gating import HandlerGates, key_of
 from ...pipelines.ids import derived_id
 from ...pipelines.ports import Order
+from ...protocol.crew_views import WaitingView
 from ...safety.budgets import BudgetScope
 from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition
@@ -36,7 +37,9 @@ class InPlace:
         self.safety: SafetyService | None = None
         self.gates: HandlerGates | None = None
         self.closing: Callable[[], bool] = _goes_on
+        self.changed: Callable[[], None] = _nobody_wakes
         self._threads = Threads(None)
+        self._waiting: dict[tuple[str, str], Order] = {}
 
     async def run(self, order: Order, task: TaskDefinition) -> Any:
         """What the function gives.
@@ -65,6 +68,10 @@ class InPlace:
         key = (derived_id(payload_id, pipeline, handler, number), handler)
         return self.safety.admissions.reason(key)
 
+    def waiting(self) -> list[WaitingView]:
+        """The calls that wait for leave, as the crew shows them."""
+        return [self._view(key, order) for key, order in self._waiting.items()]
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
@@ -83,17 +90,33 @@ class InPlace:
             return ticket
         place = key_of(order.pipeline.name, order.handler.event, order.handler.name)
         gates.step_aside(place)
+        self._waiting[key] = order
+        self.changed()
         try:
             ticket = await safety.admissions.admitted(wish, key, closing=self.closing)
         except BaseException:
             gates.is_back(place)
             raise
+        finally:
+            del self._waiting[key]
+            self.changed()
         try:
             await gates.come_back(place)
         except CancelledError:
             safety.admissions.release(ticket)
             raise
         return ticket
+
+    def _view(self, key: tuple[str, str], order: Order) -> WaitingView:
+        origin, name = order.entry.origin, order.handler.name
+        return WaitingView(
+            what=f"payload/{origin.id}/{name}",
+            title=f"{order.pipeline.name}/{name}",
+            reason="" if self.safety is None else self.safety.admissions.reason(key),
+            priority=origin.priority,
+            deadline=origin.deadline,
+            since=order.attempt.started_at or origin.created_at,
+        )
 
     # ---- the call --------------------------------------------------------------------------------
 
@@ -163,4 +186,4 @@ def _goes_on() -> bool:
 
 
 def _nobody_wakes() -> None:
-    """It is asked again at once, by whoever waits."""
+    """Whoever waits asks again at once; or nobody looks."""

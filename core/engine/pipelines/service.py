@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ...pipelines.running import Pipelines
 from ...pipelines.triggers.ports import Memory
 from ...pipelines.voting import Voting
 from ...protocol import pipeline_commands as c
+from ...protocol.crew_views import WaitingView
 from ...protocol.events import Cause, Event, StatusChanged
 from ...protocol.pipeline_events import PipelineLoaded, PipelineUnloaded
 from ...protocol.pipeline_views import (
@@ -121,6 +122,14 @@ class PipelineService:
         self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
         safety.halt_moved.append(self._gates_moved)
+
+    def functions_waiting(self) -> Sequence[WaitingView]:
+        """The functions in place that wait for leave."""
+        return self._runs.in_place.waiting()
+
+    def watch_functions(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called when other functions wait."""
+        self._runs.in_place.changed = changed
 
     # ---- the engine's life -----------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ A scripted agent for practice: it runs in a terminal, behaves like a coding agen
   --prompt TEXT   begin with this
   --turns N       begin N turns without being asked (default: 1 for crasher and flooder, else 0)
   --signal        the crasher kills itself by SIGABRT instead
-  --once          no terminal: one turn on the prompt (or standard input), told as JSON
+  --once          no terminal: one turn on the prompt (or standard input), told as JSON; at once,
+                  unless a pace is said
   --crashes N     die at once the first N times; FILE (--tally) counts them
   --rate BYTES    the flooder's limit in bytes a second; 0 (default) for none
 """
@@ -78,6 +79,7 @@ class Options:
         self.rate = whole_number(values, "--rate", 0)
         self.turns = whole_number(values, "--turns", int(self.role in SELF_STARTING))
         self.pace = wanted_pace(values)
+        self.paced = "--pace" in values or bool(os.environ.get(PACE))
         self.prompt = values.get("--prompt")
         self.crashes = whole_number(values, "--crashes", 0)
         self.tally = values.get("--tally", "")
@@ -104,6 +106,11 @@ def wanted_pace(values: dict[str, str]) -> str:
     if not known:
         raise UsageFault(f"{name} is fast, person or seconds, not {text!r}")
     return text
+
+
+def pace_of_once(options: Options) -> Pace:
+    """The pace of a turn that nobody watches: none, unless one was said."""
+    return Pace(options.pace if options.paced else "0", Dice(options.seed))
 
 
 def place_name() -> str:
@@ -171,7 +178,7 @@ def main(arguments: list[str], terminal: Terminal | None = None) -> int:
     if options.once:
         from .once import answer  # costs those with a terminal nothing  # noqa: PLC0415
 
-        return answer(options.role, options.seed, options.prompt)
+        return answer(options.role, options.seed, options.prompt, pace_of_once(options))
     terminal = terminal or Terminal()
     if not terminal.usable():
         sys.stderr.write("crew.py: a practice agent needs a terminal\n")

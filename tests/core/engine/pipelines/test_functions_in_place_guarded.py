@@ -69,11 +69,16 @@ async def test_a_function_waits_for_a_budget_and_takes_nobodys_place(tmp_path: P
         "estimate": 1.0,
     }  # fmt: skip
     async with safe(tmp_path, capacity=1, budgets=[purse]) as (rig, safety):
+        seen: list[int] = []
+        rig.service.watch_functions(lambda: seen.append(len(rig.service.functions_waiting())))
         await rig.load(TWO)
         await rig.load(TWO.replace("name: p", "name: q"))
         held = [await rig.propel("a", number) for number in range(2)]
         await rig.until(lambda: "purse" in rig.payload(held[0].id).reason)
         assert [rig.payload(one.id).status for one in held] == [S.RUNNING, S.QUEUED]
+        (line,) = rig.service.functions_waiting()
+        assert (line.what, line.title) == (f"payload/{held[0].id}/first", "p/first")
+        assert "purse" in line.reason
         (free,) = await rig.ended((await rig.propel("a", 9, name="q")).id)
         assert free.status is S.COMPLETED
         await rig.until(lambda: any("purse" in one for one in told(rig, held[0].id)))
@@ -82,6 +87,7 @@ async def test_a_function_waits_for_a_budget_and_takes_nobodys_place(tmp_path: P
         await safety.grant("purse", "p", 5.0, NOBODY)
         ended = await rig.ended(*(one.id for one in held))
         assert {one.status for one in ended} == {S.COMPLETED}
+        assert (seen[0], seen[-1]) == (1, 0)
         (account,) = safety.budgets()
         assert account.reserved == 0.0
         assert 0 < account.spent < 1.0

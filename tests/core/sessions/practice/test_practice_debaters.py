@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quarterdeck.core.sessions.agents.loader import load_agents
 from quarterdeck.core.sessions.practice import crew_path
 from quarterdeck.core.sessions.practice.agent import Agent
-from quarterdeck.core.sessions.practice.command import leave_result
+from quarterdeck.core.sessions.practice.command import PACE, Options, leave_result, pace_of_once
 from quarterdeck.core.sessions.practice.debating import CONCERNS, answer, concern_of
 from quarterdeck.core.sessions.practice.dice import Dice, Pace
 from quarterdeck.core.sessions.practice.once import make_turn
@@ -107,3 +107,18 @@ def test_in_a_terminal_the_answer_is_left_where_it_is_looked_for(
     said = [step.text for step in turn if isinstance(step, Say)]
     assert left == said[-1:]
     assert json.loads(left[0])["vote"] == "reject"
+
+
+def test_a_turn_without_a_terminal_takes_its_time_only_if_a_pace_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["--role", "debater", "--once"]
+    monkeypatch.delenv(PACE, raising=False)
+    assert pace_of_once(Options(words)).step() == 0.0
+    assert pace_of_once(Options([*words, "--pace", "0.2"])).step() == 0.2
+    monkeypatch.setenv(PACE, "person")
+    assert pace_of_once(Options(words)).step() >= 0.5
+    rests: list[None] = []
+    told = make_turn("debater", 1, "Propose: tea", lambda: rests.append(None))
+    assert len(rests) == 3
+    assert told == make_turn("debater", 1, "Propose: tea")
