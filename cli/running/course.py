@@ -123,7 +123,8 @@ class Course:
     def _note(self, task: TaskView) -> str:
         if task.id in self.workflow.waiting:
             return "waits for you"
-        return task.error or (task.reason if task.status not in DONE else "")
+        told = task.status not in DONE or task.status is TaskStatus.FAILED
+        return task.error or (task.reason if told else "")
 
 
 def _about(payload: EventPayload) -> str | None:

@@ -50,6 +50,13 @@ _SKIPPED: Mapping[str, str] = {
     ErrorType.DRAINED: "nothing more is begun after a failure",
 }
 
+_FAILED: Mapping[str, str] = {
+    ErrorType.DEADLINE: "it had not begun by its deadline",
+    ErrorType.CHILDREN: "some of its parts have failed",
+    ErrorType.LOSSES: "its engine or its worker ended too often while it ran",
+}
+"""Why the machine itself lets a task fail, which leaves no error of an attempt's."""
+
 
 def workflow_view(
     record: WorkflowRecord,
@@ -177,6 +184,8 @@ def _reason(
     status = record.status
     if status is TaskStatus.SKIPPED:
         return _SKIPPED.get(record.error_type or "", "")
+    if status is TaskStatus.FAILED and not record.error:
+        return _FAILED.get(record.error_type or "", "")
     if status is TaskStatus.READY:
         return why or "waits for a place to run"
     if status is TaskStatus.RUNNING:

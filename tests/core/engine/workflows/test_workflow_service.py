@@ -181,6 +181,18 @@ async def test_what_waits_in_a_paused_workflow_says_so_after_a_restart_too(
         assert (whole.tasks[0].status, whole.tasks[0].reason) == ("ready", "the workflow is paused")
 
 
+async def test_a_task_that_came_too_late_says_so(rig: Rig) -> None:
+    rig.work.held["a"] = asyncio.Event()
+    view = await rig.create(
+        "name: late\ntasks: {a: {run: [x]}, b: {needs: a, run: [x], deadline: 20ms}}\n"
+    )
+    await rig.until(lambda: ("b", "failed") in rig.tasks())
+    rig.work.held["a"].set()
+    await rig.ended(view.id, "failed")
+    whole = await rig.service.reading.whole(w.ShowWorkflow(workflow_id=view.id))
+    assert whole.tasks[1].reason == "it had not begun by its deadline"
+
+
 async def test_a_failure_needs_a_person_until_it_is_retried(rig: Rig) -> None:
     rig.work.failing.add("b")
     view = await rig.create(CHAIN)
