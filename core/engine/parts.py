@@ -115,8 +115,8 @@ class Parts:
         safety.answers(self.answerers)
         self.crew = self._crew()
         self.crew.safety = safety
-        self.crew.elsewhere = given.pipelines.functions_waiting
-        given.pipelines.watch_functions(self.crew.changed)
+        self.crew.elsewhere = given.pipelines.functions.waiting
+        given.pipelines.functions.changed = self.crew.changed
         self.pipeline = self._pipeline()
         self.workers: WorkerPool[Job] = WorkerPool(
             self.queue,

@@ -139,10 +139,19 @@ class Driving:
         if instance is None:
             return ""
         run = instance.run
-        tasks = range(len(run.tasks))
-        if any(run.tasks[task] is _RUNNING and task not in run.expanded for task in tasks):
+        if self.is_at_work(workflow_id):
             return ""
+        tasks = range(len(run.tasks))
         return next(filter(None, (self._machine.reason(run, task) for task in tasks)), "")
+
+    def is_at_work(self, workflow_id: str) -> bool:
+        """Whether an attempt of an instance runs."""
+        instance = self._instances.get(workflow_id)
+        if instance is None:
+            return False
+        run = instance.run
+        tasks = enumerate(run.tasks)
+        return any(state is _RUNNING and task not in run.expanded for task, state in tasks)
 
     def children(self, workflow_id: str) -> list[str]:
         """Where the attempts of an instance are that run, as ``Child`` writes it."""

@@ -102,6 +102,16 @@ class HandlerRuns:
         """The payload on which something works that is known by this id."""
         return self._under_way.get(place)
 
+    def goes_on(self, entry: Entry) -> bool:
+        """Whether something works on it that a former engine began, though its handlers wait."""
+        pipeline, orchestrator = entry.origin.pipeline, self._workflows.orchestrator
+        return any(
+            orchestrator.is_at_work(
+                derived_id(entry.id, pipeline, name, entry.attempts_of(name) + 1)
+            )
+            for name in entry.open_handlers()
+        )
+
     def close(self) -> None:
         """Let the threads of functions end."""
         self.in_place.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from ...coordination.consensus import Votes
 from ...pipelines.definition import PipelineDefinition, TriggerDefinition
 from ...pipelines.entries import Entry, moment
 from ...pipelines.faults import PipelineUnknown, PipelineUnusable
+from ...pipelines.gating import PAUSED
 from ...pipelines.ids import derived_id
 from ...pipelines.running import Pipelines
 from ...pipelines.triggers.ports import Memory
 from ...pipelines.voting import Voting
 from ...protocol import pipeline_commands as c
-from ...protocol.crew_views import WaitingView
 from ...protocol.events import Cause, Event, StatusChanged
 from ...protocol.pipeline_events import PipelineLoaded, PipelineUnloaded
 from ...protocol.pipeline_views import (
@@ -92,6 +92,7 @@ class PipelineService:
         self._people = PipelinePeople(desk, journal, votes, errand=self._errand, lane=self._dead_of)
         self._voting = Voting(votes, self._people)
         self._runs = HandlerRuns(workflows, self._voting)
+        self.functions = self._runs.in_place
         self.running = Pipelines(store, self._runs, capacity=capacity, clock=clock)
         self._runs.in_place.closing = lambda: self.running.closing
         workflows.waits_moved.append(self._waits_moved)
@@ -122,14 +123,6 @@ class PipelineService:
         self._runs.in_place.gates = self.running.gates
         safety.halt_moved.append(self.running.reopen)
         safety.halt_moved.append(self._gates_moved)
-
-    def functions_waiting(self) -> Sequence[WaitingView]:
-        """The functions in place that wait for leave."""
-        return self._runs.in_place.waiting()
-
-    def watch_functions(self, changed: Callable[[], None]) -> None:
-        """Have ``changed`` called when other functions wait."""
-        self._runs.in_place.changed = changed
 
     # ---- the engine's life -----------------------------------------------------------------------
 
@@ -444,6 +437,8 @@ class PipelineService:
         reason = self.running.reason(entry)
         if not reason and entry.status is PayloadStatus.RUNNING:
             return self._runs.reasons.of(entry)
+        if reason == PAUSED and self._runs.goes_on(entry):
+            return f"{PAUSED}; what had begun goes on"
         return reason
 
     # ---- what payloads wait for ------------------------------------------------------------------

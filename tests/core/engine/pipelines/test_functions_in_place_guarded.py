@@ -70,13 +70,13 @@ async def test_a_function_waits_for_a_budget_and_takes_nobodys_place(tmp_path: P
     }  # fmt: skip
     async with safe(tmp_path, capacity=1, budgets=[purse]) as (rig, safety):
         seen: list[int] = []
-        rig.service.watch_functions(lambda: seen.append(len(rig.service.functions_waiting())))
+        rig.service.functions.changed = lambda: seen.append(len(rig.service.functions.waiting()))
         await rig.load(TWO)
         await rig.load(TWO.replace("name: p", "name: q"))
         held = [await rig.propel("a", number) for number in range(2)]
         await rig.until(lambda: "purse" in rig.payload(held[0].id).reason)
         assert [rig.payload(one.id).status for one in held] == [S.RUNNING, S.QUEUED]
-        (line,) = rig.service.functions_waiting()
+        (line,) = rig.service.functions.waiting()
         assert (line.what, line.title) == (f"payload/{held[0].id}/first", "p/first")
         assert "purse" in line.reason
         (free,) = await rig.ended((await rig.propel("a", 9, name="q")).id)

@@ -169,6 +169,30 @@ async def test_a_paused_pipeline_begins_nothing_also_after_a_restart(tmp_path: P
     await store.close()
 
 
+async def test_what_a_former_engine_began_goes_on_in_a_paused_pipeline_and_is_told(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "now")
+        await rig.until(lambda: rig.crew.began)
+        await rig.service.pause("p", on=True)
+    crew = Crew(held={"h": asyncio.Event()})
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        goes_on = "the pipeline is paused; what had begun goes on"
+        await rig.until(lambda: rig.payload(payload.id).reason == goes_on)
+        rig.crew.held["h"].set()
+        await rig.until(lambda: rig.payload(payload.id).reason == "the pipeline is paused")
+        await rig.service.pause("p", on=False)
+        await rig.quiet()
+        assert rig.payload(payload.id).status is S.COMPLETED
+        assert rig.crew.began == [("h", "now")]
+    await store.close()
+
+
 async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         await rig.load(one("retry: {attempts: 3, initial: 600, max: 600}"))
