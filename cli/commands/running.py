@@ -47,26 +47,30 @@ def run(
     resume: str | None,
 ) -> int:
     """``run``; exit code 0 if the workflow was completed."""
-    if file is None and resume is None:
-        raise fault("usage", "Give a FILE to run, or --resume ID to go on with a workflow.")
-    if resume is not None and input:
-        raise fault("usage", "--input is for a new workflow, not for --resume.")
+    wish = _wish(file, input, approve, resume)
     flags = {"state__url": store, "workflows__executor": executor}
     given = {key: value for key, value in flags.items() if value is not None}
     settings = load(invocation.place, **given).settings
     check_backend(settings.workflows.executor)
-    path = None if file is None else str(absolute(file))
+    return asyncio.run(_Run(invocation, settings, bool(given)).run(wish))
+
+
+def _wish(
+    file: str | None, inputs: tuple[str, ...], approve: tuple[str, ...], resume: str | None
+) -> w.CreateWorkflow | _Resumed:
     answers = approvals_of(approve)
-    running = _Run(invocation, settings, bool(given))
     if resume is not None:
-        return asyncio.run(running.run(_Resumed(resume, path, answers)))
-    wish = w.CreateWorkflow(
-        file=path,
-        inputs=dict(inputs_of(input)),
+        if inputs:
+            raise fault("usage", "--input is for a new workflow, not for --resume.")
+        return _Resumed(resume, None if file is None else str(absolute(file)), answers)
+    if file is None:
+        raise fault("usage", "Give a FILE to run, or --resume ID to go on with a workflow.")
+    return w.CreateWorkflow(
+        file=str(absolute(file)),
+        inputs=dict(inputs_of(inputs)),
         cwd=os.getcwd(),  # noqa: PTH109  # text is what crosses the boundary
         approve=answers,
     )
-    return asyncio.run(running.run(wish))
 
 
 @dataclass(frozen=True, slots=True)

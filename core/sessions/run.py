@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Iterator
+from typing import Protocol, TypeVar
 
 from ..base.errors import QuarterdeckError
 from ..telemetry.logs import logger
+from .keeper.faults import KeeperTimeout
 from .keeper.foreground import Foreground
 from .keeper.items import Exited, Gone, Item, Lost, Output, Resized, StopReport, Superseded
 from .ports import Link
 from .screen import SessionScreen
 from .typist import Size, Typist, TypistListener, in_time
+
+T = TypeVar("T")
 
 PIECES = {"pyte": 1024}
 PIECE = 4 * 1024
@@ -206,9 +209,31 @@ class Run:
     async def stop(self, grace: float, patience: float) -> StopReport:
         """Stop the child's process tree; SIGKILL after ``grace`` seconds.
 
-        :raises KeeperTimeout: if it takes ``patience`` seconds longer.
+        :raises KeeperTimeout: if it takes ``patience`` seconds longer, and no output comes meanwhile.
         """
-        return await in_time(self.link.stop(grace), grace + patience)
+        try:
+            return await self.behind_output(self.link.stop(grace), grace + patience)
+        except TimeoutError as error:
+            raise KeeperTimeout(
+                f"The keeper didn't answer within {grace + patience:g} seconds."
+            ) from error
+
+    async def behind_output(self, awaited: Awaitable[T], seconds: float) -> T:
+        """What comes after the output there is: a flood of it may take longer than ``seconds``.
+
+        :raises TimeoutError: if for so long neither it nor any output has come.
+        """
+        task = asyncio.ensure_future(awaited)
+        try:
+            while True:
+                before = self.offset
+                await asyncio.wait([task], timeout=seconds)
+                if task.done():
+                    return await task
+                if self.offset == before:
+                    raise TimeoutError
+        finally:
+            task.cancel()
 
     async def dismiss(self) -> None:
         """Let the keeper end, now that its child has; and let go of it."""

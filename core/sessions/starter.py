@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import Mapping
@@ -236,8 +235,8 @@ class Starter:
         try:
             if run is not None:
                 report = await run.stop(grace, patience)
-                await _wait(session.ended, patience)
                 self._check(session, report)
+                await run.behind_output(session.ended.wait(), patience)
         except (KeeperTimeout, TimeoutError) as error:
             raise StopFailed(
                 f"Processes of {session.record.name} are left after SIGKILL, or its keeper hangs; "
@@ -256,8 +255,3 @@ class Starter:
                 f"{', '.join(map(str, report.left))}. They may be another user's.",
                 left=list(report.left),
             )
-
-
-async def _wait(ended: asyncio.Event, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        await ended.wait()

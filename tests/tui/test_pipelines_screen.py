@@ -167,7 +167,7 @@ async def test_the_filter_is_the_engines_too(lanes: Crew) -> None:
         await hand.write(" nonsense")
         assert hand.shows("nothing fits the filter", "0 payloads")
         await hand.press("escape")
-        await hand.until(lambda: hand.shows("Proposal number 5"))
+        await hand.until(lambda: hand.shows("No cache: measure first"))
         await hand.press("slash")
         await hand.write("is:ded")
         assert hand.shows("is:dead? Or")

@@ -38,7 +38,8 @@ ALWAYS = ("ui.help",)
 IN_A_FIELD = (Hint("enter", "keep", ""), Hint("esc", "give up", ""))
 
 
-class MainScreen(KeyTaker, Screen[None], Kept, inherit_bindings=False):
+# Textual's screens name a parameter of ``arrange`` otherwise than its widgets do.
+class MainScreen(KeyTaker, Screen[None], Kept, inherit_bindings=False):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A screen of the dashboard.
 
     Keys are looked up in the keymap, in the contexts that are active, and carried out by the

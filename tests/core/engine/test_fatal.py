@@ -19,6 +19,7 @@ from quarterdeck.core.engine.loop_guard import LoopGuard
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol.events import SystemError_, SystemInfo
 from quarterdeck.state.faults import StoreClosed, StoreCorrupt, StoreFull
+from quarterdeck.state.sqlite.opening import PAGE_BYTES as PAGE
 from quarterdeck.state.sqlite.store import open_store
 
 from .doubles import CountingMetrics
@@ -87,9 +88,9 @@ async def test_a_fatal_fault_while_it_stops_changes_nothing(place: Path) -> None
 def spoil_events(path: Path) -> None:
     """Overwrite the page in which the first events lie, which nothing reads at the start."""
     data = bytearray(path.read_bytes())
-    leaves = range(4096, len(data), 4096)
-    start = next(at for at in leaves if data[at] == 0x0D and b"probe" in data[at : at + 4096])
-    data[start : start + 4096] = b"\xa5" * 4096
+    leaves = range(PAGE, len(data), PAGE)
+    start = next(at for at in leaves if data[at] == 0x0D and b"probe" in data[at : at + PAGE])
+    data[start : start + PAGE] = b"\xa5" * PAGE
     path.write_bytes(data)
 
 
@@ -137,8 +138,8 @@ async def test_damage_met_while_loading_fails_that_start_and_the_next_one_begins
         sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
         page = connection.execute(sql, (table,)).fetchone()[0]
     with (place / "state.db").open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xa5" * 4096)
+        file.seek((page - 1) * PAGE)
+        file.write(b"\xa5" * PAGE)
     damaged = (place / "state.db").read_bytes()
     with pytest.raises(StoreCorrupt):
         await over_sqlite().engine.start()

@@ -263,7 +263,7 @@ class _Looks:
 
 async def test_a_screen_settles_when_its_output_pauses() -> None:
     looks = _Looks(0.02, 10)
-    start = asyncio.get_running_loop().time()
+    start = last = asyncio.get_running_loop().time()
     for _ in range(5):
         last = asyncio.get_running_loop().time()
         looks.settling.disturbed()
