@@ -7,7 +7,7 @@ from .catalogue_payloads import RUNNING
 from .catalogue_pipelines import PIPELINE
 from .catalogue_safety import BUDGET, SAFETY
 from .catalogue_workflows import RUN, WORKFLOW
-from .grammar import FLAG, JSON, NUMBER, PLACE, WHOLE, Argument, Command, Group, Option
+from .grammar import FLAG, JSON, NUMBER, PLACE, STORES, WHOLE, Argument, Command, Group, Option
 from .parsing import Catalogue
 
 NAME = Argument("NAME", "a session's name, its id, or the beginning of its id", complete="session")
@@ -20,6 +20,7 @@ ROOT = Command(
     options=(
         Option("--headless", "run the engine alone, in the foreground", FLAG),
         Option("--minimal", "start the dashboard in minimal mode", FLAG),
+        *STORES,
         *PLACE,
         Option("--version", "print the version", FLAG),
         JSON,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .grammar import FLAG, WHOLE, Argument, Command, Group, Option
+from .grammar import FLAG, STORES, WHOLE, Argument, Command, Group, Option
 
 FILE = Argument("FILE", "a workflow's file, in YAML or JSON")
 ID = Argument("ID", "a workflow's id, or the beginning of it", complete="workflow")
@@ -21,8 +21,7 @@ RUN = Command(
             metavar="ANSWER",
             many=True,
         ),
-        Option("--store", "where the state is kept, such as postgresql://...", metavar="URL"),
-        Option("--executor", "where tasks run, such as dask://HOST:PORT", metavar="URL"),
+        *STORES,
         Option("--resume", "go on with a workflow", metavar="ID", complete="workflow"),
     ),
     (

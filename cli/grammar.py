@@ -88,6 +88,11 @@ class Group(NamedTuple):
         return next((command for command in self.commands if command.name == name), None)
 
 
+STORES = (
+    Option("--store", "where the state is kept, such as postgresql://...", metavar="URL"),
+    Option("--executor", "where tasks run, such as dask://HOST:PORT", metavar="URL"),
+)
+
 PLACE = (
     Option("--state-dir", "the state directory, instead of the user's own", metavar="DIR"),
     Option("--config", "a configuration file read after the others", metavar="FILE"),

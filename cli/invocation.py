@@ -9,6 +9,9 @@ from .link import PATIENCE, Link, Message
 from .place import Place, locate
 from .printing import Printer
 
+FLAGS = {"store": "state.url", "executor": "workflows.executor"}
+"""Options that are settings, and which."""
+
 
 class Invocation:
     """What a command works with; the link is opened on first use."""
@@ -23,8 +26,14 @@ class Invocation:
     def place(self) -> Place:
         """Where the engine is."""
         if self._place is None:
-            self._place = locate(*self._given())
+            self._place = locate(*self._given())._replace(flags=self.flags)
         return self._place
+
+    @property
+    def flags(self) -> tuple[tuple[str, str], ...]:
+        """Settings that were given as options."""
+        given = ((key, self.values.get(name)) for name, key in FLAGS.items())
+        return tuple((key, str(value)) for key, value in given if value is not None)
 
     @property
     def bare_place(self) -> Place:

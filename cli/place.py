@@ -26,7 +26,8 @@ LOCK_NAME = "engine.lock"
 class Place(NamedTuple):
     """A state directory, and what was given to find it and all other settings.
 
-    ``given_dir`` is the flag; ``project`` the directory in or above which a project's settings lie.
+    ``given_dir`` is the flag; ``project`` the directory in or above which a project's settings lie;
+    ``flags`` are other settings that were given on the command line, each with its value.
     """
 
     state_dir: Path
@@ -34,6 +35,7 @@ class Place(NamedTuple):
     config: Path | None
     profile: str | None
     project: Path
+    flags: tuple[tuple[str, str], ...] = ()
 
     @property
     def socket(self) -> str:
@@ -113,20 +115,19 @@ def setting(place: Place, section: str, key: str, *, read: bool = True) -> str |
     return next((str(one) for one in reversed(found) if one is not None), None)
 
 
-def load(place: Place, **flags: Any) -> Loaded:
-    """All settings of ``place``; ``flags`` stand above them, ``section__key`` each.
+def load(place: Place) -> Loaded:
+    """All settings of ``place``; its flags stand above them.
 
     :raises SettingsInvalid: naming every fault.
     """
     # Start-up time: see the head of this module.
     from ..core.settings import load_settings  # noqa: PLC0415
 
-    given = {key.replace("__", "."): value for key, value in flags.items()}
     return load_settings(
         project=place.project,
         config=place.config,
         profile=place.profile,
-        flags={"state.dir": place.given_dir, **given},
+        flags={"state.dir": place.given_dir, **dict(place.flags)},
     )
 
 

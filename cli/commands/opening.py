@@ -7,11 +7,19 @@ from pathlib import Path
 
 from ...core.base.homes import expanded
 from ..catalogue import ENTRIES
-from ..failing import fault, near
+from ..failing import fault, has_code, near
 from ..invocation import Invocation
 
 
-def root(invocation: Invocation, *, headless: bool, minimal: bool, version: bool) -> int | None:
+def root(
+    invocation: Invocation,
+    *,
+    headless: bool,
+    minimal: bool,
+    version: bool,
+    store: str | None,  # noqa: ARG001  # part of the invocation's place
+    executor: str | None,  # noqa: ARG001  # as above
+) -> int | None:
     """``quarterdeck [PATH]``."""
     if version:
         _tell_version(invocation)
@@ -23,10 +31,30 @@ def root(invocation: Invocation, *, headless: bool, minimal: bool, version: bool
 
         return serve(invocation)
     require_terminal()
+    if invocation.flags:
+        _require_no_engine(invocation)
     # Start-up time: Textual and the engine.
     from ..dashboard import open_dashboard  # noqa: PLC0415
 
     return open_dashboard(invocation, directory, minimal=minimal)
+
+
+def _require_no_engine(invocation: Invocation) -> None:
+    """See that the engine is to be started here, with the store and executor that were given.
+
+    :raises CliFault: ``engine_differs``.
+    """
+    try:
+        invocation.link.close()
+    except Exception as error:
+        if has_code(error, "no_engine", "link_closed"):
+            return
+        raise
+    raise fault(
+        "engine_differs",
+        f"An engine runs for {invocation.place.state_dir} already, with a store and an executor "
+        "of its own. Leave out --store and --executor, or give another --state-dir.",
+    )
 
 
 def _tell_version(invocation: Invocation) -> None:

@@ -42,17 +42,15 @@ def run(
     file: str | None,
     input: tuple[str, ...],  # noqa: A002  # the option is called so
     approve: tuple[str, ...],
-    store: str | None,
-    executor: str | None,
+    store: str | None,  # noqa: ARG001  # part of the invocation's place
+    executor: str | None,  # noqa: ARG001  # as above
     resume: str | None,
 ) -> int:
     """``run``; exit code 0 if the workflow was completed."""
     wish = _wish(file, input, approve, resume)
-    flags = {"state__url": store, "workflows__executor": executor}
-    given = {key: value for key, value in flags.items() if value is not None}
-    settings = load(invocation.place, **given).settings
+    settings = load(invocation.place).settings
     check_backend(settings.workflows.executor)
-    return asyncio.run(_Run(invocation, settings, bool(given)).run(wish))
+    return asyncio.run(_Run(invocation, settings, bool(invocation.flags)).run(wish))
 
 
 def _wish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Mapping
@@ -235,8 +236,11 @@ class Starter:
         try:
             if run is not None:
                 report = await run.stop(grace, patience)
+                if report.left:  # they may write for ever
+                    await asyncio.wait_for(session.ended.wait(), patience)
+                else:
+                    await run.behind_output(session.ended.wait(), patience)
                 self._check(session, report)
-                await run.behind_output(session.ended.wait(), patience)
         except (KeeperTimeout, TimeoutError) as error:
             raise StopFailed(
                 f"Processes of {session.record.name} are left after SIGKILL, or its keeper hangs; "

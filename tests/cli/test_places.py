@@ -62,7 +62,7 @@ def test_a_project_s_settings_are_found_from_below(home: Path) -> None:
 
 
 def test_flags_go_into_the_settings(home: Path) -> None:
-    loaded = load(locate("/given", None, None), engine__worker_count=7)
+    loaded = load(locate("/given", None, None)._replace(flags=(("engine.worker_count", "7"),)))
     assert loaded.settings.state_dir == Path("/given")
     assert loaded.settings.engine.worker_count == 7
 

@@ -127,6 +127,19 @@ def test_headless_says_where_it_is_and_serves(machine: Machine) -> None:
     assert second.startswith("quarterdeck: engine_running: ")
 
 
+def test_an_engine_keeps_its_state_where_the_store_option_says(
+    machine: Machine, tmp_path: Path
+) -> None:
+    store = tmp_path / "elsewhere.db"
+    child = machine.begin("--headless", "--json", "--store", f"sqlite://{store}")
+    assert child.stdout is not None
+    child.stdout.readline()
+    assert store.exists()
+    assert not (machine.state_dir / "state.db").exists()
+    wrong = machine.run("--headless", "--store", "nonsense://", "--executor", "local://", code=1)
+    assert wrong.startswith("quarterdeck: unknown_store: ")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_in_order(machine: Machine, number: signal.Signals) -> None:
     found = machine.serve()

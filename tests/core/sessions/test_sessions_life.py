@@ -242,6 +242,30 @@ async def test_a_keeper_that_hangs_fails_the_stop_and_blocks_nothing(
     assert (await rig.stop()).lifecycle is Lifecycle.EXITED
 
 
+async def test_a_stop_waits_as_long_as_its_output_is_read(
+    faked: Rig, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await faked.create()
+    keeper = keepers.latest()
+    assert keeper.link is not None
+
+    async def flood() -> None:
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            keeper.write(b"more\r\n")
+        keeper.end_child(None, 9)
+
+    async def stop(grace: float) -> StopReport:
+        floods.append(asyncio.create_task(flood()))
+        return StopReport((), (), ())
+
+    floods: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(keeper.link, "stop", stop)
+    faked.services.options = replace(faked.services.options, start_timeout=0.5)
+    assert (await faked.stop()).lifecycle is Lifecycle.EXITED
+    await asyncio.gather(*floods)
+
+
 async def test_processes_that_cannot_be_ended_are_named(
     faked: Rig, keepers: FakeKeepers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
