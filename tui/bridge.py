@@ -221,11 +221,11 @@ class Bridge:
         self.host.spawn(self._call(payload, then, failed or self.complain))
 
     async def call(self, payload: Payload) -> dict[str, Any]:
-        """The result of a command; while the first link is being made it waits for that.
+        """The result of a command; while a link is being made it waits for that.
 
         :raises QuarterdeckError: if the engine refuses it or can't be reached.
         """
-        await self.link.tried.wait()
+        await self.link.settled.wait()
         if self.link.client is None or not self.link.state.up:
             raise LinkClosed("There is no link to the engine now; nothing was sent.")
         return await self.link.client.call(payload)

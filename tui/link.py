@@ -46,8 +46,8 @@ class Link:
     ``state``. An engine that says goodbye and asks to be taken over is followed at once, one that
     was shut down by somebody only after ``reconnect_now``, any other loss after a back-off that
     grows until a link has held for ten seconds. ``on_hopeless`` is called, and ``run`` returns, if
-    there never was a link and the error is one that no retry mends. ``tried`` is set once the first
-    attempt to connect has come to something.
+    there never was a link and the error is one that no retry mends. ``settled`` is not set while a
+    link is being made: what the new engine tells comes before the link counts as up.
     """
 
     def __init__(self, connector: Connector, clock: Clock, retry: RetryPolicy) -> None:
@@ -60,7 +60,7 @@ class Link:
         self._takeover = False
         self._shut_down = False
         self._leaving = False
-        self.tried = asyncio.Event()
+        self.settled = asyncio.Event()
         self.client: Client | None = None
         self.state = LinkState(up=False, reason="connecting")
         self.on_event: Callable[[Event], None] = _ignore
@@ -107,6 +107,7 @@ class Link:
         """
         self._takeover = self._shut_down = False
         self._ended.clear()
+        self.settled.clear()
         try:
             await self._open()
         except QuarterdeckError as error:
@@ -156,7 +157,7 @@ class Link:
     def _tell(self, state: LinkState) -> None:
         self.state = state
         self.on_state(state)
-        self.tried.set()
+        self.settled.set()
 
 
 def _is_hopeless(error: QuarterdeckError) -> bool:

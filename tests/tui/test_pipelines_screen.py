@@ -152,6 +152,7 @@ async def test_the_list_follows_its_payloads_and_asks_once(lanes: Crew) -> None:
         assert screen(hand).payloads.chosen == under
         assert len(hand.sent(p.ListPayloads)) == asked
         lanes.drop()
+        await hand.until(lambda: hand.shows("no link to the engine"))
         await hand.press("ctrl+r")
         await hand.until(lambda: len(hand.sent(p.ListPayloads)) > asked)
 
