@@ -51,15 +51,15 @@ class Queue(RuleBasedStateMachine):
             assert not self.model
             return
         mine = next(one for one in self.model if one[2] == found)
-        self.model.remove(mine)
-        for other in self.model:
+        for other in self.model:  # some of which were behind the one that is taken
             assert self._level(mine, late=True) <= self._level(other, late=False), (mine, other)
+        self.model.remove(mine)
 
     def _level(self, one: tuple[int, float, int, float], *, late: bool) -> int:
-        """The level that it has risen to; behind others with deadlines it may rise late."""
+        """The level that it has risen to; behind earlier deadlines, on any level it passes, it may rise late."""
         priority, deadline, _, since = one
         waits_its_turn = not late and any(
-            other[0] >= priority and other[1] < deadline for other in self.model
+            other[0] > Priority.HIGH and other[1] < deadline for other in self.model
         )
         if priority <= Priority.HIGH or waits_its_turn:
             return priority
