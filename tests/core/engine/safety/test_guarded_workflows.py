@@ -39,7 +39,9 @@ def account(rig: Guarded) -> BudgetView:
 
 
 async def waiting(rig: Guarded, workflow_id: str, task: str = "second") -> str:
+    """Why a task waits, once the record says that it does: the machine knows it earlier."""
     await rig.until(lambda: rig.service.orchestrator.why_waiting(workflow_id, task))
+    await rig.service.orchestrator.settled()
     return (await rig.task(workflow_id, task)).reason
 
 
