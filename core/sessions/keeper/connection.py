@@ -10,7 +10,11 @@ from .ring import Ring
 
 
 class Connection:
-    """A connection, what waits to be sent on it, and how far its engine has come."""
+    """A connection, what waits to be sent on it, and how far its engine has come.
+
+    One that is ``leaving`` was told so: nothing it says counts any more. It is for the other end to
+    close it, which would lose what it was told if its writing failed before.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -18,6 +22,7 @@ class Connection:
         self.at = -1  # the position in the log, once it is subscribed
         self.sent = self.acked = 0
         self.window = WINDOW
+        self.leaving = False
 
     def send(self, kind: int, number: int, value: object = b"") -> None:
         """Put a frame behind what waits; its payload is the bytes given, or JSON."""

@@ -235,7 +235,8 @@ class Keeper:
         elif self._lingers is None:
             found = os.fstat(self._record).st_nlink > 0  # else nobody can come and ask
             self._lingers = now + (self._orders.linger if found else 0)
-        forgotten = self._dismissed and gone and not any(link.out for link in self._links)
+        told = not any(link.out for link in self._links if not link.leaving)
+        forgotten = self._dismissed and gone and told
         self.over |= forgotten or (self._lingers is not None and now >= self._lingers)
 
     def _on_signals(self) -> None:
@@ -323,7 +324,7 @@ class Keeper:
         if frames is None:
             self._drop(link)
         for kind, number, payload in frames or ():
-            if link in self._links:
+            if link in self._links and not link.leaving:
                 self._answer(link, kind, number, payload)
 
     def _flush(self, link: Connection) -> None:
@@ -397,8 +398,7 @@ class Keeper:
             raise Refused("keeper_epoch", f"an engine of epoch {self._epoch} holds this keeper")
         if old := self._link:
             old.send(Frame.SUPERSEDED, epoch)
-            self._flush(old)
-            self._drop(old)
+            old.leaving = True
         self._link, self._epoch, link.window = link, epoch, window
         if self._orders.tether:
             self._leash = 0.0

@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 PIECE = 32 * 1024  # of input in one frame
-ACK_SHARE = 4  # acknowledged at the latest after this part of the window
+ACK_SHARE = 4  # acknowledged after this part of the window: each wakes the keeper
 
 
 class KeeperLink:
@@ -133,7 +133,8 @@ class KeeperLink:
     def items(self) -> AsyncIterator[Item]:
         """What the keeper sends, for one consumer; ``Superseded`` or ``Gone`` comes last.
 
-        An item is acknowledged when the next one is asked for, unless ``auto_ack`` is off.
+        Items are acknowledged, a part of the window at a time, as the next one is asked for, unless
+        ``auto_ack`` is off.
         """
         return _Items(self)
 
@@ -160,7 +161,7 @@ class KeeperLink:
             self._send(Frame.ACK, offset)
 
     def _ack_taken(self) -> None:
-        if not self._items or abs(self._taken - self._acked) >= self._window // ACK_SHARE:
+        if abs(self._taken - self._acked) >= self._window // ACK_SHARE:
             self.ack(self._taken)
 
     async def _listen(self) -> None:

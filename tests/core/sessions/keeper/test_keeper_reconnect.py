@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quarterdeck.core.sessions.keeper.faults import KeeperEpoch, KeeperGone
-from quarterdeck.core.sessions.keeper.frames import WINDOW
+from quarterdeck.core.sessions.keeper.frames import WINDOW, Frame, encode_frame
 from quarterdeck.core.sessions.keeper.items import Gone, Lost, Output, Resized, Superseded
 from quarterdeck.core.sessions.keeper.link import KeeperLink
 from quarterdeck.core.sessions.keeper.places import keeper_lives, present_socket
@@ -186,6 +186,20 @@ async def test_what_a_superseded_engine_asked_last_is_answered_with_its_end(yard
         await writing
 
 
+async def test_a_superseded_engine_that_writes_before_it_reads_learns_of_it(yard: Yard) -> None:
+    await yard.start("sleep", "600", mode="pipe")
+    first = await yard.tap(epoch=1)
+    writer = first.link._line.writer
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket
+    await yard.tap(epoch=2)
+    for _ in range(3):
+        writer.write(encode_frame(Frame.WRITE, 1, b"late"))
+        await asyncio.sleep(0)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+    await yard.until(lambda: first.ended)
+    assert first.ended == Superseded(2)
+
+
 async def test_the_killed_keepers_log_is_readable_and_its_child_hangs_up(yard: Yard) -> None:
     handle = await yard.start("sh", "-c", "echo before; sleep 600")
     tap = await yard.tap()
@@ -327,6 +341,28 @@ async def test_items_can_be_acknowledged_by_hand(yard: Yard) -> None:
                 await anext(items)
         link.ack(taken)
         assert isinstance(await anext(items), Output)
+
+
+async def test_what_comes_in_small_pieces_is_acknowledged_together(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    send = KeeperLink._send
+
+    def counted(link: KeeperLink, kind: Frame, number: int, payload: bytes = b"") -> None:
+        sent.append(kind)
+        send(link, kind, number, payload)
+
+    monkeypatch.setattr(KeeperLink, "_send", counted)
+    await yard.start("cat", mode="pipe")
+    link = await KeeperLink.connect(yard.places(), epoch=1, window=4_000)
+    async with link:
+        items, taken = link.items(), 0
+        while taken < 10_000:
+            await link.write(b"x" * 100)
+            item = await anext(items)
+            taken += len(item.data) if isinstance(item, Output) else 0
+    assert 5 <= sent.count(Frame.ACK) <= 10, "each is of a quarter of the window"
 
 
 async def test_a_keeper_at_rest_does_not_wake_up(yard: Yard) -> None:
