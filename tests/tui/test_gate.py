@@ -20,12 +20,14 @@ class Queue:
     def __init__(self, *, open_: bool = True) -> None:
         self.waiting: deque[Callable[[], None]] = deque()
         self.open = open_
+        self.asked = asyncio.Event()
 
     @property
     def message_queue_size(self) -> int:
         return len(self.waiting)
 
     def call_later(self, callback: Callable[[], None]) -> bool:
+        self.asked.set()
         if self.open:
             self.waiting.append(callback)
         return self.open
@@ -121,6 +123,24 @@ async def test_a_chain_of_messages_is_waited_for() -> None:
     while ship.delivered == ["a"]:
         assert ship.turn()
     assert done == list(range(ROUNDS))
+
+
+async def test_once_its_work_is_done_others_work_holds_no_key_back() -> None:
+    ship = Ship()
+    ship.work["a"] = lambda: None
+    gate = Gate(ship, settling=0.0)
+    gate.take(keys("a"))
+    ship.turn()
+    async with asyncio.timeout(60):
+        await ship.queues[0].asked.wait()  # it begins to look whether all is done
+    while ship.turn():
+        pass
+    ship.queues[0].waiting.append(lambda: None)  # a frame of some session, say
+    gate.take(keys("b"))
+    assert ship.delivered == ["a", "b"]
+    gate.take(keys("c"))
+    assert ship.delivered == ["a", "b"], "what waits now may be b's"
+    gate.close()
 
 
 async def test_while_the_screen_comes_up_keys_are_held() -> None:

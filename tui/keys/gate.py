@@ -14,6 +14,8 @@ HELD_AT_MOST = 65536
 ROUNDS = 3
 """A key, the message that it makes, and the message that this one makes."""
 OVERDUE = 1.0
+SETTLING = 0.01
+"""Seconds after the last stroke, when what it changed has been painted."""
 
 
 class Station(Protocol):
@@ -53,16 +55,21 @@ class Gate:
     """Holds strokes back while what the one before began, a dialog that opens or closes, goes on.
 
     A stroke that comes while all is at rest goes through at once. Else each waits until every
-    queue on the way was gone through often enough, at most ``overdue`` seconds.
+    queue on the way was gone through often enough, at most ``overdue`` seconds. The same is done
+    after the last one, ``settling`` seconds later: what waits in the queues from then on is none
+    of its work, and holds no stroke back.
     """
 
-    def __init__(self, way: Way, overdue: float = OVERDUE) -> None:
+    def __init__(self, way: Way, overdue: float = OVERDUE, settling: float = SETTLING) -> None:
         self._way = way
         self._strokes: deque[Stroke] = deque()
         self._round = 0
         self._turn = 0
         self._overdue = overdue
+        self._settling = settling
+        self._settled = True
         self._alarm = Alarm(self._arrived)  # something hangs: what is typed must not hang with it
+        self._pause = Alarm(self._go_through)
 
     @property
     def held(self) -> int:
@@ -83,28 +90,41 @@ class Gate:
         """Let nothing through any more."""
         self._strokes.clear()
         self._alarm.set(None)
+        self._pause.set(None)
 
     def _go_on(self) -> None:
         """Deliver what can be, begin to wait for what can't."""
         while self._strokes and self._quiet():
-            self._way.deliver(self._strokes)
+            self._deliver()
         if self._strokes:
             self._wait()
 
     def _quiet(self) -> bool:
-        return self._way.at_rest() and not any(
-            station.message_queue_size for station in self._way.stations()
+        return self._way.at_rest() and (
+            self._settled
+            or not any(station.message_queue_size for station in self._way.stations())
         )
 
+    def _deliver(self) -> None:
+        self._settled = False
+        self._pause.set(self._settling)
+        self._way.deliver(self._strokes)
+
     def _wait(self) -> None:
+        self._alarm.set(self._overdue)
+        self._go_through()
+
+    def _go_through(self) -> None:
+        """Begin to pass through the queues."""
+        self._pause.set(None)
         self._turn += 1
         self._round = 0
-        self._alarm.set(self._overdue)
         self._next_round(self._turn)
 
     def _next_round(self, turn: int) -> None:
         self._round += 1
         if self._round > ROUNDS and self._way.at_rest():
+            self._settled = True
             self._arrived()
             return
         self._hop(turn, tuple(self._way.stations()), 0)
@@ -124,6 +144,6 @@ class Gate:
         self._turn += 1
         self._alarm.set(None)
         if self._strokes:
-            self._way.deliver(self._strokes)
+            self._deliver()
         if self._strokes:
             self._wait()

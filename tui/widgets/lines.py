@@ -115,6 +115,12 @@ class Lines(Styled, ScrollView, can_focus=True):
         self.refresh_line(index)
         self.cursor = index
         self.show_line(index)
+        self._paint_now()
+
+    def _paint_now(self) -> None:
+        """Paint in this turn: a person waits for it, and the way to the screen's timer is four turns."""
+        self.screen._dirty_widgets.add(self)  # noqa: SLF001  # Textual has no way of its own for this
+        self.screen._on_timer_update()  # noqa: SLF001  # as above
 
     def show_foot(self, text: str) -> None:
         """Say something on the lower edge."""
