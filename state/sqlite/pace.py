@@ -5,24 +5,36 @@ from __future__ import annotations
 import resource
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ...core.base.clock import Clock
 
-SLOW_MS = 4.0
-"""A commit above this is slow: a dashboard at 30 frames a second has 33 ms for everything."""
-
 WINDOW = 64
 SLOW_IN_WINDOW = 4
-"""So many slow ones of the last 64 (a 95th percentile above 4 ms): off the loop."""
+"""So many slow ones of the last 64 (a 95th percentile): off the loop."""
 
 WATCHED = 4 * WINDOW
 """Commits after a slow one of which it is asked what they waited for; asking costs 2 µs."""
 
-QUICK_MS = 1.0
 QUICK_IN_ROW = 256
 DWELL_SECONDS = 30.0
-"""Back only after 256 commits in a row below 1 ms, and not before 30 s: no flapping."""
+"""Back only after 256 quick commits in a row, and not before 30 s: no flapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a commit may take, in milliseconds: above ``slow`` it holds the loop, below ``quick`` it doesn't."""
+
+    slow: float
+    quick: float
+
+
+WRITES = Bounds(slow=4.0, quick=1.0)
+"""A dashboard at 30 frames a second has 33 ms for everything."""
+
+SYNCS = Bounds(slow=1.0, quick=0.5)
+"""Each commit waits for the disk, and there is one in every turn: the thread is better sooner."""
 
 
 class Mode(StrEnum):
@@ -42,7 +54,7 @@ WAITS = thread_waits if hasattr(resource, "RUSAGE_THREAD") else None
 
 
 class Pace:
-    """Judges by the duration of the commits; ``pinned`` is a mode that is never left.
+    """Judges by the duration of the commits.
 
     Where ``waits`` counts what a thread has waited for, a commit that took long without waiting is
     not slow: it lost the processor to others, which a thread of its own would not mend. The first
@@ -52,11 +64,11 @@ class Pace:
     def __init__(
         self,
         clock: Clock,
-        pinned: Mode | None = None,
         waits: Callable[[], int] | None = None,
+        bounds: Bounds = WRITES,
     ) -> None:
         self._clock = clock
-        self._pinned = pinned
+        self._bounds = bounds
         self._waits = waits
         self._waited = 0
         self.watching = 0
@@ -64,7 +76,7 @@ class Pace:
         self._slow: deque[int] = deque(maxlen=SLOW_IN_WINDOW)
         self._quick = 0
         self._since = clock.monotonic()
-        self.mode = pinned or Mode.INLINE
+        self.mode = Mode.INLINE
         self.switches = 0
 
     def begin(self) -> None:
@@ -74,8 +86,6 @@ class Pace:
 
     def note(self, milliseconds: float) -> None:
         """Take in how long a commit took."""
-        if self._pinned is not None:
-            return
         if self.mode is Mode.INLINE:
             self._note_inline(milliseconds)
         else:
@@ -85,7 +95,7 @@ class Pace:
         self._commits += 1
         if self.watching:
             self.watching -= 1
-        if milliseconds <= SLOW_MS or not self._was_disk():
+        if milliseconds <= self._bounds.slow or not self._was_disk():
             return
         self._slow.append(self._commits)
         if len(self._slow) == SLOW_IN_WINDOW and self._commits - self._slow[0] < WINDOW:
@@ -99,7 +109,7 @@ class Pace:
         return bool(begun) and self._waits() > self._waited
 
     def _note_thread(self, milliseconds: float) -> None:
-        self._quick = self._quick + 1 if milliseconds < QUICK_MS else 0
+        self._quick = self._quick + 1 if milliseconds < self._bounds.quick else 0
         stayed = self._clock.monotonic() - self._since
         if self._quick >= QUICK_IN_ROW and stayed >= DWELL_SECONDS:
             self._switch(Mode.INLINE)

@@ -26,7 +26,7 @@ from .journal import Journal
 from .kept import SqliteKept
 from .migrating import Migrations
 from .opening import Opened, Terms, open_database
-from .pace import WAITS, Mode, Pace
+from .pace import SYNCS, WAITS, WRITES, Pace
 from .pruning import Pruner
 from .reader import Reader
 from .rows import ENTER_ENGINE
@@ -278,10 +278,11 @@ class SqliteStore(Reads):
         )
         writer = Writer(
             journal,
-            Pace(self._clock, Mode.THREAD if full else None, WAITS),
+            Pace(self._clock, WAITS, SYNCS if full else WRITES),
             thread,
             bound=self._bound,
             grown=self._grown,
+            syncs=full,
         )
         reader = Reader(self.path, self._patience, journal.give_up, full=full)
         await reader.open()

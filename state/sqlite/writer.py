@@ -107,7 +107,8 @@ class Tally:
 class Writer:
     """The loop's side of the journal. Belongs to the running loop; not for other threads.
 
-    ``thread`` runs one call at a time. ``unfolded`` estimates the pages in the journal; when it is
+    ``thread`` runs one call at a time. Where each commit ``syncs``, it waits for the disk, so all that
+    one turn of the loop brings goes into one. ``unfolded`` estimates the pages in the journal; when it is
     large, ``grown`` is called after every group.
     """
 
@@ -119,12 +120,14 @@ class Writer:
         *,
         bound: int,
         grown: Callable[[], None],
+        syncs: bool = False,
     ) -> None:
         self._journal = journal
         self._pace = pace
         self._thread = thread
         self._bound = bound
         self._grown = grown
+        self._syncs = syncs
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._done.set_result(None)
@@ -156,7 +159,8 @@ class Writer:
         self, transactions: Sequence[Sequence[Change]]
     ) -> Sequence[asyncio.Future[None]]:
         """Queue each as a transaction; where that can be, all are on disk on return."""
-        if self._queue or self._away or self._scheduled or self._pace.mode is not Mode.INLINE:
+        busy = self._queue or self._away or self._scheduled
+        if busy or self._syncs or self._pace.mode is not Mode.INLINE:
             return self._queue_up(transactions)
         if self._append(transactions):
             return [self._done] * len(transactions)

@@ -13,6 +13,7 @@ from quarterdeck.state.sqlite.pace import (
     DWELL_SECONDS,
     QUICK_IN_ROW,
     SLOW_IN_WINDOW,
+    SYNCS,
     WAITS,
     WATCHED,
     WINDOW,
@@ -73,12 +74,15 @@ def test_after_coming_back_the_judgement_starts_afresh(pace: Pace, clock: Manual
     assert note(pace, SLOW) is Mode.THREAD
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_pinned_mode_is_never_left(clock: ManualClock, mode: Mode) -> None:
-    pace = Pace(clock, mode)
-    note(pace, SLOW, 500)
+def test_where_each_commit_waits_for_the_disk_the_thread_takes_over_sooner(
+    clock: ManualClock,
+) -> None:
+    pace = Pace(clock, bounds=SYNCS)
+    assert note(pace, QUICK, 500) is Mode.INLINE
+    assert note(pace, MIDDLING, SLOW_IN_WINDOW) is Mode.THREAD
     clock.advance(DWELL_SECONDS)
-    assert note(pace, QUICK, 500) is mode
+    assert note(pace, 0.7, 2 * QUICK_IN_ROW) is Mode.THREAD, "not slow, not quick"
+    assert note(pace, QUICK, QUICK_IN_ROW) is Mode.INLINE
 
 
 @settings(deadline=None)

@@ -168,33 +168,68 @@ async def test_a_lease_is_taken_and_given_back_on_the_loop(
     assert await store.renew([("W1", lease)], until) == set()
 
 
-async def test_at_full_durability_all_is_written_on_the_thread(
-    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = await open_store(durability="full")
-    watch = Watch(monkeypatch)
-    watch.gate = threading.Event()
-    futures = [store.commit([plain.event(number)]) for number in range(1, 6)]
-    assert store.statistics().mode == "thread"
-    watch.gate.set()
-    await asyncio.gather(*futures)
-    assert watch.places == ["thread", "thread"]
-    assert watch.groups == [1, 4], "what came while the first was written is one commit"
-
-
-async def test_on_the_thread_what_is_handed_over_together_is_one_commit(
-    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = await open_store(durability="full")
-    watch = Watch(monkeypatch)
-    await asyncio.gather(*store.commit_each([[plain.event(number)] for number in range(1, 6)]))
-    assert (watch.groups, watch.places) == ([5], ["thread"])
-
-
 @pytest.fixture
 def said_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits only say that they were slow: what they waited for is not asked."""
     monkeypatch.setattr(store_module, "WAITS", None)
+
+
+async def slowed(store: SqliteStore, plain: Plain, watch: Watch) -> None:
+    """Let the writer move to its thread, for a disk that seems slow."""
+    watch.commit_ms = 20.0
+    for number in range(1, 2 + SLOW_IN_WINDOW):
+        await store.commit([plain.event(number)])
+    assert store.statistics().mode == "thread"
+    watch.clear()
+
+
+async def test_at_full_durability_a_quick_disk_is_written_once_a_turn_on_the_loop(
+    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(durability="full")
+    await store.commit([plain.save("S1", 1)])
+    watch = Watch(monkeypatch)
+    watch.commit_ms = 0.3
+    futures = [store.commit([plain.event(number)]) for number in range(1, 4)]
+    futures += store.commit_each([[plain.event(number)] for number in range(4, 6)])
+    assert watch.groups == [], "the turn may bring more"
+    await asyncio.gather(*futures)
+    assert (watch.groups, watch.places) == ([5], ["inline"])
+
+
+@pytest.mark.usefixtures("said_slow")
+async def test_at_full_durability_a_disk_that_takes_a_millisecond_is_left_to_the_thread(
+    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(durability="full")
+    await store.commit([plain.save("S1", 1)])
+    watch = Watch(monkeypatch)
+    watch.commit_ms = 1.5
+    for number in range(1, 2 + SLOW_IN_WINDOW):
+        await store.commit([plain.event(number)])
+    assert watch.places == ["inline"] * SLOW_IN_WINDOW + ["thread"]
+
+
+@pytest.mark.usefixtures("said_slow")
+async def test_on_the_thread_what_came_while_a_commit_was_written_is_the_next(
+    store: SqliteStore, plain: Plain, watch: Watch
+) -> None:
+    await slowed(store, plain, watch)
+    watch.gate = threading.Event()
+    futures = [store.commit([plain.event(number)]) for number in range(11, 16)]
+    watch.gate.set()
+    await asyncio.gather(*futures)
+    assert watch.places == ["thread", "thread"]
+    assert watch.groups == [1, 4]
+
+
+@pytest.mark.usefixtures("said_slow")
+async def test_on_the_thread_what_is_handed_over_together_is_one_commit(
+    store: SqliteStore, plain: Plain, watch: Watch
+) -> None:
+    await slowed(store, plain, watch)
+    await asyncio.gather(*store.commit_each([[plain.event(number)] for number in range(11, 16)]))
+    assert (watch.groups, watch.places) == ([5], ["thread"])
 
 
 @pytest.mark.usefixtures("said_slow")
@@ -402,8 +437,11 @@ async def test_several_stores_that_write_at_once_leave_the_interpreters_pace_as_
     open_store: OpenStore, tmp_path: Path, plain: Plain
 ) -> None:
     usual = sys.getswitchinterval()
-    stores = [await open_store(tmp_path / f"{n}.db", durability="full") for n in range(3)]
-    futures = [store.commit([plain.event(number)]) for number in range(1, 30) for store in stores]
+    stores = [await open_store(tmp_path / f"{n}.db") for n in range(3)]
+    large = "x" * writer.HEAVY_BYTES
+    futures = [
+        store.commit([plain.event(number, large)]) for number in range(1, 30) for store in stores
+    ]
     await asyncio.gather(*futures)
     for store in stores:
         await store.close()
