@@ -97,7 +97,11 @@ class Machine:
         text = terminal.wait_for(
             lambda text: "Welcome aboard" in text or re.search(r"quarterdeck +\d", text)
         )
-        if "Welcome aboard" in text:
+        welcomes = "Welcome aboard" in text
+        if "no session" in text and not welcomes:  # at a first start it comes a moment later
+            with suppress(AssertionError):
+                welcomes = bool(terminal.wait_for("Welcome aboard", 3.0))
+        if welcomes:
             terminal.wait_for("esc look around")
             terminal.press("escape")
             terminal.wait_for(lambda text: "Welcome aboard" not in text)

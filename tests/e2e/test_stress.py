@@ -32,6 +32,11 @@ def test_sixty_sizes_in_a_row(machine: Machine) -> None:
         deck.resize(dice.randint(60, 250), dice.randint(15, 70))
     deck.resize(79, 24)
     deck.wait_for("this is 79x24")
+    for last in range(60, 79):  # the one that counts comes while the ones before are being told
+        for _ in range(8):
+            deck.resize(dice.randint(60, 250), dice.randint(15, 70))
+        deck.resize(last, 24)
+        deck.wait_for(f"this is {last}x24")
     deck.resize(80, 23)
     deck.wait_for("this is 80x23")
     deck.resize(80, 24)

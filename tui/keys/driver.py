@@ -10,6 +10,8 @@ from codecs import getincrementaldecoder
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 
 from .strokes import StrokeReader, Typed
@@ -61,6 +63,15 @@ class StrokeDriver(LinuxDriver):
         # Who reads keys and who writes frames are threads: each would wait up to 5 ms for a loop at work.
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
+        self._loop.add_signal_handler(signal.SIGWINCH, self._tell_size)
+
+    def _tell_size(self) -> None:
+        """Tell the terminal's size. In the loop: Textual's handler may be interrupted by its next call,
+        which then tells the newer size before the older one.
+        """
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(Resize(size, size))
 
     def _sigcont_application(self, *_: object) -> None:
         """Take the terminal again if it was given up: a hang-up sends this signal, too, at the end."""
@@ -69,6 +80,7 @@ class StrokeDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Read no more; the reading thread has ended afterwards."""
+        self._loop.remove_signal_handler(signal.SIGWINCH)
         wake, self._wake = self._wake, None
         if wake is not None:
             os.write(wake[1], b"\0")

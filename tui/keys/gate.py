@@ -101,8 +101,7 @@ class Gate:
 
     def _quiet(self) -> bool:
         return self._way.at_rest() and (
-            self._settled
-            or not any(station.message_queue_size for station in self._way.stations())
+            self._settled or not any(station.message_queue_size for station in self._way.stations())
         )
 
     def _deliver(self) -> None:
