@@ -66,9 +66,8 @@ class StrokeDriver(LinuxDriver):
         self._loop.add_signal_handler(signal.SIGWINCH, self._tell_size)
 
     def _tell_size(self) -> None:
-        """Tell the terminal's size. In the loop: Textual's handler may be interrupted by its next call,
-        which then tells the newer size before the older one.
-        """
+        """Tell the terminal's size."""
+        # In the loop: the next signal may interrupt Textual's handler, and then the newer size is told first.
         if not self._in_band_window_resize:
             size = Size(*self._get_terminal_size())
             self._app.post_message(Resize(size, size))
