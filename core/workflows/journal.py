@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -80,7 +81,14 @@ class Journal:
             self._hand_over(going, settled)
 
     def _hand_over(self, flights: Sequence[list[Batch]], settled: Settled) -> None:
-        futures = self._store.commit_each([_changes_of(flight) for flight in flights])
+        try:
+            futures = self._store.commit_each([_changes_of(flight) for flight in flights])
+        except Exception as error:
+            # A fault that is none of the store's own: whoever waits for these must learn of it.
+            for flight in flights:
+                with suppress(Exception):  # the same for what waits behind it; raised below
+                    self._settle(flight, settled, error)
+            raise
         for flight, future in zip(flights, futures, strict=True):
             if not future.done():
                 self.away += 1

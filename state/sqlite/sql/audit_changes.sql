@@ -2,7 +2,9 @@
 
 -- name: add_audit
 INSERT INTO audit (sequence, at, body, chain_hash)
-SELECT sequence + 1, ?1, ?2, audit_link(chain_hash, sequence + 1, ?1, ?2) FROM audit_head;
+WITH record (at, body) AS (VALUES (?, ?))
+SELECT sequence + 1, at, body, audit_link(chain_hash, sequence + 1, at, body)
+FROM audit_head, record;
 
 -- name: move_audit_head
 UPDATE audit_head SET (sequence, chain_hash) = (

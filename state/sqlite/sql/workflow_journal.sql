@@ -3,11 +3,15 @@
 
 -- name: add_turn
 INSERT INTO workflow_journal (workflow_id, version, upto, at, engine_id, lines, ends)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (
-    SELECT 1 FROM leases WHERE workflow_id = ?1 AND engine_id = ?5 AND epoch = ?8
+WITH turn (workflow_id, version, upto, at, engine_id, lines, ends, epoch) AS (
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+)
+SELECT workflow_id, version, upto, at, engine_id, lines, ends FROM turn WHERE EXISTS (
+    SELECT 1 FROM leases
+    WHERE workflow_id = turn.workflow_id AND engine_id = turn.engine_id AND epoch = turn.epoch
 ) AND coalesce(
-    (SELECT max(version) FROM workflow_state_history WHERE workflow_id = ?1), 0
-) < ?2;
+    (SELECT max(version) FROM workflow_state_history WHERE workflow_id = turn.workflow_id), 0
+) < turn.version;
 
 -- name: holds
 SELECT 1 FROM leases WHERE workflow_id = ? AND engine_id = ? AND epoch = ?;

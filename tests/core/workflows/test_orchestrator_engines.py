@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.core.workflows.orchestrator_bench import Context, Gate, S, W, echo, reached, task
 
+from quarterdeck.core.base.clock import ManualClock
 from quarterdeck.core.base.errors import ResourceFault
 from quarterdeck.core.workflows import (
     FanOut,
@@ -250,3 +251,30 @@ async def test_idempotency_keys_name_the_attempt(engine: WorkflowOrchestrator) -
     workflow_id = await engine.create_workflow([task("a")])
     state = await engine.execute_workflow(workflow_id)
     assert json.dumps(state.tasks["a"].result) == json.dumps({"of": f"{workflow_id}/a/1"})
+
+
+class Broken(MemoryStore):
+    """A store with a fault that it does not know of itself."""
+
+    broken = False
+
+    def commit_each(self, transactions: Any) -> Any:
+        if self.broken:
+            raise ZeroDivisionError("the store's own")
+        return super().commit_each(transactions)
+
+
+async def test_a_store_that_raises_leaves_nobody_waiting(clock: ManualClock) -> None:
+    store, gate = Broken(clock=clock), Gate()
+    await store.open()
+    async with WorkflowOrchestrator(StateManager(store=store)) as engine:
+        engine.register_executor("x", gate)
+        workflow_id = await engine.create_workflow([task("a"), task("b", "a")])
+        await engine.start_workflow(workflow_id)
+        await gate.arrived.wait()
+        waiting = asyncio.create_task(engine.wait(workflow_id))
+        store.broken = True
+        gate.open.set()
+        with pytest.raises(ZeroDivisionError):
+            await waiting
+        store.broken = False
