@@ -166,7 +166,8 @@ class PipelineService:
         self.running.look()
 
     async def close(self) -> None:
-        """Cut off what is under way; the next engine goes on with it."""
+        """Cut off what is under way; the next engine goes on with it, and lets in what is emitted now."""
+        self._ready.clear()
         try:
             await self._triggers.close()
             await self.running.close()
@@ -333,8 +334,8 @@ class PipelineService:
         await self.propel(wish, payload_id, f"trigger/{trigger.kind}")
 
     async def _emitted(self, wish: c.PropelPayload, cause: str, attempt: str) -> str:
-        await self._ready.wait()
         above = await self._runs.places.payload_behind(cause.split("/")[1])
+        await self._ready.wait()  # from here to the lane nothing is awaited
         return (await self.propel(wish, derived_id(attempt, "emit"), cause, above)).id
 
     def _own_desk(self) -> Desk:

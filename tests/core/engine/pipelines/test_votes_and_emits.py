@@ -175,6 +175,29 @@ async def test_a_workflow_emits_and_is_the_cause(tmp_path: Path) -> None:
         assert state.tasks["tell"].result == {"payload_id": payload.id}
 
 
+async def test_what_is_emitted_as_the_engine_ends_comes_with_the_next_one(tmp_path: Path) -> None:
+    """Workflows end after the pipelines: a task must not fail because these take nothing more."""
+    store, crew = MemoryStore(clock=SYSTEM_CLOCK), Crew()
+    await store.open()
+    crew.held["build"] = asyncio.Event()
+    crew.answers["build"] = "a ship"
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.load(TAKING)
+        (tmp_path / "flow.yaml").write_text(EMITTING)
+        wish = w.CreateWorkflow(file=str(tmp_path / "flow.yaml"))
+        view = await rig.workflows.create(wish, NOBODY, new_id())
+        await rig.until(lambda: crew.began)
+        await rig.service.close()
+        crew.held["build"].set()
+        await rig.until(lambda: rig.workflows.orchestrator.children(view.id))
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.until(lambda: rig.workflows.views()[0].status == "completed")
+        await rig.quiet()
+        (payload,) = rig.all()
+        assert (payload.status, payload.cause) == (S.COMPLETED, f"workflow/{view.id}/tell")
+    await store.close()
+
+
 async def test_a_handler_starts_a_workflow_that_people_see(tmp_path: Path) -> None:
     text = """
 name: p
