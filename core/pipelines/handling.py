@@ -115,8 +115,10 @@ class Handling(Entering):
             status, why = PayloadStatus.EXPIRED, EXPIRED
         try:
             await self._runner.cancel(entry, name, order.attempt.number)
-        finally:
-            self.book.close(entry, name, status, self._clock.now(), why)
+        except CancelledError:  # the engine ends meanwhile: the next one sees to it
+            self.book.interrupt(entry, name)
+            raise
+        self.book.close(entry, name, status, self._clock.now(), why)
 
     def _follow(self, order: Order, at: int, emission: Emission) -> str:
         """Let in what follows from a handler's success; its id."""

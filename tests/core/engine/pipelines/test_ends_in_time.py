@@ -140,3 +140,29 @@ async def test_what_was_cancelled_stays_so_over_a_crash(tmp_path: Path, cut: str
     async with rigged(tmp_path, kept) as rig:
         assert rig.payload(payload.id).status is S.CANCELLED
     await kept.close()
+
+
+async def test_what_is_being_stopped_as_the_engine_ends_stays_cancelled(tmp_path: Path) -> None:
+    """An agent may take a while to stop; the next engine sees to it, and begins nothing anew."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(ONE)
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "x")
+        await rig.until(lambda: rig.crew.began)
+        stopping = asyncio.Event()
+
+        async def cancel(*_: Any) -> None:
+            stopping.set()
+            await asyncio.Event().wait()
+
+        rig.service.running._runner.cancel = cancel  # type: ignore[method-assign]  # it takes long
+        await rig.service.cancel(payload.id)
+        async with asyncio.timeout(60):
+            await stopping.wait()
+    async with rigged(tmp_path, store) as rig:
+        other = await rig.propel("e", "y")
+        await rig.ended(payload.id, other.id)
+        assert rig.payload(payload.id).status is S.CANCELLED
+    await store.close()
