@@ -69,6 +69,7 @@ class Pipelines(Handling):
         super().__init__(
             engine, hooks, runner, book=book or Book(), clock=clock, max_pending=max_pending
         )
+        engine.held_back = self._held_back
         self._registered: dict[str, list[Callable[[], None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -349,12 +350,22 @@ class Pipelines(Handling):
         :raises PayloadNotRetrying: if it waits for no attempt.
         """
         entry = self.find(payload_id)
+        now = self._clock.now()
+        before, entry.due = entry.due, dict.fromkeys(entry.due, now)
         if not self._engine.hurry(payload_id):
+            entry.due = before
             raise f.PayloadNotRetrying(
                 f"Payload {payload_id} is {entry.status}, and waits for no attempt.",
                 payload_id=payload_id,
             )
+        self.book.heard(entry)
         return entry
+
+    def _held_back(self, payload_id: str) -> None:
+        """Its time has come, and a gate is closed: a retry waits for that one from now on."""
+        entry = self.book.get(payload_id)
+        if entry is not None and entry.status is PayloadStatus.RETRYING:
+            self.book.heard(entry)
 
     async def replay(self, payload_id: str) -> Entry:
         """Submit a dead payload anew, for the handlers that have not succeeded.
@@ -413,9 +424,10 @@ class Pipelines(Handling):
         status = entry.status
         if entry.cancelling and not entry.ended:
             return "is being cancelled"
-        if status is PayloadStatus.RETRYING:
-            return _next_attempt(entry)
-        if status is not PayloadStatus.QUEUED:
+        due = min(entry.due.values(), default=None)
+        if status is PayloadStatus.RETRYING and due is not None and due > self._clock.now():
+            return f"next attempt at {due.astimezone():%H:%M:%S}"
+        if status not in {PayloadStatus.QUEUED, PayloadStatus.RETRYING}:
             return ""
         origin = entry.origin
         if origin.pipeline not in self.loaded:
@@ -425,12 +437,6 @@ class Pipelines(Handling):
             if found is not None:
                 return found
         return "waits for its turn"
-
-
-def _next_attempt(entry: Entry) -> str:
-    due = min(entry.due.values(), default=None)
-    at = "" if due is None else f" at {due.astimezone():%H:%M:%S}"
-    return f"next attempt{at}" if at else "waits for its next attempt"
 
 
 async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None:

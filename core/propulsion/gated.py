@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..base.retry import RetryPolicy
@@ -32,6 +32,9 @@ class GatedEngine(PropulsionEngine):
         **options: Any,
     ) -> None:
         self._gated = GatedMachine(max_concurrent, gates, ageing=ageing_seconds)
+        self._gated.held_back = lambda run: self.held_back(run.payload.id)
+        self.held_back: Callable[[str], None] = _unheard
+        """Told of payloads whose turn has come before a gate that is closed."""
         super().__init__(hook_manager, max_concurrent, machine=self._gated, **options)
 
     def enlist(
@@ -120,3 +123,7 @@ class GatedEngine(PropulsionEngine):
         dispatcher = self._here()
         dispatcher.changed()
         dispatcher.arm()
+
+
+def _unheard(_payload_id: str) -> None:
+    """Nobody wants to know."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
@@ -45,6 +46,8 @@ class GatedMachine(Machine):
         self._places: dict[Run, tuple[int, float]] = {}
         self.postponed: dict[Run, float] = {}
         """Runs of a former engine that are not to be begun before a time (monotonic)."""
+        self.held_back: Callable[[Run], None] = _unheard
+        """Told of runs that are put aside."""
         self._sequence = 0
         self._now = 0.0
 
@@ -127,6 +130,7 @@ class GatedMachine(Machine):
         sequence, since = self._places[run]
         held.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
         self._aside.add(run)
+        self.held_back(run)
 
     def _let_in(self, event_type: str) -> None:
         """Bring the next one of an event type back, if its gates are open."""
@@ -150,3 +154,7 @@ class GatedMachine(Machine):
 def _deadline(run: Run) -> float:
     deadline = run.payload.deadline
     return inf if deadline is None else deadline.timestamp()
+
+
+def _unheard(_run: Run) -> None:
+    """Nobody wants to know."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, rigged
+from tests.core.engine.pipelines.test_functions_in_place_guarded import told
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
@@ -215,6 +216,29 @@ async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> No
         assert len({run.workflow_id for run in detail.runs}) == 2
         with pytest.raises(f.PayloadNotRetrying):
             await rig.service.retry(payload.id)
+
+
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_a_retry_whose_time_has_come_says_what_it_waits_for_then(
+    tmp_path: Path, hurried: bool
+) -> None:
+    async with rigged(tmp_path) as rig:
+        seconds = 600 if hurried else 0.2
+        await rig.load(one(f"retry: {{attempts: 3, initial: {seconds}, max: 600, jitter: 0}}"))
+        rig.crew.failing["h"] = 1
+        payload = await rig.propel("e", "x")
+        await rig.until(lambda: rig.payload(payload.id).status is S.RETRYING)
+        assert rig.payload(payload.id).reason.startswith("next attempt at ")
+        await rig.service.pause("p", on=True)
+        if hurried:
+            view = await rig.service.retry(payload.id)
+            assert view.next_attempt_at is not None
+            assert view.next_attempt_at <= SYSTEM_CLOCK.now()
+        await rig.until(lambda: rig.payload(payload.id).reason == "the pipeline is paused")
+        await rig.until(lambda: told(rig, payload.id)[-1:] == ["the pipeline is paused"])
+        assert rig.payload(payload.id).status is S.RETRYING
+        await rig.service.pause("p", on=False)
+        await rig.ended(payload.id)
 
 
 async def test_a_retry_waits_for_its_time_over_a_restart(tmp_path: Path) -> None:
