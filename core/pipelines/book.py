@@ -92,10 +92,14 @@ class Book:
         return written
 
     def begin(self, entry: Entry, attempt: Attempt) -> None:
-        """A handler begins; a line says so only where a deadline might else end it after a crash."""
-        if entry.origin.deadline is not None and attempt.handler not in entry.begun:
-            self._say("b", entry.id, attempt.handler)
-            entry.begun.add(attempt.handler)
+        """A handler begins; a line says so where a deadline might else end it after a crash.
+
+        Or where a workflow does it, which goes on by itself.
+        """
+        lasts = entry.origin.deadline is not None or attempt.workflow_id is not None
+        if lasts and attempt.handler not in entry.begun:
+            self._say("b", entry.id, attempt.handler, stamp(attempt.started_at))
+            entry.begun[attempt.handler] = attempt.started_at
         entry.attempts.append(attempt)
         entry.due.pop(attempt.handler, None)
         self._stand(entry, attempt.handler, PayloadStatus.RUNNING)
@@ -173,8 +177,8 @@ class Book:
                 self._close(entry, handler, PayloadStatus(status), moment(at), why)
             case ["r", _, names]:
                 self._reopen(entry, names)
-            case ["b", _, handler]:
-                entry.begun.add(handler)
+            case ["b", _, handler, *since]:
+                entry.begun[handler] = moment(since[0]) if since else None
             case ["c", _]:
                 entry.cancelling = True
             case ["d", _]:
@@ -213,7 +217,8 @@ class Book:
                 at = stamp(entry.ended_at or entry.origin.created_at)
                 yield _line("e", entry.id, handler, status.value, at, entry.error or "")
         if not entry.ended:
-            yield from (_line("b", entry.id, handler) for handler in sorted(entry.begun))
+            for handler, since in entry.begun.items():
+                yield _line("b", entry.id, handler, stamp(since))
             if entry.cancelling:
                 yield _line("c", entry.id)
 
@@ -250,7 +255,7 @@ class Book:
         self._end(entry, handler, status, at)
 
     def _end(self, entry: Entry, handler: str, status: PayloadStatus, at: datetime | None) -> None:
-        entry.begun.discard(handler)
+        entry.begun.pop(handler, None)
         if status is not PayloadStatus.RETRYING:
             entry.due.pop(handler, None)
             others = (one for name, one in entry.handlers.items() if name != handler)

@@ -23,7 +23,7 @@ from .definition import PipelineDefinition
 from .entering import deadline_of, event_of
 from .entries import Entry, Origin
 from .files.executing import check_data
-from .gating import HandlerGates, key_of
+from .gating import NOT_LOADED, HandlerGates, key_of, runs_in_place
 from .handling import CANCELLED, Handling
 from .ports import HandlerRunner
 from .together import Together
@@ -170,6 +170,7 @@ class Pipelines(Handling):
         self.loaded[pipeline.name] = pipeline
         self.gates.put(pipeline)
         known = set()
+        self._engine.go_on(self._going_on(pipeline))
         for handler in pipeline.handlers():
             key = key_of(pipeline.name, handler.event, handler.name)
             known.add(key)
@@ -183,6 +184,16 @@ class Pipelines(Handling):
                     known.add(key)
                     self._register(pipeline.name, key, partial(_gone, pipeline.name, name), name)
         self._engine.opened()
+
+    def _going_on(self, pipeline: PipelineDefinition) -> set[tuple[str, str]]:
+        """What a former engine began, and goes on by itself: payloads' ids and event types."""
+        lasting = {(one.event, one.name) for one in pipeline.handlers() if not runs_in_place(one)}
+        return {
+            (entry.id, key_of(pipeline.name, entry.origin.event, name))
+            for entry in self.book.open_of(pipeline.name)
+            for name in entry.begun
+            if (entry.origin.event, name) in lasting
+        }
 
     def _register(self, pipeline: str, key: str, handler: Any, name: str) -> None:
         undo = self._engine.register_handler(key, handler, name=name)
@@ -431,7 +442,7 @@ class Pipelines(Handling):
             return ""
         origin = entry.origin
         if origin.pipeline not in self.loaded:
-            return "its pipeline is not loaded"
+            return NOT_LOADED
         for name in entry.open_handlers():
             found = self.gates.reason(key_of(origin.pipeline, origin.event, name))
             if found is not None:

@@ -94,6 +94,16 @@ class GatedEngine(PropulsionEngine):
             if (run.payload.id, run.event_type) in begun:
                 run.payload.deadline = None
 
+    def go_on(self, begun: Collection[tuple[str, str]]) -> None:
+        """Begin first, and past gates, what had begun in a former engine and has no handler yet.
+
+        Given are payloads' ids and event types.
+        """
+        for parked in self._parked.values():
+            self._gated.going_on.update(
+                run for run in parked if (run.payload.id, run.event_type) in begun
+            )
+
     def postpone(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Begin what a former engine left, by payload's id and event type, only after so many seconds."""
         now = self._monotonic()

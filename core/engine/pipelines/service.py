@@ -18,7 +18,7 @@ from ...coordination.consensus import Votes
 from ...pipelines.definition import PipelineDefinition, TriggerDefinition
 from ...pipelines.entries import Entry, moment
 from ...pipelines.faults import PipelineUnknown, PipelineUnusable
-from ...pipelines.gating import PAUSED
+from ...pipelines.gating import NOT_LOADED
 from ...pipelines.ids import derived_id
 from ...pipelines.running import Pipelines
 from ...pipelines.triggers.ports import Memory
@@ -438,8 +438,8 @@ class PipelineService:
         reason = self.running.reason(entry)
         if not reason and entry.status is PayloadStatus.RUNNING:
             return self._runs.reasons.of(entry)
-        if reason == PAUSED and self._runs.goes_on(entry):
-            return f"{PAUSED}; what had begun goes on"
+        if reason == NOT_LOADED and self._runs.goes_on(entry):
+            return f"{NOT_LOADED}; what had begun goes on"
         return reason
 
     # ---- what payloads wait for ------------------------------------------------------------------

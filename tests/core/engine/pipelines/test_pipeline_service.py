@@ -170,27 +170,51 @@ async def test_a_paused_pipeline_begins_nothing_also_after_a_restart(tmp_path: P
     await store.close()
 
 
-async def test_what_a_former_engine_began_goes_on_in_a_paused_pipeline_and_is_told(
-    tmp_path: Path,
-) -> None:
+async def test_what_a_former_engine_began_goes_on_in_a_paused_pipeline(tmp_path: Path) -> None:
     store = MemoryStore(clock=SYSTEM_CLOCK)
     await store.open()
     async with rigged(tmp_path, store) as rig:
-        await rig.load(one())
+        await rig.load(one("emits: {event: e, when: data == 'now', data: next}"))
         rig.crew.held["h"] = asyncio.Event()
         payload = await rig.propel("e", "now")
         await rig.until(lambda: rig.crew.began)
         await rig.service.pause("p", on=True)
+        before = (await rig.service.payload(payload.id)).runs[0].started_at
     crew = Crew(held={"h": asyncio.Event()})
     async with rigged(tmp_path, store, crew=crew) as rig:
-        goes_on = "the pipeline is paused; what had begun goes on"
-        await rig.until(lambda: rig.payload(payload.id).reason == goes_on)
+        await rig.until(lambda: rig.payload(payload.id).status is S.RUNNING)
+        assert rig.payload(payload.id).reason == ""
+        assert (await rig.service.payload(payload.id)).runs[0].started_at == before
         rig.crew.held["h"].set()
-        await rig.until(lambda: rig.payload(payload.id).reason == "the pipeline is paused")
+        await rig.ended(payload.id)
+        follow = rig.all()[-1]
+        assert (follow.status, follow.reason) == (S.QUEUED, "the pipeline is paused")
         await rig.service.pause("p", on=False)
         await rig.quiet()
-        assert rig.payload(payload.id).status is S.COMPLETED
-        assert rig.crew.began == [("h", "now")]
+        assert rig.crew.began == [("h", "now"), ("h", "next")]
+    await store.close()
+
+
+async def test_what_a_former_engine_began_counts_before_anything_else_begins(
+    tmp_path: Path,
+) -> None:
+    """Else what is more urgent would begin beside it, more than the limit lets."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one("limit: 1"))
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "first")
+        await rig.until(lambda: rig.crew.began)
+        urgent = await rig.propel("e", "urgent", priority=Priority.CRITICAL)
+    crew = Crew(held={"h": asyncio.Event()})
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.until(lambda: rig.payload(payload.id).status is S.RUNNING)
+        assert rig.payload(urgent.id).reason == "1 of h are at work"
+        rig.crew.held["h"].set()
+        await rig.quiet()
+        assert [told for _, told in rig.crew.began] == ["first", "urgent"]
+        assert rig.crew.most == 1
     await store.close()
 
 

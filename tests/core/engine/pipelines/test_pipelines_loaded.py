@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.core.engine.pipelines.pipe_rig import rigged
+from tests.core.engine.pipelines.pipe_rig import Crew, rigged
 from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
 
@@ -79,18 +79,25 @@ async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_pa
     await store.open()
     async with rigged(tmp_path, store) as rig:
         await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        begun = await rig.propel("e", 0)
+        await rig.until(lambda: rig.crew.began)
         await rig.service.pause("p", on=True)
         payload = await rig.propel("e", 1)
     (tmp_path / "pipeline.yaml").write_text("name: p\nevents: {}\n")
-    async with rigged(tmp_path, store) as rig:
+    crew = Crew(held={"h": asyncio.Event()})
+    async with rigged(tmp_path, store, crew=crew) as rig:
         (view,) = rig.service.views()
         assert view.error
         assert rig.payload(payload.id).reason == "its pipeline is not loaded"
+        await rig.until(lambda: "what had begun goes on" in rig.payload(begun.id).reason)
         assert rig.service.whole("p").handlers == ()
         with pytest.raises(f.PipelineUnusable):
             await rig.propel("e", 2)
         await rig.load(one())
         assert rig.service.view("p").error is None
+        await rig.until(lambda: rig.payload(begun.id).status is S.RUNNING)
+        crew.held["h"].set()
         await rig.service.pause("p", on=False)
         await rig.quiet()
         assert rig.payload(payload.id).status is S.COMPLETED
