@@ -17,7 +17,7 @@ from ...base.kept import Kept, KeptStore
 from ...coordination.consensus import Votes
 from ...pipelines.definition import PipelineDefinition, TriggerDefinition
 from ...pipelines.entries import Entry, moment
-from ...pipelines.faults import PipelineUnknown, PipelineUnusable
+from ...pipelines.faults import PipelineBusy, PipelineUnknown, PipelineUnusable
 from ...pipelines.gating import NOT_LOADED
 from ...pipelines.ids import derived_id
 from ...pipelines.running import Pipelines
@@ -87,6 +87,7 @@ class PipelineService:
         self._errands: set[asyncio.Task[None]] = set()
         self._workflow_of: Callable[[str], str] = lambda _session_id: ""
         self._ready = asyncio.Event()
+        self._steering = asyncio.Lock()  # one is loaded, unloaded, paused at a time
         self._desk: Desk | None = None
         votes = votes or Votes(kept, clock)
         self._people = PipelinePeople(desk, journal, votes, errand=self._errand, lane=self._dead_of)
@@ -207,6 +208,14 @@ class PipelineService:
         file = str(expanded(wish.file).absolute())
         standing = Standing(file, wish.inputs, wish.cwd, self._clock.now())
         definition = await self._read(standing)
+        async with self._steering:
+            await self._take_in(definition, standing)
+            view = self.view(definition.name)
+            await self._journal.record([], [PipelineLoaded(pipeline=view)], cause)
+        self._gates_moved()
+        return view
+
+    async def _take_in(self, definition: PipelineDefinition, standing: Standing) -> None:
         name = definition.name
         before = self._standings.get(name)
         if before is not None:
@@ -215,9 +224,6 @@ class PipelineService:
         self._standings[name] = standing
         self.running.put(definition)
         await self._triggers.start(definition)
-        view = self.view(name)
-        await self._journal.record([], [PipelineLoaded(pipeline=view)], cause)
-        return view
 
     async def _read(self, standing: Standing) -> PipelineDefinition:
         # Start-up time: YAML and schemas are loaded with the first file.
@@ -255,24 +261,30 @@ class PipelineService:
 
         :raises PipelineBusy: if payloads of it have not ended, and it is not forced.
         """
-        self._standing(wish.name)
-        self.running.check_idle(wish.name, force=wish.force)
-        await self._triggers.stop(wish.name)
-        await self.running.remove(wish.name, force=wish.force)
-        await self._kept.remove_kept(KIND, wish.name)
-        del self._standings[wish.name]
-        await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
+        async with self._steering:
+            self._standing(wish.name)
+            self.running.check_idle(wish.name, force=wish.force)
+            await self._triggers.stop(wish.name)
+            try:
+                await self.running.remove(wish.name, force=wish.force)
+            except PipelineBusy:  # a trigger that was being stopped has propelled
+                await self._triggers.start(self.running.loaded[wish.name])
+                raise
+            await self._kept.remove_kept(KIND, wish.name)
+            del self._standings[wish.name]
+            await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
 
     async def pause(self, name: str, *, on: bool) -> PipelineView:
         """Begin no more payloads of a pipeline, or go on."""
-        standing = self._standing(name)
-        if standing.paused is not on:
-            standing.paused = on
-            await self._keep(name, standing)
-            self.running.pause(name, on=on)
-            self._telling.stirred(name)
-            self._gates_moved()
-        return self.view(name)
+        async with self._steering:
+            standing = self._standing(name)
+            if standing.paused is not on:
+                standing.paused = on
+                await self._keep(name, standing)
+                self.running.pause(name, on=on)
+                self._telling.stirred(name)
+                self._gates_moved()
+            return self.view(name)
 
     def _standing(self, name: str) -> Standing:
         found = self._standings.get(name)

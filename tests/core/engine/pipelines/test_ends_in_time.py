@@ -157,7 +157,7 @@ async def test_what_is_being_stopped_as_the_engine_ends_stays_cancelled(tmp_path
             stopping.set()
             await asyncio.Event().wait()
 
-        rig.service.running._runner.cancel = cancel  # type: ignore[method-assign]  # it takes long
+        rig.service.running._runner.cancel = cancel  # type: ignore[method-assign, assignment]  # it takes long
         await rig.service.cancel(payload.id)
         async with asyncio.timeout(60):
             await stopping.wait()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, rigged
+from tests.core.engine.pipelines.test_functions_in_place_guarded import told
 from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
 
@@ -96,6 +97,7 @@ async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_pa
             await rig.propel("e", 2)
         await rig.load(one())
         assert rig.service.view("p").error is None
+        await rig.until(lambda: told(rig, payload.id)[-1:] == ["the pipeline is paused"])
         await rig.until(lambda: rig.payload(begun.id).status is S.RUNNING)
         crew.held["h"].set()
         await rig.service.pause("p", on=False)
@@ -225,6 +227,50 @@ async def test_triggers_are_at_work_while_a_pipeline_is_loaded(tmp_path: Path) -
         assert len(rig.service.whole("p").triggers) == 1
         await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
         assert rig.service._triggers.views("p") == ()
+
+
+async def test_pausing_and_loading_at_once_leave_it_as_it_says(tmp_path: Path) -> None:
+    """Else its gates stay closed, while it is said not to be paused, so that nothing resumes it."""
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        keep, keeping, go_on = rig.service._keep, asyncio.Event(), asyncio.Event()
+
+        async def slowly(name: str, standing: Any) -> None:
+            keeping.set()
+            await go_on.wait()
+            await keep(name, standing)
+
+        rig.service._keep = slowly  # type: ignore[method-assign]  # a slow store
+        loading = asyncio.create_task(rig.load(one("limit: 1")))
+        await asyncio.wait_for(keeping.wait(), 60)
+        pausing = asyncio.create_task(rig.service.pause("p", on=True))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(loading, pausing)
+        payload = await rig.propel("e", 1)
+        assert rig.service.view("p").paused
+        assert payload.reason == "the pipeline is paused"
+        await rig.service.pause("p", on=False)
+        await rig.ended(payload.id)
+
+
+async def test_triggers_go_on_where_a_pipeline_was_busy_after_all(tmp_path: Path) -> None:
+    more = "triggers: [{schedule: {cron: '0 0 1 1 *'}, event: e}]"
+    async with rigged(tmp_path, memory=FileMemory(tmp_path / "triggers")) as rig:
+        await rig.load(ORDERS + more)
+        await rig.service.pause("p", on=True)
+        stop = rig.service._triggers.stop
+
+        async def told_meanwhile(name: str) -> None:
+            await stop(name)
+            rig.service._triggers.stop = stop  # type: ignore[method-assign]  # once
+            await rig.propel("e", {"at": "noon"})
+
+        rig.service._triggers.stop = told_meanwhile  # type: ignore[method-assign]  # see above
+        with pytest.raises(f.PipelineBusy):
+            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        (view,) = rig.service.whole("p").triggers
+        assert view.next_at is not None
 
 
 class Refusing:
