@@ -56,6 +56,35 @@ class Accounts:
         self._line = line
         self._stop = stop
         self._asked: dict[Place, Breach] = {}
+        self._looks: set[tuple[str, str]] = set()
+        self._unfollow: Callable[[], None] = lambda: None
+        budgets.moved = self._moved_elsewhere
+
+    # ---- other engines on the store --------------------------------------------------------
+
+    async def restore(self) -> None:
+        """Take up the accounts as they are kept, and from now on what other engines do about them."""
+        self._unfollow = self.budgets.follow(self._heard)
+        await self.budgets.restore()
+
+    def close(self) -> None:
+        """Follow nothing more."""
+        self._unfollow()
+
+    def _heard(self, name: str, key: str) -> None:
+        if (name, key) not in self._looks:
+            self._looks.add((name, key))
+            self._errands.run(self._look(name, key), "follow")
+
+    async def _look(self, name: str, key: str) -> None:
+        self._looks.discard((name, key))  # what is told from here on is looked at again
+        await self.budgets.look(name, key)
+
+    def _moved_elsewhere(self, name: str, key: str, more: float) -> None:
+        if more > 0:
+            self._errands.run(self._granted_now(name, key, more, Cause()), "follow")
+        else:
+            self.spent([])
 
     # ---- questions -------------------------------------------------------------------------
 
@@ -165,13 +194,16 @@ class Accounts:
                 key=key,
             )
         await self.budgets.grant(name, key, more)
+        await self._granted_now(name, key, more, cause)
+        after = self._statistics(name, key)
+        assert after is not None  # noqa: S101  # it was there before
+        return self._view(after)
+
+    async def _granted_now(self, name: str, key: str, more: float, cause: Cause) -> None:
         place = (PREFIX, name, key)
         self._close(place)
         await self._journal.record([], self._granted(name, key, more), cause)
         self._go_on(place)
-        after = self._statistics(name, key)
-        assert after is not None  # noqa: S101  # it was there before
-        return self._view(after)
 
     def _go_on(self, place: Place) -> None:
         self._line.wake(place)

@@ -159,7 +159,7 @@ class SafetyService:
     async def restore(self) -> None:
         """Take up the halt, the accounts and the figures of former engines."""
         await self.halting.restore()
-        await self.accounts.budgets.restore()
+        await self.accounts.restore()
         await self.watch.restore()
 
     async def begin(self) -> None:
@@ -176,6 +176,7 @@ class SafetyService:
         """Set no timer any more, and finish what is under way."""
         self._line.close()
         self.halting.close()
+        self.accounts.close()
         self.board.close()
         self.watch.close()
         await self._errands.close()
