@@ -19,6 +19,7 @@ from tests.core.engine.workflows.flow_rig import NOBODY
 from quarterdeck.core.base.batches import Batch, BatchChange, DropBatches
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.engine.workflows.service import WorkflowOptions
 from quarterdeck.core.pipelines import faults as f
 from quarterdeck.core.pipelines.together import Together
 from quarterdeck.core.pipelines.triggers import FileMemory
@@ -28,6 +29,8 @@ from quarterdeck.core.protocol.events import Cause
 from quarterdeck.core.protocol.pipeline_events import PayloadChanged
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.core.sessions.faults import SessionUnknown
+from quarterdeck.core.workflows.orchestrator import WorkflowOrchestrator
+from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.state.memory import MemoryStore
 
 ORDERS = """
@@ -103,6 +106,32 @@ async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_pa
         await rig.service.pause("p", on=False)
         await rig.quiet()
         assert rig.payload(payload.id).status is S.COMPLETED
+    await store.close()
+
+
+async def test_an_attempt_that_another_engine_took_over_is_waited_for(tmp_path: Path) -> None:
+    """Else a payload would be dead, or be worked on twice, because its engine was away for long."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", 1)
+        await rig.until(lambda: rig.crew.began)
+    crew = Crew(held={"h": asyncio.Event()})
+    there = WorkflowOrchestrator(StateManager(store=store), engine_id="there")
+    there.register_executor("run", crew)
+    assert len(await there.recover()) == 1
+    await rig.until(lambda: crew.began)
+    options = WorkflowOptions(shared=True, lease_seconds=0.02)
+    async with rigged(tmp_path, store, options=options) as rig:
+        await rig.until(lambda: rig.payload(payload.id).status is S.RUNNING)
+        await rig.workflows.neighbours.looked()
+        crew.held["h"].set()
+        await rig.ended(payload.id)
+        assert rig.payload(payload.id).status is S.COMPLETED
+        assert (crew.ended, rig.crew.began) == (["h"], [])
+    await there.close()
     await store.close()
 
 
