@@ -264,6 +264,7 @@ class Pipelines(Handling):
         """
         known = self.book.get(payload_id)
         if known is not None:
+            await self.settled()
             return known
         definition = self.get(pipeline)
         told = event_of(definition, event)

@@ -95,6 +95,20 @@ async def test_a_payload_of_a_known_id_is_the_same(tmp_path: Path) -> None:
         await rig.propel("e", "b", payload_id=payload_id)
         await rig.quiet()
         assert rig.crew.began == [("h", "a")]
+        settled, on_disk = rig.service.running.settled, asyncio.Event()
+
+        async def slowly() -> None:
+            await on_disk.wait()
+            await settled()
+
+        rig.service.running.settled = slowly  # type: ignore[method-assign]  # a slow disk
+        again = new_id()
+        told = [asyncio.create_task(rig.propel("e", "c", payload_id=again)) for _ in range(2)]
+        await rig.until(lambda: rig.service.running.book.get(again))
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in told), "neither is kept yet"
+        on_disk.set()
+        assert {one.id for one in await asyncio.gather(*told)} == {again}
 
 
 async def test_what_waits_says_why_and_is_taken_by_priority(tmp_path: Path) -> None:

@@ -290,8 +290,8 @@ async def test_triggers_go_on_where_a_pipeline_was_busy_after_all(tmp_path: Path
         await rig.service.pause("p", on=True)
         stop = rig.service._triggers.stop
 
-        async def told_meanwhile(name: str) -> None:
-            await stop(name)
+        async def told_meanwhile(pipeline: str) -> None:
+            await stop(pipeline)
             rig.service._triggers.stop = stop  # type: ignore[method-assign]  # once
             await rig.propel("e", {"at": "noon"})
 
