@@ -101,7 +101,7 @@ class Watch:
             case StatusChanged() as payload:
                 self._moved(payload)
             case SessionUsage() as payload:
-                self._errands.run(self._used(payload), "usage")
+                self._errands.run(self._used(payload, self._of(payload.session_id)), "usage")
             case SessionDeleted(session_id=session_id):
                 self._gone(session_id)
             case _:
@@ -174,9 +174,8 @@ class Watch:
 
     # ---- accounts --------------------------------------------------------------------------
 
-    async def _used(self, event: SessionUsage) -> None:
+    async def _used(self, event: SessionUsage, one: _Watched) -> None:
         """The program's own figures, which only grow: what is new is spent."""
-        one = self._of(event.session_id)
         async with one.lock:
             start = event.started_at.isoformat() if event.started_at else ""
             before = one.told if one.told[0] == start else (start, 0.0, 0.0)
@@ -210,8 +209,12 @@ class Watch:
         self._settle_start(one, good=None)
         if one.ticket is not None:
             self._admissions.release(one.ticket)
-        if one.version:
-            self._errands.run(self._store.remove_kept(KIND, session_id), "forget")
+        self._errands.run(self._forget(session_id, one), "forget")
+
+    async def _forget(self, session_id: str, one: _Watched) -> None:
+        async with one.lock:  # what it told last is counted before
+            if one.version:
+                await self._store.remove_kept(KIND, session_id)
 
     def _of(self, session_id: str) -> _Watched:
         return self._watched.setdefault(session_id, _Watched())
