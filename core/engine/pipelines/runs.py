@@ -89,7 +89,8 @@ class HandlerRuns:
 
     async def cancel(self, entry: Entry, handler: str, number: int) -> None:
         """End its workflow with all that it started, and the vote."""
-        self._voting.drop(entry.id, handler, number)
+        with suppress(QuarterdeckError):  # the store is away
+            await self._voting.drop(entry.id, handler, number)
         workflow_id = derived_id(entry.id, entry.origin.pipeline, handler, number)
         orchestrator = self._workflows.orchestrator
         with suppress(QuarterdeckError):  # it never began, or has ended

@@ -118,10 +118,13 @@ async def test_cancelling_takes_the_question_back(tmp_path: Path) -> None:
         await rig.load(VOTE.format(vote="people: true"))
         payload = await rig.propel("asked", "it")
         await rig.asked()
+        assert len(await rig.store.kept.all_kept("proposal", open_only=True)) == 1
         await rig.service.cancel(payload.id)
         await rig.ended(payload.id)
         assert rig.desk.items() == []
         assert rig.payload(payload.id).status is S.CANCELLED
+        # else the crew would ask for the vote at the next start, and nobody would ever need it
+        assert await rig.store.kept.all_kept("proposal", open_only=True) == []
 
 
 async def test_an_agent_that_is_asked_for_works(tmp_path: Path) -> None:
