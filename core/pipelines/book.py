@@ -133,6 +133,12 @@ class Book:
         self.heard(entry)
         return written
 
+    def ask(self, entry: Entry) -> None:
+        """A person was asked about a dead payload, or about another one of its lane."""
+        if not entry.asked and entry.status is PayloadStatus.DEAD:
+            self._say("q", entry.id)
+            entry.asked = True
+
     def reopen(self, entry: Entry, handlers: Iterable[str]) -> Any:
         """A dead payload is tried again by these handlers."""
         names = list(handlers)
@@ -181,6 +187,8 @@ class Book:
                 entry.begun[handler] = moment(since[0]) if since else None
             case ["c", _]:
                 entry.cancelling = True
+            case ["q", _]:
+                entry.asked = True
             case ["d", _]:
                 self._remove(entry)
             case _:
@@ -216,6 +224,8 @@ class Book:
             if status is not said and status in _CLOSED:
                 at = stamp(entry.ended_at or entry.origin.created_at)
                 yield _line("e", entry.id, handler, status.value, at, entry.error or "")
+        if entry.asked:
+            yield _line("q", entry.id)
         if not entry.ended:
             for handler, since in entry.begun.items():
                 yield _line("b", entry.id, handler, stamp(since))
@@ -265,7 +275,7 @@ class Book:
 
     def _reopen(self, entry: Entry, names: list[str]) -> None:
         entry.ended_at = entry.error = None
-        entry.cancelling = False
+        entry.cancelling = entry.asked = False
         self._over[True].pop(entry.id, None)
         for name in names:
             self._stand(entry, name, PayloadStatus.QUEUED)

@@ -109,7 +109,7 @@ class Entry:
 
     ``due`` is when the next attempt of a handler comes; ``begun`` is when the attempt of a handler began
     that is to be known as begun after a crash: it goes on then, past deadline and gates. ``cancelling``:
-    it is to end, whatever works on it.
+    it is to end, whatever works on it. ``asked``: a person was asked what is to become of it.
     """
 
     origin: Origin
@@ -120,6 +120,7 @@ class Entry:
     error: str | None = None
     begun: dict[str, datetime | None] = field(default_factory=dict)
     cancelling: bool = False
+    asked: bool = False
 
     @property
     def id(self) -> str:

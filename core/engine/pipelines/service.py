@@ -90,7 +90,14 @@ class PipelineService:
         self._steering = asyncio.Lock()  # one is loaded, unloaded, paused at a time
         self._desk: Desk | None = None
         votes = votes or Votes(kept, clock)
-        self._people = PipelinePeople(desk, journal, votes, errand=self._errand, lane=self._dead_of)
+        self._people = PipelinePeople(
+            desk,
+            journal,
+            votes,
+            errand=self._errand,
+            lane=self._dead_of,
+            noted=lambda entry: self.running.book.ask(entry),  # noqa: PLW0108  # made below
+        )
         self._voting = Voting(votes, self._people)
         self._runs = HandlerRuns(workflows, self._voting)
         self.functions = self._runs.in_place
@@ -134,7 +141,8 @@ class PipelineService:
         book.heard, book.forgotten = self._telling.heard, self._forgotten
         for record in await self._kept.all_kept(KIND):
             await self._load_again(record)
-        self._people.load(book.get)
+        dead = [one for one in book.entries.values() if one.status is PayloadStatus.DEAD]
+        self._people.load(book.get, dead)
         self._ready.set()
         for definition in list(self.running.loaded.values()):
             await self._triggers.start(definition)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, rigged
 from tests.core.engine.pipelines.test_functions_in_place_guarded import told
+from tests.core.engine.workflows.flow_rig import NOBODY
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
@@ -327,6 +329,35 @@ async def test_a_dead_payload_is_asked_about_and_replayed(tmp_path: Path) -> Non
             await rig.service.payload(left.id)
         with pytest.raises(f.PayloadNotDead):
             await rig.service.replay(asked)
+
+
+async def test_a_question_that_a_crash_prevented_is_asked_by_the_next_engine(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.failing["h"] = 9
+
+        async def never(_draft: Any) -> bool:
+            return await asyncio.get_running_loop().create_future() is None
+
+        rig.desk.ask = never  # type: ignore[method-assign]  # the engine ends before
+        payload = await rig.propel("e", 1)
+        await rig.ended(payload.id)
+    async with rigged(tmp_path, store) as rig:
+        item = await rig.asked()
+        assert item.about == f"payload/{payload.id}"
+        rig.crew.failing["h"] = 9
+        other = await rig.propel("e", 2)
+        await rig.ended(other.id)
+        await rig.desk.resolve(item.item_id, NOBODY)
+    async with rigged(tmp_path, store) as rig:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert rig.desk.items() == [], "what a person put away stays so"
+    await store.close()
 
 
 async def test_a_dead_payload_stays_dead_over_a_restart(tmp_path: Path) -> None:
