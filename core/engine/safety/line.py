@@ -75,9 +75,10 @@ class Line:
         """Let all that waits for it ask again."""
         self._disarm(reason)
         for key in self.waits(reason):
-            found = self._waiting[key]
-            self.leave(key)
-            found.wake()
+            found = self._waiting.get(key)
+            if found is not None:  # else one that was woken before has taken it out
+                self.leave(key)
+                found.wake()
 
     def close(self) -> None:
         """Set no timer any more."""

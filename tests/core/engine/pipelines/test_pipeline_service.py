@@ -343,7 +343,7 @@ async def test_a_question_that_a_crash_prevented_is_asked_by_the_next_engine(
         async def never(_draft: Any) -> bool:
             return await asyncio.get_running_loop().create_future() is None
 
-        rig.desk.ask = never  # type: ignore[method-assign]  # the engine ends before
+        rig.desk.ask = never  # type: ignore[method-assign, assignment]  # the engine ends before
         payload = await rig.propel("e", 1)
         await rig.ended(payload.id)
     async with rigged(tmp_path, store) as rig:
