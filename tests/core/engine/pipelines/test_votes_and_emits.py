@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, Rig, rigged
 from tests.core.engine.workflows.flow_rig import NOBODY
+from tests.eager import begin_tasks_at_once
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
@@ -307,6 +308,35 @@ events:
         assert (run.result, run.workflow_id) == ({"n": 42}, None)
         assert rig.payload(late.id).status is S.DEAD
         assert "longer than 0.05 s" in (rig.payload(late.id).error or "")
+
+
+class Moody:
+    """Fails the first time."""
+
+    calls = 0
+
+
+async def moody() -> int:
+    Moody.calls += 1
+    if Moody.calls == 1:
+        raise ValueError("not in the mood")
+    return Moody.calls
+
+
+async def test_a_replay_in_the_dashboards_loop_ends_as_its_handler_does(tmp_path: Path) -> None:
+    """A function that never waits would have ended before the payload was said to be tried again."""
+    begin_tasks_at_once()
+    here = "tests.core.engine.pipelines.test_votes_and_emits"
+    Moody.calls = 0
+    async with rigged(tmp_path) as rig:
+        await rig.load(
+            f"name: p\nevents: {{e: {{handlers: {{h: {{python: '{here}:moody', trusted: true}}}}}}}}\n"
+        )
+        payload = await rig.propel("e")
+        await rig.until(lambda: rig.payload(payload.id).status is S.DEAD)
+        await rig.service.replay(payload.id)
+        await rig.ended(payload.id)
+        assert rig.payload(payload.id).status is S.COMPLETED
 
 
 async def test_a_trusted_function_may_lie_beside_the_file(tmp_path: Path) -> None:

@@ -38,7 +38,11 @@ async def test_one_that_may_begin_later_puts_nothing_off() -> None:
 async def test_one_that_is_woken_may_take_others_out() -> None:
     """A task that waits on two agents for one account leaves on both, as it begins on one."""
     line, woken = Line(unheard), list[str]()
-    line.enter("one", Waiting(RULE, "", lambda: line.leave("other")))
+
+    def begins() -> None:
+        line.leave("other")
+
+    line.enter("one", Waiting(RULE, "", begins))
     line.enter("other", Waiting(RULE, "", lambda: woken.append("other")))
     line.enter("last", Waiting(RULE, "", lambda: woken.append("last")))
     line.wake(RULE)
