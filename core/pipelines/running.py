@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -105,9 +105,9 @@ class Pipelines(Handling):
                 for name, due in one.due.items()
             }
         )
+        self._engine.cancel_all({entry.id for entry in left if entry.cancelling})
         for entry in left:
             if entry.cancelling:
-                self._engine.cancel(entry.id)
                 self._errand(self._end_cancelled(entry))
             else:
                 self._heed_deadline(entry)
@@ -210,9 +210,7 @@ class Pipelines(Handling):
 
         :raises PipelineBusy: if there are such payloads.
         """
-        waiting = self.check_idle(name, force=force)
-        for entry in waiting:
-            self._cancel(entry)
+        self._cancel(self.check_idle(name, force=force))
         self._take_out(name)
         self.gates.pause(name, on=False)
         self.book.forget_figures(name)
@@ -314,18 +312,20 @@ class Pipelines(Handling):
             raise f.PayloadEnded(
                 f"Payload {payload_id} is {entry.status} already.", payload_id=payload_id
             )
-        self._cancel(entry)
+        self._cancel([entry])
         await self.settled()
         return entry
 
-    def _cancel(self, entry: Entry) -> None:
-        if entry.cancelling:
-            return
-        self.book.cancel(entry)
-        self._engine.cancel(entry.id)
-        for name in list(entry.open_handlers()):
-            if entry.running(name) is None:
-                self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), CANCELLED)
+    def _cancel(self, entries: Sequence[Entry]) -> None:
+        fresh = [entry for entry in entries if not entry.cancelling]
+        for entry in fresh:
+            self.book.cancel(entry)
+        self._engine.cancel_all({entry.id for entry in fresh})
+        now = self._clock.now()
+        for entry in fresh:
+            for name in list(entry.open_handlers()):
+                if entry.running(name) is None:
+                    self.book.close(entry, name, PayloadStatus.CANCELLED, now, CANCELLED)
 
     def _heed_deadline(self, entry: Entry) -> None:
         if entry.origin.deadline is not None:
