@@ -22,6 +22,8 @@ from .faults import BudgetUnknown
 from .line import Line
 
 PREFIX = "budget"
+MOST_SHOWN = 1000
+"""Accounts, of which each session and workflow may have one."""
 SAME, DOUBLE, STOP = "same", "double", "stop"
 
 Place = tuple[str, str, str]
@@ -220,8 +222,19 @@ class Accounts:
     # ---- looking ---------------------------------------------------------------------------
 
     def views(self) -> tuple[BudgetView, ...]:
-        """Every account that was used, by budget and key."""
-        return tuple(map(self._view, self.budgets.statistics()))
+        """The accounts that were used, by budget and key.
+
+        Of very many the first ``MOST_SHOWN`` of those that are asked about, used now, or newest.
+        """
+        found = self.budgets.statistics()
+        if len(found) > MOST_SHOWN:
+            newest = sorted(found, key=lambda one: one.key, reverse=True)
+            newest.sort(key=lambda one: (not self._is_asked(one), not one.reserved))
+            found = tuple(sorted(newest[:MOST_SHOWN], key=lambda one: (one.budget, one.key)))
+        return tuple(map(self._view, found))
+
+    def _is_asked(self, one: AccountStatistics) -> bool:
+        return (PREFIX, one.budget, one.key) in self._asked
 
     def _statistics(self, name: str, key: str) -> AccountStatistics | None:
         every = self.budgets.statistics()
@@ -238,7 +251,7 @@ class Accounts:
             estimated=one.estimated,
             reserved=one.reserved,
             left=one.left,
-            asked=(PREFIX, one.budget, one.key) in self._asked,
+            asked=self._is_asked(one),
         )
 
 

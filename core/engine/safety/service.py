@@ -363,7 +363,7 @@ class SafetyService:
         return (*self.command_limits.views(), *limit_views(self.monitor.limits.all()))
 
     def budgets(self) -> tuple[BudgetView, ...]:
-        """Every account that was used."""
+        """The accounts that were used; of very many those that matter most."""
         return self.accounts.views()
 
     def violations(self) -> tuple[ViolationView, ...]:

@@ -12,6 +12,7 @@ from tests.postgres_server import clean, postgres_url
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.kept import MemoryKept
+from quarterdeck.core.engine.safety.accounts import MOST_SHOWN
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.crew_views import BudgetView
 from quarterdeck.core.protocol.events import Cause
@@ -187,6 +188,22 @@ async def test_a_workflow_that_overdraws_ends_and_the_debt_is_asked_about(tmp_pa
         await rig.ended(one)
         await rig.until(rig.desk.items)
         assert account(rig).left == pytest.approx(-1.5)
+
+
+async def test_of_very_many_accounts_those_that_matter_are_shown(tmp_path: Path) -> None:
+    """A workflow each has one for ever: else whoever looks would be sent them all, each time."""
+    async with guarded(tmp_path, agents=Agents(cost=0.4), budgets=PURSE) as rig:
+        budgets = rig.safety.accounts.budgets
+        for number in range(MOST_SHOWN + 50):
+            budgets.set_aside({BudgetScope.WORKFLOW: f"0{number:05}"}, Usage())
+        one = await rig.create(CHAIN)
+        await rig.asked()
+        found = rig.safety.budgets()
+        assert len(found) == MOST_SHOWN
+        keys = [account.key for account in found]
+        assert keys == sorted(keys)
+        assert one in keys
+        assert ("000000" in keys, f"0{MOST_SHOWN + 49:05}" in keys) == (False, True)
 
 
 async def test_what_several_wait_for_is_asked_once(tmp_path: Path) -> None:
