@@ -45,7 +45,10 @@ class _Watched:
 
 
 class Watch:
-    """Follows the sessions by their events. Those of attempts pay through their attempts."""
+    """Follows the sessions by their events.
+
+    Those of attempts pay through their attempts, but for what a person prompts there.
+    """
 
     def __init__(
         self,
@@ -116,9 +119,10 @@ class Watch:
 
     def _moved(self, event: StatusChanged) -> None:
         view = event.session
-        if self._gate.is_attempts(view.id):
+        of_attempt = self._gate.is_attempts(view.id)
+        one = self._watched.get(view.id) if of_attempt else self._of(view.id)
+        if one is None or (of_attempt and one.ticket is None):
             return
-        one = self._of(view.id)
         dead = event.lifecycle in _DEAD
         busy = event.status.activity in BUSY and not dead
         if busy and one.since is None:
@@ -126,7 +130,7 @@ class Watch:
         over = not busy and event.old_activity in BUSY
         if one.since is not None and (over or dead):
             self._turn_over(view, one, good=not dead and event.status.activity is not _ERRORED)
-        if dead and event.old_lifecycle not in _DEAD:
+        if dead and event.old_lifecycle not in _DEAD and not of_attempt:
             self._ended(view, one, crashed=event.lifecycle is Lifecycle.CRASHED)
 
     def _turn_over(self, view: SessionView, one: _Watched, *, good: bool) -> None:

@@ -103,6 +103,25 @@ async def test_a_turn_is_counted_when_it_ends_whoever_began_it(tmp_path: Path) -
         await rig.until(lambda: all(not one.reserved for one in rig.safety.budgets()))
 
 
+async def test_what_a_person_prompts_in_an_attempts_session_is_paid_when_it_has_ended(
+    tmp_path: Path,
+) -> None:
+    """Else it stayed set aside until the session was removed, and held up others meanwhile."""
+    async with guarded(tmp_path, budgets=BUDGETS) as rig:
+        idle = session_view(status=Status(activity=Activity.IDLE, since=NOW))
+        busy = session_view(id=idle.id, status=Status(activity=Activity.WORKING, since=NOW))
+        rig.safety.gate.bind(idle.id, "flow", "task")
+        rig.journal.announce(moved(idle, Activity.WORKING))
+        rig.journal.announce(moved(busy, Activity.TURN_DONE))
+        async with rig.safety.prompting(idle):
+            pass
+        assert [one.reserved for one in rig.safety.budgets() if one.name == "turns"] == [1]
+        rig.journal.announce(moved(idle, Activity.WORKING))
+        rig.journal.announce(moved(busy, Activity.TURN_DONE))
+        await rig.until(lambda: all(not one.reserved for one in rig.safety.budgets()))
+        assert spent(rig)["turns"] == 1, "the attempt's own turn is the attempt's affair"
+
+
 @pytest.mark.parametrize("times", [1, 3])
 async def test_sessions_that_crash_open_their_agent_s_breaker(tmp_path: Path, times: int) -> None:
     rules = {"breakers": {"agent/shell": {"failures": 3, "timeout": 3600}}}
