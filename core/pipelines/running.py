@@ -383,10 +383,18 @@ class Pipelines(Handling):
         """Submit a dead payload anew, for the handlers that have not succeeded.
 
         :raises PayloadNotDead: if it has not failed for good.
+        :raises PayloadEnded: if its deadline has passed: it would expire at once.
         :raises PipelineUnknown: if its pipeline is not loaded.
         :raises HandlerGone: if that has none of these handlers any more.
         """
         entry = self._dead(payload_id)
+        deadline = entry.origin.deadline
+        if deadline is not None and deadline < self._clock.now():
+            raise f.PayloadEnded(
+                f"The deadline of payload {payload_id} has passed at {deadline.astimezone():%H:%M:%S}, "
+                "so that nothing would begin. Propel its data anew, or discard it.",
+                payload_id=payload_id,
+            )
         pipeline = self.get(entry.origin.pipeline)
         known = {one.name: one for one in pipeline.handlers() if one.event == entry.origin.event}
         dead = [name for name, one in entry.handlers.items() if one is PayloadStatus.DEAD]

@@ -16,6 +16,7 @@ from tests.simulator.disk import Disk
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.pipelines.deadlines import LEAST, Deadlines
+from quarterdeck.core.pipelines.faults import PayloadEnded
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.state.memory import MemoryStore
 
@@ -87,6 +88,22 @@ async def test_what_had_begun_before_its_deadline_goes_on_after_a_restart(tmp_pa
         (ended,) = await rig.ended(payload.id)
         assert ended.status is S.COMPLETED
     await store.close()
+
+
+async def test_a_dead_payload_past_its_deadline_is_not_replayed_but_stays(tmp_path: Path) -> None:
+    """Else a replay would make it expired: gone for good, by what was to save it."""
+    async with rigged(tmp_path) as rig:
+        await rig.load(ONE)
+        rig.crew.failing["h"] = 1
+        deadline = soon()
+        payload = await rig.propel("e", "x", deadline=deadline)
+        await rig.ended(payload.id)
+        while SYSTEM_CLOCK.now() <= deadline:  # noqa: ASYNC110  # the clock is what is waited for
+            await asyncio.sleep(0.02)
+        with pytest.raises(PayloadEnded, match="Propel its data anew"):
+            await rig.service.replay(payload.id)
+        assert rig.payload(payload.id).status is S.DEAD
+        await rig.service.discard(payload.id)
 
 
 async def test_deadlines_of_what_has_ended_are_not_remembered_for_ever() -> None:
