@@ -84,6 +84,7 @@ class BatchLog:
         self._loop = asyncio.get_running_loop()
         self._entries: list[str] = []
         self._written: asyncio.Future[None] | None = None
+        self._last: asyncio.Future[None] | None = None  # that was handed to the store
         self._number = 0
         self._since = 0
         self._broken = False
@@ -109,14 +110,16 @@ class BatchLog:
 
         :raises QuarterdeckError: if it could not be written.
         """
-        if self._written is not None:
-            await asyncio.shield(self._written)
+        last = self._written or self._last
+        if last is not None and not last.done():
+            await asyncio.shield(last)
 
     def _commit(self) -> None:
         written, self._written = self._written, None
         entries, self._entries = self._entries, []
         if written is None:
             return
+        self._last = written
         self._number += 1
         self._since += len(entries)
         folds = self._broken or (

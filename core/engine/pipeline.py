@@ -274,18 +274,23 @@ class CommandWork:
 
 
 def _box_of(wish: c.Payload) -> str | None:
-    """The mailbox of the workflow, schedule, pipeline or payload that a command is about."""
-    if isinstance(wish, OnWorkflow):
-        return wish.workflow_id
-    if isinstance(wish, OnPipeline):
-        return f"pipeline:{wish.name}"
-    if isinstance(wish, LoadPipeline):
-        return "pipeline-load"
-    if isinstance(wish, OnPayload):
-        return f"payload:{wish.payload_id}"
-    if isinstance(wish, SaveSchedule | RemoveSchedule):
-        return f"schedule:{wish.name}"
-    return None
+    """The mailbox of what a command is about: item, workflow, schedule, pipeline or payload."""
+    match wish:
+        case c.AnswerItem() | c.SnoozeItem() | c.ResolveItem():
+            box = f"item:{wish.item_id}"
+        case OnWorkflow():
+            box = wish.workflow_id
+        case OnPipeline():
+            box = f"pipeline:{wish.name}"
+        case LoadPipeline():
+            box = "pipeline-load"
+        case OnPayload():
+            box = f"payload:{wish.payload_id}"
+        case SaveSchedule() | RemoveSchedule():
+            box = f"schedule:{wish.name}"
+        case _:
+            return None
+    return box
 
 
 def birth_box(command_id: str) -> str:

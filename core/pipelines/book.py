@@ -92,10 +92,14 @@ class Book:
         return written
 
     def begin(self, entry: Entry, attempt: Attempt) -> None:
-        """A handler begins; a line says so only where a deadline might else end it after a crash."""
-        if entry.origin.deadline is not None and attempt.handler not in entry.begun:
-            self._say("b", entry.id, attempt.handler)
-            entry.begun.add(attempt.handler)
+        """A handler begins; a line says so where a deadline might else end it after a crash.
+
+        Or where a workflow does it, which goes on by itself.
+        """
+        lasts = entry.origin.deadline is not None or attempt.workflow_id is not None
+        if lasts and attempt.handler not in entry.begun:
+            self._say("b", entry.id, attempt.handler, stamp(attempt.started_at))
+            entry.begun[attempt.handler] = attempt.started_at
         entry.attempts.append(attempt)
         entry.due.pop(attempt.handler, None)
         self._stand(entry, attempt.handler, PayloadStatus.RUNNING)
@@ -128,6 +132,12 @@ class Book:
         entry.cancelling = True
         self.heard(entry)
         return written
+
+    def ask(self, entry: Entry) -> None:
+        """A person was asked about a dead payload, or about another one of its lane."""
+        if not entry.asked and entry.status is PayloadStatus.DEAD:
+            self._say("q", entry.id)
+            entry.asked = True
 
     def reopen(self, entry: Entry, handlers: Iterable[str]) -> Any:
         """A dead payload is tried again by these handlers."""
@@ -173,10 +183,12 @@ class Book:
                 self._close(entry, handler, PayloadStatus(status), moment(at), why)
             case ["r", _, names]:
                 self._reopen(entry, names)
-            case ["b", _, handler]:
-                entry.begun.add(handler)
+            case ["b", _, handler, *since]:
+                entry.begun[handler] = moment(since[0]) if since else None
             case ["c", _]:
                 entry.cancelling = True
+            case ["q", _]:
+                entry.asked = True
             case ["d", _]:
                 self._remove(entry)
             case _:
@@ -212,8 +224,11 @@ class Book:
             if status is not said and status in _CLOSED:
                 at = stamp(entry.ended_at or entry.origin.created_at)
                 yield _line("e", entry.id, handler, status.value, at, entry.error or "")
+        if entry.asked:
+            yield _line("q", entry.id)
         if not entry.ended:
-            yield from (_line("b", entry.id, handler) for handler in sorted(entry.begun))
+            for handler, since in entry.begun.items():
+                yield _line("b", entry.id, handler, stamp(since))
             if entry.cancelling:
                 yield _line("c", entry.id)
 
@@ -250,7 +265,7 @@ class Book:
         self._end(entry, handler, status, at)
 
     def _end(self, entry: Entry, handler: str, status: PayloadStatus, at: datetime | None) -> None:
-        entry.begun.discard(handler)
+        entry.begun.pop(handler, None)
         if status is not PayloadStatus.RETRYING:
             entry.due.pop(handler, None)
             others = (one for name, one in entry.handlers.items() if name != handler)
@@ -260,7 +275,7 @@ class Book:
 
     def _reopen(self, entry: Entry, names: list[str]) -> None:
         entry.ended_at = entry.error = None
-        entry.cancelling = False
+        entry.cancelling = entry.asked = False
         self._over[True].pop(entry.id, None)
         for name in names:
             self._stand(entry, name, PayloadStatus.QUEUED)

@@ -107,8 +107,9 @@ class Origin:
 class Entry:
     """One payload. ``handlers`` are how each one's work on it stands; ``attempts`` are in order.
 
-    ``due`` is when the next attempt of a handler comes; ``begun`` are the handlers whose attempt began
-    before the deadline, and goes on after it. ``cancelling``: it is to end, whatever works on it.
+    ``due`` is when the next attempt of a handler comes; ``begun`` is when the attempt of a handler began
+    that is to be known as begun after a crash: it goes on then, past deadline and gates. ``cancelling``:
+    it is to end, whatever works on it. ``asked``: a person was asked what is to become of it.
     """
 
     origin: Origin
@@ -117,8 +118,9 @@ class Entry:
     due: dict[str, datetime] = field(default_factory=dict)
     ended_at: datetime | None = None
     error: str | None = None
-    begun: set[str] = field(default_factory=set)
+    begun: dict[str, datetime | None] = field(default_factory=dict)
     cancelling: bool = False
+    asked: bool = False
 
     @property
     def id(self) -> str:

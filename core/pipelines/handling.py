@@ -88,12 +88,14 @@ class Handling(Entering):
         self, pipeline: PipelineDefinition, handler: HandlerDefinition, entry: Entry
     ) -> Order:
         number = entry.attempts_of(handler.name) + 1
+        place = self._runner.place(pipeline, handler, entry, number)
+        since = None if place is None else entry.begun.get(handler.name)
         attempt = Attempt(
             handler.name,
             number,
             agent=agent_of(handler),
-            workflow_id=self._runner.place(pipeline, handler, entry, number),
-            started_at=self._clock.now(),
+            workflow_id=place,
+            started_at=since or self._clock.now(),
         )
         return Order(pipeline, handler, entry, attempt, self._names(pipeline, entry, number))
 
@@ -115,8 +117,10 @@ class Handling(Entering):
             status, why = PayloadStatus.EXPIRED, EXPIRED
         try:
             await self._runner.cancel(entry, name, order.attempt.number)
-        finally:
-            self.book.close(entry, name, status, self._clock.now(), why)
+        except CancelledError:  # the engine ends meanwhile: the next one sees to it
+            self.book.interrupt(entry, name)
+            raise
+        self.book.close(entry, name, status, self._clock.now(), why)
 
     def _follow(self, order: Order, at: int, emission: Emission) -> str:
         """Let in what follows from a handler's success; its id."""

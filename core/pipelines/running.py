@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from .definition import PipelineDefinition
 from .entering import deadline_of, event_of
 from .entries import Entry, Origin
 from .files.executing import check_data
-from .gating import HandlerGates, key_of
+from .gating import NOT_LOADED, HandlerGates, key_of, runs_in_place
 from .handling import CANCELLED, Handling
 from .ports import HandlerRunner
 from .together import Together
@@ -69,6 +69,7 @@ class Pipelines(Handling):
         super().__init__(
             engine, hooks, runner, book=book or Book(), clock=clock, max_pending=max_pending
         )
+        engine.held_back = self._held_back
         self._registered: dict[str, list[Callable[[], None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -104,9 +105,9 @@ class Pipelines(Handling):
                 for name, due in one.due.items()
             }
         )
+        self._engine.cancel_all({entry.id for entry in left if entry.cancelling})
         for entry in left:
             if entry.cancelling:
-                self._engine.cancel(entry.id)
                 self._errand(self._end_cancelled(entry))
             else:
                 self._heed_deadline(entry)
@@ -169,6 +170,7 @@ class Pipelines(Handling):
         self.loaded[pipeline.name] = pipeline
         self.gates.put(pipeline)
         known = set()
+        self._engine.go_on(self._going_on(pipeline))
         for handler in pipeline.handlers():
             key = key_of(pipeline.name, handler.event, handler.name)
             known.add(key)
@@ -182,6 +184,16 @@ class Pipelines(Handling):
                     known.add(key)
                     self._register(pipeline.name, key, partial(_gone, pipeline.name, name), name)
         self._engine.opened()
+
+    def _going_on(self, pipeline: PipelineDefinition) -> set[tuple[str, str]]:
+        """What a former engine began, and goes on by itself: payloads' ids and event types."""
+        lasting = {(one.event, one.name) for one in pipeline.handlers() if not runs_in_place(one)}
+        return {
+            (entry.id, key_of(pipeline.name, entry.origin.event, name))
+            for entry in self.book.open_of(pipeline.name)
+            for name in entry.begun
+            if (entry.origin.event, name) in lasting
+        }
 
     def _register(self, pipeline: str, key: str, handler: Any, name: str) -> None:
         undo = self._engine.register_handler(key, handler, name=name)
@@ -198,9 +210,7 @@ class Pipelines(Handling):
 
         :raises PipelineBusy: if there are such payloads.
         """
-        waiting = self.check_idle(name, force=force)
-        for entry in waiting:
-            self._cancel(entry)
+        self._cancel(self.check_idle(name, force=force))
         self._take_out(name)
         self.gates.pause(name, on=False)
         self.book.forget_figures(name)
@@ -252,6 +262,7 @@ class Pipelines(Handling):
         """
         known = self.book.get(payload_id)
         if known is not None:
+            await self.settled()
             return known
         definition = self.get(pipeline)
         told = event_of(definition, event)
@@ -301,18 +312,20 @@ class Pipelines(Handling):
             raise f.PayloadEnded(
                 f"Payload {payload_id} is {entry.status} already.", payload_id=payload_id
             )
-        self._cancel(entry)
+        self._cancel([entry])
         await self.settled()
         return entry
 
-    def _cancel(self, entry: Entry) -> None:
-        if entry.cancelling:
-            return
-        self.book.cancel(entry)
-        self._engine.cancel(entry.id)
-        for name in list(entry.open_handlers()):
-            if entry.running(name) is None:
-                self.book.close(entry, name, PayloadStatus.CANCELLED, self._clock.now(), CANCELLED)
+    def _cancel(self, entries: Sequence[Entry]) -> None:
+        fresh = [entry for entry in entries if not entry.cancelling]
+        for entry in fresh:
+            self.book.cancel(entry)
+        self._engine.cancel_all({entry.id for entry in fresh})
+        now = self._clock.now()
+        for entry in fresh:
+            for name in list(entry.open_handlers()):
+                if entry.running(name) is None:
+                    self.book.close(entry, name, PayloadStatus.CANCELLED, now, CANCELLED)
 
     def _heed_deadline(self, entry: Entry) -> None:
         if entry.origin.deadline is not None:
@@ -349,21 +362,39 @@ class Pipelines(Handling):
         :raises PayloadNotRetrying: if it waits for no attempt.
         """
         entry = self.find(payload_id)
+        now = self._clock.now()
+        before, entry.due = entry.due, dict.fromkeys(entry.due, now)
         if not self._engine.hurry(payload_id):
+            entry.due = before
             raise f.PayloadNotRetrying(
                 f"Payload {payload_id} is {entry.status}, and waits for no attempt.",
                 payload_id=payload_id,
             )
+        self.book.heard(entry)
         return entry
+
+    def _held_back(self, payload_id: str) -> None:
+        """Its time has come, and a gate is closed: a retry waits for that one from now on."""
+        entry = self.book.get(payload_id)
+        if entry is not None and entry.status is PayloadStatus.RETRYING:
+            self.book.heard(entry)
 
     async def replay(self, payload_id: str) -> Entry:
         """Submit a dead payload anew, for the handlers that have not succeeded.
 
         :raises PayloadNotDead: if it has not failed for good.
+        :raises PayloadEnded: if its deadline has passed: it would expire at once.
         :raises PipelineUnknown: if its pipeline is not loaded.
         :raises HandlerGone: if that has none of these handlers any more.
         """
         entry = self._dead(payload_id)
+        deadline = entry.origin.deadline
+        if deadline is not None and deadline < self._clock.now():
+            raise f.PayloadEnded(
+                f"The deadline of payload {payload_id} has passed at {deadline.astimezone():%H:%M:%S}, "
+                "so that nothing would begin. Propel its data anew, or discard it.",
+                payload_id=payload_id,
+            )
         pipeline = self.get(entry.origin.pipeline)
         known = {one.name: one for one in pipeline.handlers() if one.event == entry.origin.event}
         dead = [name for name, one in entry.handlers.items() if one is PayloadStatus.DEAD]
@@ -413,24 +444,19 @@ class Pipelines(Handling):
         status = entry.status
         if entry.cancelling and not entry.ended:
             return "is being cancelled"
-        if status is PayloadStatus.RETRYING:
-            return _next_attempt(entry)
-        if status is not PayloadStatus.QUEUED:
+        due = min(entry.due.values(), default=None)
+        if status is PayloadStatus.RETRYING and due is not None and due > self._clock.now():
+            return f"next attempt at {due.astimezone():%H:%M:%S}"
+        if status not in {PayloadStatus.QUEUED, PayloadStatus.RETRYING}:
             return ""
         origin = entry.origin
         if origin.pipeline not in self.loaded:
-            return "its pipeline is not loaded"
+            return NOT_LOADED
         for name in entry.open_handlers():
             found = self.gates.reason(key_of(origin.pipeline, origin.event, name))
             if found is not None:
                 return found
         return "waits for its turn"
-
-
-def _next_attempt(entry: Entry) -> str:
-    due = min(entry.due.values(), default=None)
-    at = "" if due is None else f" at {due.astimezone():%H:%M:%S}"
-    return f"next attempt{at}" if at else "waits for its next attempt"
 
 
 async def _gone(pipeline: str, handler: str, payload: PropulsionPayload) -> None:

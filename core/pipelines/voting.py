@@ -66,9 +66,11 @@ class Voting:
             own.append(Ballot(YOU, mine.value))
         return vote_result(question, own, outcome.value)
 
-    def drop(self, payload_id: str, handler: str, number: int) -> None:
-        """The payload was cancelled: nobody needs to vote."""
-        self._people.withdraw(_proposal_id(payload_id, Attempt(handler, number)))
+    async def drop(self, payload_id: str, handler: str, number: int) -> None:
+        """The payload was cancelled: nobody needs to vote, nor is asked to by a later engine."""
+        attempt = Attempt(handler, number)
+        self._people.withdraw(_proposal_id(payload_id, attempt))
+        await self.forget(payload_id, attempt)
 
     def asks(self, payload_id: str, handler: str, number: int) -> bool:
         """Whether an attempt waits for a person's vote."""
@@ -79,11 +81,11 @@ class Voting:
         await self._votes.forget(_proposal_id(payload_id, attempt))
 
     async def _with_people(self, order: Order, proposal: Proposal) -> ConsensusResult:
-        if proposal.result is None and YOU not in proposal.votes:
-            self._asked.add(proposal.proposal_id)
-            self.moved(order.entry.id)
-            await self._people.ask(order, proposal)
         try:
+            if proposal.result is None and YOU not in proposal.votes:
+                self._asked.add(proposal.proposal_id)
+                self.moved(order.entry.id)
+                await self._people.ask(order, proposal)
             return await self._votes.wait(proposal.proposal_id)
         finally:
             self._asked.discard(proposal.proposal_id)

@@ -109,7 +109,9 @@ class Dispatcher:
             return
         self.idle = False
         worker = Worker()
-        worker.task = self.loop.create_task(self._live(worker))
+        # Not by the loop's own way, which in the dashboard is to begin a task at once: within
+        # whoever enters a run, and before the worker is known as the one that holds its slot.
+        worker.task = Task(self._live(worker), loop=self.loop)
         self.workers[worker.task] = worker
 
     def _check(self) -> None:

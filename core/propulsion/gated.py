@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..base.retry import RetryPolicy
@@ -32,6 +32,9 @@ class GatedEngine(PropulsionEngine):
         **options: Any,
     ) -> None:
         self._gated = GatedMachine(max_concurrent, gates, ageing=ageing_seconds)
+        self._gated.held_back = lambda run: self.held_back(run.payload.id)
+        self.held_back: Callable[[str], None] = _unheard
+        """Told of payloads whose turn has come before a gate that is closed."""
         super().__init__(hook_manager, max_concurrent, machine=self._gated, **options)
 
     def enlist(
@@ -60,8 +63,15 @@ class GatedEngine(PropulsionEngine):
             for run in self._running.open
             if run.payload.id == payload_id and event_type in {None, run.event_type}
         ]
+        return self._cancel(found)
+
+    def cancel_all(self, payload_ids: Collection[str]) -> int:
+        """End many payloads in one go, as ``cancel`` does."""
+        return self._cancel([run for run in self._running.open if run.payload.id in payload_ids])
+
+    def _cancel(self, found: Collection[Run]) -> int:
+        self._unpark(found)
         for run in found:
-            self._unpark(run)
             self._running.cancel(run)
         return len(found)
 
@@ -78,8 +88,8 @@ class GatedEngine(PropulsionEngine):
             and run.state is State.QUEUED
             and run.payload.is_expired(now)
         ]
+        self._unpark(found)
         for run in found:
-            self._unpark(run)
             self._running.figures.expired += 1
             run.error = run.payload.last_error = EXPIRED
             self._running.end(run, State.EXPIRED)
@@ -91,6 +101,16 @@ class GatedEngine(PropulsionEngine):
             if (run.payload.id, run.event_type) in begun:
                 run.payload.deadline = None
 
+    def go_on(self, begun: Collection[tuple[str, str]]) -> None:
+        """Begin first, and past gates, what had begun in a former engine and has no handler yet.
+
+        Given are payloads' ids and event types.
+        """
+        for parked in self._parked.values():
+            self._gated.going_on.update(
+                run for run in parked if (run.payload.id, run.event_type) in begun
+            )
+
     def postpone(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Begin what a former engine left, by payload's id and event type, only after so many seconds."""
         now = self._monotonic()
@@ -99,13 +119,15 @@ class GatedEngine(PropulsionEngine):
             if left is not None:
                 self._gated.postponed[run] = now + left
 
-    def _unpark(self, run: Run) -> None:
-        """Take a run that waits for a handler to where it can be ended."""
-        parked = self._parked.get(run.event_type, [])
-        if run in parked:
-            parked.remove(run)
-            self._running.parked -= 1
-            self._machine.adopt(run)
+    def _unpark(self, runs: Collection[Run]) -> None:
+        """Take those that wait for a handler to where they can be ended."""
+        chosen = set(runs)
+        for event_type in {run.event_type for run in runs} & self._parked.keys():
+            parked = self._parked[event_type]
+            self._parked[event_type] = [run for run in parked if run not in chosen]
+            for run in chosen.intersection(parked):
+                self._running.parked -= 1
+                self._machine.adopt(run)
 
     def hurry(self, payload_id: str) -> int:
         """Let a payload that waits for its next attempt be tried now; on how many event types."""
@@ -120,3 +142,7 @@ class GatedEngine(PropulsionEngine):
         dispatcher = self._here()
         dispatcher.changed()
         dispatcher.arm()
+
+
+def _unheard(_payload_id: str) -> None:
+    """Nobody wants to know."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
+from ..base.priority import Priority
 from ..base.urgency import AGEING_SECONDS, UrgencyQueue
 from .machine import Machine, Plain, Run, State
 
@@ -45,6 +47,10 @@ class GatedMachine(Machine):
         self._places: dict[Run, tuple[int, float]] = {}
         self.postponed: dict[Run, float] = {}
         """Runs of a former engine that are not to be begun before a time (monotonic)."""
+        self.going_on: set[Run] = set()
+        """Runs that a former engine began: they come first, and pass gates, which count them."""
+        self.held_back: Callable[[Run], None] = _unheard
+        """Told of runs that are put aside."""
         self._sequence = 0
         self._now = 0.0
 
@@ -81,7 +87,7 @@ class GatedMachine(Machine):
                 self._ended -= 1
                 self._let_in(run.event_type)  # it came in the place of another that waits
                 continue
-            if self._gates.reason(run.event_type) is not None:
+            if run not in self.going_on and self._gates.reason(run.event_type) is not None:
                 self._put_aside(run)
                 continue
             return run
@@ -90,6 +96,7 @@ class GatedMachine(Machine):
     def begin(self, run: Run) -> bool:
         """A run that was taken begins."""
         begun = super().begin(run)
+        self.going_on.discard(run)
         self._places.pop(run, None)
         self._at_work.add(run)
         self._gates.begun(run.event_type)
@@ -99,6 +106,8 @@ class GatedMachine(Machine):
     def end(self, run: Run, state: State) -> bool:
         """It has ended so; ``False`` if it had already."""
         self._places.pop(run, None)
+        self.postponed.pop(run, None)
+        self.going_on.discard(run)
         if run in self._aside:
             self._aside.remove(run)
             run.state = state
@@ -120,13 +129,17 @@ class GatedMachine(Machine):
 
     def _push(self, run: Run) -> None:
         sequence, since = self._places[run]
-        self._queue.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
+        if run in self.going_on:
+            self._queue.push(run, Priority.CRITICAL, since, -inf, sequence=sequence)
+        else:
+            self._queue.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
 
     def _put_aside(self, run: Run) -> None:
         held = self._held.setdefault(run.event_type, UrgencyQueue(self._ageing))
         sequence, since = self._places[run]
         held.push(run, run.payload.priority, since, _deadline(run), sequence=sequence)
         self._aside.add(run)
+        self.held_back(run)
 
     def _let_in(self, event_type: str) -> None:
         """Bring the next one of an event type back, if its gates are open."""
@@ -150,3 +163,7 @@ class GatedMachine(Machine):
 def _deadline(run: Run) -> float:
     deadline = run.payload.deadline
     return inf if deadline is None else deadline.timestamp()
+
+
+def _unheard(_run: Run) -> None:
+    """Nobody wants to know."""

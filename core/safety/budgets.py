@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
@@ -12,9 +12,13 @@ from typing import Protocol
 from ..base.clock import SYSTEM_CLOCK, Clock
 from ..base.errors import ResourceFault, ValidationFault
 from ..base.ids import new_id
-from ..base.kept import Kept, KeptStore, MemoryKept
+from ..base.kept import Followed, Kept, KeptStore, MemoryKept
 
 KIND = "budget"
+Heard = Callable[[str, str], None]
+"""Told of a budget's name and an account's key."""
+Moved = Callable[[str, str, float], None]
+"""The same, and how much more was granted."""
 _ROUNDING = 1e-9
 
 
@@ -157,6 +161,10 @@ class Budgets:
         self._open: dict[str, dict[tuple[str, str], float]] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[float | None]] = {}
         self._writing: dict[tuple[str, str], asyncio.Lock] = {}
+        self._notices: dict[str, int] = {}
+        self._heard: Heard = lambda _name, _key: None
+        self.moved: Moved = lambda _name, _key, _more: None
+        """Told of accounts in which another engine on the store has spent or granted."""
 
     def budget(self, name: str) -> Budget | None:
         """The budget of that name."""
@@ -175,6 +183,39 @@ class Budgets:
         """Read what was spent and granted before."""
         for record in await self._store.all_kept(KIND):
             self._read(record)
+
+    # ---- other engines on the store --------------------------------------------------------
+
+    def follow(self, heard: Heard) -> Callable[[], None]:
+        """Call ``heard`` when ``look`` may find something; call the result to end that."""
+        if not isinstance(self._store, Followed):
+            return lambda: None
+        self._heard = heard
+        return self._store.follow_kept(self._told)
+
+    def _told(self, kind: str, key: str) -> None:
+        if kind != KIND:
+            return
+        if key in self._notices:  # one of them is of what is being written here
+            self._notices[key] += 1
+        else:
+            self._heard(*json.loads(key))
+
+    async def look(self, name: str, key: str) -> None:
+        """Take up what another engine has spent or granted in one account; ``moved`` hears of it."""
+        place = (name, key)
+        async with self._writing.setdefault(place, asyncio.Lock()):
+            kept = await self._store.get_kept(KIND, json.dumps(place))
+            if kept is not None:
+                self._take_up(kept)
+
+    def _take_up(self, record: Kept) -> None:
+        name, key, *_ = json.loads(record.body)
+        account = self._accounts.setdefault((name, key), Account())
+        if record.version > account.version:
+            before = account.granted
+            self._read(record)
+            self.moved(name, key, account.granted - before)
 
     # ---- spending --------------------------------------------------------------------------
 
@@ -419,11 +460,22 @@ class Budgets:
                 ]
                 name = json.dumps(place)
                 record = Kept(KIND, name, account.version + 1, json.dumps([*place, *new]))
-                if await self._store.put_kept(record):
+                if await self._put(record):
                     account.spent, account.estimated, account.granted = new
                     account.version += 1
                     self._draw(drawn, place, spent)
                     return account
                 kept = await self._store.get_kept(KIND, name)
                 if kept is not None:
-                    self._read(kept)
+                    self._take_up(kept)
+
+    async def _put(self, record: Kept) -> bool:
+        """Keep a record, if its version is the next one; heed what is told of it meanwhile."""
+        self._notices[record.key] = 0
+        try:
+            done = await self._store.put_kept(record)
+        finally:
+            told = self._notices.pop(record.key)
+        if told > done:
+            self._heard(*json.loads(record.key))
+        return done

@@ -118,7 +118,8 @@ class People:
             self._again.add((kind, key))
             return
         task = asyncio.get_running_loop().create_task(self._look_safely(kind, key))
-        self._looks[kind, key] = task
+        if not task.done():  # the dashboard's loop begins tasks at once
+            self._looks[kind, key] = task
 
     async def _look_safely(self, kind: str, key: str) -> None:
         try:

@@ -56,10 +56,11 @@ class InPlace:
         except BaseException as error:
             await self.safety.gate.ended(ticket, error)
             raise
+        else:
+            await self.safety.gate.ended(ticket, None)
+            return result
         finally:
             self.safety.admissions.release(ticket)
-        await self.safety.gate.ended(ticket, None)
-        return result
 
     def waits(self, payload_id: str, pipeline: str, handler: str, number: int) -> str:
         """For what a call waits; empty if it does not."""

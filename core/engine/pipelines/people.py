@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from ...coordination.consensus import Proposal, Votes
@@ -39,7 +39,8 @@ class PipelinePeople:
     """Asks for votes, and what is to become of dead payloads; takes the answers.
 
     Of each lane one dead payload is asked about at a time: when it is gone, the next one is.
-    ``lane`` gives the dead payloads of an entry's lane, oldest first.
+    ``lane`` gives the dead payloads of an entry's lane, oldest first; ``noted`` keeps that somebody was
+    asked about one.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class PipelinePeople:
         *,
         errand: Errand,
         lane: Callable[[str, str], list[Entry]],
+        noted: Callable[[Entry], None],
     ) -> None:
         self._desk = desk
         self._journal = journal
         self._votes = votes
         self._errand = errand
         self._lane = lane
+        self._noted = noted
         self._asked: dict[tuple[str, str], str] = {}
         self._asking: set[tuple[str, str]] = set()
 
@@ -101,22 +104,26 @@ class PipelinePeople:
     def died(self, entry: Entry) -> None:
         """A payload has failed for good."""
         lane = (entry.origin.pipeline, entry.origin.event)
-        if self._desk is not None and not self._is_asked(lane):
-            self._asked[lane] = entry.id
-            self._asking.add(lane)
-            self._errand(self._ask_about(entry, lane))
+        if self._desk is None or lane in self._asking:
+            return
+        if self._is_asked(lane):
+            self._noted(entry)
+            return
+        self._asked[lane] = entry.id
+        self._asking.add(lane)
+        self._errand(self._ask_about(entry, lane))
 
     async def _ask_about(self, entry: Entry, lane: tuple[str, str]) -> None:
         assert self._desk is not None  # noqa: S101  # the caller saw it
         try:
-            await self._desk.ask(self._draft(entry))
+            if await self._desk.ask(self._draft(entry)):
+                for one in self._lane(*lane):
+                    self._noted(one)
         finally:
             self._asking.discard(lane)
 
     def _is_asked(self, lane: tuple[str, str]) -> bool:
         """Whether a person is asked about a payload of the lane; one may have put the question away."""
-        if lane in self._asking:
-            return True
         about = f"{PAYLOAD}/{self._asked.get(lane)}"
         return self._desk is not None and any(one.about == about for one in self._desk.items())
 
@@ -151,8 +158,11 @@ class PipelinePeople:
         if left:
             self.died(left[0])
 
-    def load(self, known: Callable[[str], Entry | None]) -> None:
-        """Take up the questions of a former engine; close those whose payload is not dead any more."""
+    def load(self, known: Callable[[str], Entry | None], dead: Iterable[Entry]) -> None:
+        """Take up the questions of a former engine; close those whose payload is not dead any more.
+
+        Those that it could not ask any more are asked now.
+        """
         if self._desk is None:
             return
         for item in self._desk.items():
@@ -164,6 +174,9 @@ class PipelinePeople:
                 self._desk.close_about("", AttentionKind.FAILURE, about=item.about)
             else:
                 self._asked[entry.origin.pipeline, entry.origin.event] = entry.id
+        for entry in dead:
+            if not entry.asked:
+                self.died(entry)
 
     async def decide(
         self, item: AttentionItem, wish: AnswerItem, by: str, cause: Cause, acts: Mapping[str, Act]

@@ -22,7 +22,9 @@ from ...workflows.context import TaskExecutionContext
 from ...workflows.definition import TaskDefinition, WorkflowDefinition
 from ...workflows.executors.faults import NestedFailed
 from ...workflows.executors.nested import workflow_results
+from ...workflows.faults import WorkflowBusy
 from ...workflows.files.executing import rendered, scope_of
+from ...workflows.leases import LeaseGone
 from ...workflows.states import WorkflowState
 from ...workflows.statuses import ENDED, TaskStatus, WorkflowStatus
 from ..workflows.service import WorkflowService
@@ -87,7 +89,8 @@ class HandlerRuns:
 
     async def cancel(self, entry: Entry, handler: str, number: int) -> None:
         """End its workflow with all that it started, and the vote."""
-        self._voting.drop(entry.id, handler, number)
+        with suppress(QuarterdeckError):  # the store is away
+            await self._voting.drop(entry.id, handler, number)
         workflow_id = derived_id(entry.id, entry.origin.pipeline, handler, number)
         orchestrator = self._workflows.orchestrator
         with suppress(QuarterdeckError):  # it never began, or has ended
@@ -133,8 +136,7 @@ class HandlerRuns:
             },
         )
         parent = f"payload/{origin.id}/{order.handler.name}"
-        await self._workflows.begin(definition, workflow_id, parent=parent)
-        state = await self._ended(workflow_id)
+        state = await self._carried_out(definition, workflow_id, parent=parent)
         return _result(state, order.handler)
 
     async def _several(self, order: Order, task: TaskDefinition, workflow_id: str) -> list[Any]:
@@ -156,13 +158,13 @@ class HandlerRuns:
         directory = order.pipeline.directory
         definition = await self._workflows.load_file(file, inputs, directory)
         parent = f"payload/{order.entry.id}"
-        await self._workflows.begin(definition, workflow_id, parent=parent, file=file)
         limit = order.handler.timeout
         try:
             async with asyncio.timeout(limit):
-                state = await self._ended(workflow_id)
+                state = await self._carried_out(definition, workflow_id, parent=parent, file=file)
         except TimeoutError:
-            await self._workflows.orchestrator.cancel_workflow(workflow_id)
+            with suppress(QuarterdeckError):  # another engine has taken it over
+                await self._workflows.orchestrator.cancel_workflow(workflow_id)
             raise HandlerFailed(
                 f"The workflow {definition.name} took longer than {limit} s."
             ) from None
@@ -171,6 +173,19 @@ class HandlerRuns:
         except NestedFailed as error:
             kind = _kind_of_failure(state, order.handler)
             raise kind(error.message, workflow_id=state.workflow_id) from error
+
+    async def _carried_out(
+        self, definition: WorkflowDefinition, workflow_id: str, *, parent: str, file: str = ""
+    ) -> WorkflowState:
+        """The workflow, once it has ended, whichever engine drives it."""
+        while True:
+            try:
+                await self._workflows.begin(definition, workflow_id, parent=parent, file=file)
+                return await self._ended(workflow_id)
+            except (WorkflowBusy, LeaseGone):
+                if not self._workflows.neighbours.there:
+                    raise
+            await self._workflows.neighbours.looked()
 
     async def _ended(self, workflow_id: str) -> WorkflowState:
         """The workflow, once it has ended; one that a person paused is waited for."""

@@ -17,8 +17,8 @@ from ...base.kept import Kept, KeptStore
 from ...coordination.consensus import Votes
 from ...pipelines.definition import PipelineDefinition, TriggerDefinition
 from ...pipelines.entries import Entry, moment
-from ...pipelines.faults import PipelineUnknown, PipelineUnusable
-from ...pipelines.gating import PAUSED
+from ...pipelines.faults import PipelineBusy, PipelineUnknown, PipelineUnusable
+from ...pipelines.gating import NOT_LOADED
 from ...pipelines.ids import derived_id
 from ...pipelines.running import Pipelines
 from ...pipelines.triggers.ports import Memory
@@ -87,9 +87,17 @@ class PipelineService:
         self._errands: set[asyncio.Task[None]] = set()
         self._workflow_of: Callable[[str], str] = lambda _session_id: ""
         self._ready = asyncio.Event()
+        self._steering = asyncio.Lock()  # one is loaded, unloaded, paused at a time
         self._desk: Desk | None = None
         votes = votes or Votes(kept, clock)
-        self._people = PipelinePeople(desk, journal, votes, errand=self._errand, lane=self._dead_of)
+        self._people = PipelinePeople(
+            desk,
+            journal,
+            votes,
+            errand=self._errand,
+            lane=self._dead_of,
+            noted=lambda entry: self.running.book.ask(entry),  # noqa: PLW0108  # made below
+        )
         self._voting = Voting(votes, self._people)
         self._runs = HandlerRuns(workflows, self._voting)
         self.functions = self._runs.in_place
@@ -133,7 +141,8 @@ class PipelineService:
         book.heard, book.forgotten = self._telling.heard, self._forgotten
         for record in await self._kept.all_kept(KIND):
             await self._load_again(record)
-        self._people.load(book.get)
+        dead = [one for one in book.entries.values() if one.status is PayloadStatus.DEAD]
+        self._people.load(book.get, dead)
         self._ready.set()
         for definition in list(self.running.loaded.values()):
             await self._triggers.start(definition)
@@ -166,7 +175,8 @@ class PipelineService:
         self.running.look()
 
     async def close(self) -> None:
-        """Cut off what is under way; the next engine goes on with it."""
+        """Cut off what is under way; the next engine goes on with it, and lets in what is emitted now."""
+        self._ready.clear()
         try:
             await self._triggers.close()
             await self.running.close()
@@ -206,6 +216,14 @@ class PipelineService:
         file = str(expanded(wish.file).absolute())
         standing = Standing(file, wish.inputs, wish.cwd, self._clock.now())
         definition = await self._read(standing)
+        async with self._steering:
+            await self._take_in(definition, standing)
+            view = self.view(definition.name)
+            await self._journal.record([], [PipelineLoaded(pipeline=view)], cause)
+        self._gates_moved()
+        return view
+
+    async def _take_in(self, definition: PipelineDefinition, standing: Standing) -> None:
         name = definition.name
         before = self._standings.get(name)
         if before is not None:
@@ -214,9 +232,6 @@ class PipelineService:
         self._standings[name] = standing
         self.running.put(definition)
         await self._triggers.start(definition)
-        view = self.view(name)
-        await self._journal.record([], [PipelineLoaded(pipeline=view)], cause)
-        return view
 
     async def _read(self, standing: Standing) -> PipelineDefinition:
         # Start-up time: YAML and schemas are loaded with the first file.
@@ -254,24 +269,30 @@ class PipelineService:
 
         :raises PipelineBusy: if payloads of it have not ended, and it is not forced.
         """
-        self._standing(wish.name)
-        self.running.check_idle(wish.name, force=wish.force)
-        await self._triggers.stop(wish.name)
-        await self.running.remove(wish.name, force=wish.force)
-        await self._kept.remove_kept(KIND, wish.name)
-        del self._standings[wish.name]
-        await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
+        async with self._steering:
+            self._standing(wish.name)
+            self.running.check_idle(wish.name, force=wish.force)
+            await self._triggers.stop(wish.name)
+            try:
+                await self.running.remove(wish.name, force=wish.force)
+            except PipelineBusy:  # a trigger that was being stopped has propelled
+                await self._triggers.start(self.running.loaded[wish.name])
+                raise
+            await self._kept.remove_kept(KIND, wish.name)
+            del self._standings[wish.name]
+            await self._journal.record([], [PipelineUnloaded(name=wish.name)], cause)
 
     async def pause(self, name: str, *, on: bool) -> PipelineView:
         """Begin no more payloads of a pipeline, or go on."""
-        standing = self._standing(name)
-        if standing.paused is not on:
-            standing.paused = on
-            await self._keep(name, standing)
-            self.running.pause(name, on=on)
-            self._telling.stirred(name)
-            self._gates_moved()
-        return self.view(name)
+        async with self._steering:
+            standing = self._standing(name)
+            if standing.paused is not on:
+                standing.paused = on
+                await self._keep(name, standing)
+                self.running.pause(name, on=on)
+                self._telling.stirred(name)
+                self._gates_moved()
+            return self.view(name)
 
     def _standing(self, name: str) -> Standing:
         found = self._standings.get(name)
@@ -333,8 +354,8 @@ class PipelineService:
         await self.propel(wish, payload_id, f"trigger/{trigger.kind}")
 
     async def _emitted(self, wish: c.PropelPayload, cause: str, attempt: str) -> str:
-        await self._ready.wait()
         above = await self._runs.places.payload_behind(cause.split("/")[1])
+        await self._ready.wait()  # from here to the lane nothing is awaited
         return (await self.propel(wish, derived_id(attempt, "emit"), cause, above)).id
 
     def _own_desk(self) -> Desk:
@@ -437,8 +458,8 @@ class PipelineService:
         reason = self.running.reason(entry)
         if not reason and entry.status is PayloadStatus.RUNNING:
             return self._runs.reasons.of(entry)
-        if reason == PAUSED and self._runs.goes_on(entry):
-            return f"{PAUSED}; what had begun goes on"
+        if reason == NOT_LOADED and self._runs.goes_on(entry):
+            return f"{NOT_LOADED}; what had begun goes on"
         return reason
 
     # ---- what payloads wait for ------------------------------------------------------------------

@@ -22,6 +22,8 @@ from .faults import BudgetUnknown
 from .line import Line
 
 PREFIX = "budget"
+MOST_SHOWN = 1000
+"""Accounts, of which each session and workflow may have one."""
 SAME, DOUBLE, STOP = "same", "double", "stop"
 
 Place = tuple[str, str, str]
@@ -56,6 +58,35 @@ class Accounts:
         self._line = line
         self._stop = stop
         self._asked: dict[Place, Breach] = {}
+        self._looks: set[tuple[str, str]] = set()
+        self._unfollow: Callable[[], None] = lambda: None
+        budgets.moved = self._moved_elsewhere
+
+    # ---- other engines on the store --------------------------------------------------------
+
+    async def restore(self) -> None:
+        """Take up the accounts as they are kept, and from now on what other engines do about them."""
+        self._unfollow = self.budgets.follow(self._heard)
+        await self.budgets.restore()
+
+    def close(self) -> None:
+        """Follow nothing more."""
+        self._unfollow()
+
+    def _heard(self, name: str, key: str) -> None:
+        if (name, key) not in self._looks:
+            self._looks.add((name, key))
+            self._errands.run(self._look(name, key), "follow")
+
+    async def _look(self, name: str, key: str) -> None:
+        self._looks.discard((name, key))  # what is told from here on is looked at again
+        await self.budgets.look(name, key)
+
+    def _moved_elsewhere(self, name: str, key: str, more: float) -> None:
+        if more > 0:
+            self._errands.run(self._granted_now(name, key, more, Cause()), "follow")
+        else:
+            self.spent([])
 
     # ---- questions -------------------------------------------------------------------------
 
@@ -165,13 +196,16 @@ class Accounts:
                 key=key,
             )
         await self.budgets.grant(name, key, more)
+        await self._granted_now(name, key, more, cause)
+        after = self._statistics(name, key)
+        assert after is not None  # noqa: S101  # it was there before
+        return self._view(after)
+
+    async def _granted_now(self, name: str, key: str, more: float, cause: Cause) -> None:
         place = (PREFIX, name, key)
         self._close(place)
         await self._journal.record([], self._granted(name, key, more), cause)
         self._go_on(place)
-        after = self._statistics(name, key)
-        assert after is not None  # noqa: S101  # it was there before
-        return self._view(after)
 
     def _go_on(self, place: Place) -> None:
         self._line.wake(place)
@@ -188,8 +222,19 @@ class Accounts:
     # ---- looking ---------------------------------------------------------------------------
 
     def views(self) -> tuple[BudgetView, ...]:
-        """Every account that was used, by budget and key."""
-        return tuple(map(self._view, self.budgets.statistics()))
+        """The accounts that were used, by budget and key.
+
+        Of very many the first ``MOST_SHOWN`` of those that are asked about, used now, or newest.
+        """
+        found = self.budgets.statistics()
+        if len(found) > MOST_SHOWN:
+            newest = sorted(found, key=lambda one: one.key, reverse=True)
+            newest.sort(key=lambda one: (not self._is_asked(one), not one.reserved))
+            found = tuple(sorted(newest[:MOST_SHOWN], key=lambda one: (one.budget, one.key)))
+        return tuple(map(self._view, found))
+
+    def _is_asked(self, one: AccountStatistics) -> bool:
+        return (PREFIX, one.budget, one.key) in self._asked
 
     def _statistics(self, name: str, key: str) -> AccountStatistics | None:
         every = self.budgets.statistics()
@@ -206,7 +251,7 @@ class Accounts:
             estimated=one.estimated,
             reserved=one.reserved,
             left=one.left,
-            asked=(PREFIX, one.budget, one.key) in self._asked,
+            asked=self._is_asked(one),
         )
 
 

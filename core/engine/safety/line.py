@@ -44,10 +44,8 @@ class Line:
         self.leave(key)
         self._waiting[key] = waiting
         self._by_reason.setdefault(waiting.reason, {})[key] = None
-        if seconds is not None and waiting.reason not in self._timers:
-            loop = asyncio.get_running_loop()
-            ring = loop.call_later(min(seconds, LONGEST), self._ring, waiting.reason)
-            self._timers[waiting.reason] = ring
+        if seconds is not None:
+            self._arm(waiting.reason, min(seconds, LONGEST))
         self._changed(key)
 
     def retell(self, key: Hashable, text: str) -> None:
@@ -77,14 +75,24 @@ class Line:
         """Let all that waits for it ask again."""
         self._disarm(reason)
         for key in self.waits(reason):
-            found = self._waiting[key]
-            self.leave(key)
-            found.wake()
+            found = self._waiting.get(key)
+            if found is not None:  # else one that was woken before has taken it out
+                self.leave(key)
+                found.wake()
 
     def close(self) -> None:
         """Set no timer any more."""
         for reason in list(self._timers):
             self._disarm(reason)
+
+    def _arm(self, reason: Reason, seconds: float) -> None:
+        """Ring after so many seconds; whoever may begin first says when."""
+        loop, known = asyncio.get_running_loop(), self._timers.get(reason)
+        if known is not None:
+            if known.when() <= loop.time() + seconds:
+                return
+            known.cancel()
+        self._timers[reason] = loop.call_later(seconds, self._ring, reason)
 
     def _ring(self, reason: Reason) -> None:
         self._timers.pop(reason, None)

@@ -159,7 +159,7 @@ class SafetyService:
     async def restore(self) -> None:
         """Take up the halt, the accounts and the figures of former engines."""
         await self.halting.restore()
-        await self.accounts.budgets.restore()
+        await self.accounts.restore()
         await self.watch.restore()
 
     async def begin(self) -> None:
@@ -176,6 +176,7 @@ class SafetyService:
         """Set no timer any more, and finish what is under way."""
         self._line.close()
         self.halting.close()
+        self.accounts.close()
         self.board.close()
         self.watch.close()
         await self._errands.close()
@@ -362,7 +363,7 @@ class SafetyService:
         return (*self.command_limits.views(), *limit_views(self.monitor.limits.all()))
 
     def budgets(self) -> tuple[BudgetView, ...]:
-        """Every account that was used."""
+        """The accounts that were used; of very many those that matter most."""
         return self.accounts.views()
 
     def violations(self) -> tuple[ViolationView, ...]:

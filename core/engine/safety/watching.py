@@ -45,7 +45,10 @@ class _Watched:
 
 
 class Watch:
-    """Follows the sessions by their events. Those of attempts pay through their attempts."""
+    """Follows the sessions by their events.
+
+    Those of attempts pay through their attempts, but for what a person prompts there.
+    """
 
     def __init__(
         self,
@@ -101,7 +104,7 @@ class Watch:
             case StatusChanged() as payload:
                 self._moved(payload)
             case SessionUsage() as payload:
-                self._errands.run(self._used(payload), "usage")
+                self._errands.run(self._used(payload, self._of(payload.session_id)), "usage")
             case SessionDeleted(session_id=session_id):
                 self._gone(session_id)
             case _:
@@ -116,9 +119,10 @@ class Watch:
 
     def _moved(self, event: StatusChanged) -> None:
         view = event.session
-        if self._gate.is_attempts(view.id):
+        of_attempt = self._gate.is_attempts(view.id)
+        one = self._watched.get(view.id) if of_attempt else self._of(view.id)
+        if one is None or (of_attempt and one.ticket is None):
             return
-        one = self._of(view.id)
         dead = event.lifecycle in _DEAD
         busy = event.status.activity in BUSY and not dead
         if busy and one.since is None:
@@ -126,7 +130,7 @@ class Watch:
         over = not busy and event.old_activity in BUSY
         if one.since is not None and (over or dead):
             self._turn_over(view, one, good=not dead and event.status.activity is not _ERRORED)
-        if dead and event.old_lifecycle not in _DEAD:
+        if dead and event.old_lifecycle not in _DEAD and not of_attempt:
             self._ended(view, one, crashed=event.lifecycle is Lifecycle.CRASHED)
 
     def _turn_over(self, view: SessionView, one: _Watched, *, good: bool) -> None:
@@ -174,9 +178,8 @@ class Watch:
 
     # ---- accounts --------------------------------------------------------------------------
 
-    async def _used(self, event: SessionUsage) -> None:
+    async def _used(self, event: SessionUsage, one: _Watched) -> None:
         """The program's own figures, which only grow: what is new is spent."""
-        one = self._of(event.session_id)
         async with one.lock:
             start = event.started_at.isoformat() if event.started_at else ""
             before = one.told if one.told[0] == start else (start, 0.0, 0.0)
@@ -210,8 +213,12 @@ class Watch:
         self._settle_start(one, good=None)
         if one.ticket is not None:
             self._admissions.release(one.ticket)
-        if one.version:
-            self._errands.run(self._store.remove_kept(KIND, session_id), "forget")
+        self._errands.run(self._forget(session_id, one), "forget")
+
+    async def _forget(self, session_id: str, one: _Watched) -> None:
+        async with one.lock:  # what it told last is counted before
+            if one.version:
+                await self._store.remove_kept(KIND, session_id)
 
     def _of(self, session_id: str) -> _Watched:
         return self._watched.setdefault(session_id, _Watched())

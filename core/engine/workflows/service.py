@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.clock import SYSTEM_CLOCK, Clock, Random
-from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
 from ...base.ids import new_id
 from ...base.timetable import CATCH_UPS, ScheduleInvalid, next_time
@@ -44,6 +43,7 @@ from .clockwork import Clockwork
 from .gates import WorkflowGates
 from .gazette import Gazette
 from .needs import Needs
+from .neighbours import Neighbours
 from .reading import Reading
 from .views import FILE, schedule_view
 
@@ -132,7 +132,8 @@ class WorkflowService:
         """Called with the id of an instance for which something may wait otherwise than before."""
         self._backend_open = False
         self._errands: set[asyncio.Task[None]] = set()
-        self._looking: asyncio.TimerHandle | None = None
+        seconds = self.options.lease_seconds if self.options.shared else None
+        self.neighbours = Neighbours(seconds, self._take_over)
         self._closed = False
 
     # ---- the engine's life ---------------------------------------------------------------------
@@ -159,13 +160,12 @@ class WorkflowService:
         await self.clockwork.load()
         if taken:
             _log.info("workflows taken up", workflows=len(taken))
-        self._look_later()
+        self.neighbours.begin()
 
     async def close(self) -> None:
         """Let go: what can be adopted goes on, the rest is begun again by the next engine."""
         self._closed = True
-        if self._looking is not None:
-            self._looking.cancel()
+        await self.neighbours.close()
         await self.clockwork.close()
         for errand in list(self._errands):
             errand.cancel()
@@ -214,24 +214,12 @@ class WorkflowService:
             for view in await self.reading.lines(wish):
                 self._book.put(view)
 
-    def _look_later(self) -> None:
-        if self.options.shared and not self._closed:
-            loop = asyncio.get_running_loop()
-            self._looking = loop.call_later(self.options.lease_seconds, self._look_around)
-
-    def _look_around(self) -> None:
-        self._errand(self._take_over())
-
     async def _take_over(self) -> None:
         """Take what other engines of the same store have left, and note what they brought."""
-        try:
-            taken = await self.orchestrator.recover()
-            if taken:
-                _log.info("workflows taken over", workflows=len(taken))
-            await self._fill_book()
-        except QuarterdeckError as fault:
-            _log.error("workflows could not be looked for", fault)
-        self._look_later()
+        taken = await self.orchestrator.recover()
+        if taken:
+            _log.info("workflows taken over", workflows=len(taken))
+        await self._fill_book()
 
     def _errand(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -43,6 +43,8 @@ def standing(book: Book) -> Any:
             [asdict(run) for run in one.attempts if run.status is not S.RUNNING],
             one.ended_at,
             one.error,
+            one.asked,
+            dict(one.begun),
         )
         for key, one in book.entries.items()
     }
@@ -84,7 +86,18 @@ def end(book: Book, entry: Entry, attempt: Attempt, status: S, minutes: int = 1)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["enter", "enter", "complete", "retry", "die", "expire", "cancel", "replay", "discard"]
+            [
+                "enter",
+                "enter",
+                "complete",
+                "retry",
+                "die",
+                "expire",
+                "cancel",
+                "replay",
+                "discard",
+                "ask",
+            ]
         ),
         st.integers(0, 5),
         st.sampled_from("xy"),
@@ -114,6 +127,8 @@ def play(book: Book, steps: list[tuple[str, int, str]]) -> None:
             book.reopen(entry, [one for one, how in entry.handlers.items() if how is S.DEAD])
         elif what == "discard" and entry.status is S.DEAD:
             book.remove(entry)
+        elif what == "ask":
+            book.ask(entry)
 
 
 @settings(max_examples=150, deadline=None)
@@ -134,8 +149,8 @@ def test_a_fold_says_the_same(steps: list[tuple[str, int, str]]) -> None:
     again = book_of(list(book.whole()), kept=3)
     for before, after in zip(standing(book)[1:], standing(again)[1:], strict=True):
         assert after == before
-    assert [(one.id, one.status) for one in again.entries.values()] == [
-        (one.id, one.status) for one in book.entries.values()
+    assert [(one.id, one.status, one.asked) for one in again.entries.values()] == [
+        (one.id, one.status, one.asked) for one in book.entries.values()
     ]
 
 

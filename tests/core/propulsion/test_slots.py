@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.eager import begin_tasks_at_once
 
 from quarterdeck.core.base.retry import RetryPolicy
 from quarterdeck.core.propulsion import PropulsionEngine, PropulsionPayload
@@ -164,3 +165,24 @@ async def test_results_are_those_that_were_whenever_they_are_asked_for() -> None
     engine.clear_results()
     assert engine.get_result(ids[-1], "h") is None
     await engine.close()
+
+
+async def test_a_handler_may_propel_in_the_dashboards_loop_too() -> None:
+    """That begins tasks within ``create_task``: a worker is known as such before it begins."""
+    begin_tasks_at_once()
+    engine = PropulsionEngine(max_concurrent=1)
+
+    async def inner(payload: PropulsionPayload) -> Any:
+        return payload.data
+
+    async def outer(payload: PropulsionPayload) -> Any:
+        (result,) = await engine.propel("inner", PropulsionPayload(payload.data))
+        return result.result
+
+    engine.register_handler("inner", inner)
+    engine.register_handler("outer", outer)
+    async with asyncio.timeout(60):
+        (result,) = await engine.propel("outer", PropulsionPayload(7))
+        assert result.result == 7
+        await engine.close()
+    assert engine.statistics().running == 0

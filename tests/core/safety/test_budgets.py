@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.base.clock import ManualClock
-from quarterdeck.core.base.kept import MemoryKept
+from quarterdeck.core.base.kept import Kept, MemoryKept
 from quarterdeck.core.safety.budgets import (
     Breach,
     Budget,
@@ -156,6 +156,48 @@ async def test_what_was_spent_and_granted_survives_a_restart_and_two_engines_add
     fresh.define(Budget("b", S.SESSION, U.COST, 1.0))
     await fresh.restore()
     assert account(fresh) == (4.0, 0.0, 1.0)
+
+
+async def test_only_what_others_write_is_heard_also_while_this_one_writes() -> None:
+    class Slow(MemoryKept):
+        """Somebody else writes right after what is written here, before that returns."""
+
+        behind: Budgets | None = None
+
+        async def put_kept(self, record: Kept) -> bool:
+            done = await super().put_kept(record)
+            other, self.behind = self.behind, None
+            if other is not None:
+                await other.grant("b", "s1", 2.0)
+            return done
+
+    store = Slow()
+    here, there = Budgets(store=store), Budgets(store=store)
+    heard: list[tuple[str, str]] = []
+    moved: list[tuple[str, str, float]] = []
+    unfollow = here.follow(lambda *place: heard.append(place))
+    here.moved = lambda *told: moved.append(told)
+    for one in (here, there):
+        one.define(Budget("b", S.SESSION, U.COST, 1))
+    await here.report(MINE, Usage(cost=0.5))
+    await store.put_kept(Kept("lock", "b", 1, "{}"))
+    assert (heard, moved) == ([], [])
+    store.behind = there
+    await here.report(MINE, Usage(cost=0.5))
+    assert heard == [("b", "s1")]
+    await here.look("b", "s1")
+    assert moved == [("b", "s1", 2.0)]
+    await there.report(MINE, Usage(cost=0.25))
+    assert heard == [("b", "s1")] * 2
+    await here.look("b", "s1")
+    await here.look("b", "s1")
+    assert moved[1:] == [("b", "s1", 0.0)]
+    assert account(here) == (1.25, 0.0, 1.75)
+    unfollow()
+    await there.grant("b", "s1", 1.0)
+    assert len(heard) == 2
+    await here.grant("b", "s1", 1.0)  # finds what the other one granted
+    assert moved[2:] == [("b", "s1", 1.0)]
 
 
 async def test_what_means_nothing_is_refused() -> None:

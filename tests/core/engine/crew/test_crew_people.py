@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.core.engine.crew.crew_rig import NOBODY, Crew, crewed
+from tests.eager import begin_tasks_at_once
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.coordination import Saga, SagaStep
@@ -148,6 +149,23 @@ async def test_a_saga_that_could_not_be_undone_is_undone_again_by_a_person(tmp_p
         assert (await crew.service.resume_saga(result.saga_id)).status == "compensated"
         assert crew.desk.items() == []
         assert (await crew.service.resume_saga(result.saga_id)).status == "compensated"
+
+
+async def test_what_becomes_of_a_saga_is_followed_in_the_dashboards_loop_too(
+    tmp_path: Path,
+) -> None:
+    """That begins tasks within ``create_task``; a look that had ended there was waited for ever after."""
+
+    def act(action: str) -> None:
+        if action != "make":
+            raise ValueError(f"no {action}")
+
+    async with crewed(tmp_path) as crew:
+        begin_tasks_at_once()
+        crew.layer.register_agent("git", act)
+        steps = [SagaStep("a", "git", "make", "undo"), SagaStep("b", "git", "fail", "x")]
+        await crew.layer.run_saga(Saga("publish", steps))
+        await crew.until(crew.desk.items)
 
 
 async def test_a_failed_saga_may_be_left_as_it_is(tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ async def rigged(
     capacity: int = 10,
     tolerated: tuple[type[Exception], ...] = (),
     memory: Memory | None = None,
+    options: WorkflowOptions | None = None,
 ) -> AsyncIterator[Rig]:
     """A service that runs; the store stays open behind it if it was given.
 
@@ -170,7 +171,7 @@ async def rigged(
         surroundings=lambda gates, on_output, _epoch: Surroundings(
             folder, NoBackend(), gates, on_output=on_output, environment={}
         ),
-        options=WorkflowOptions(),
+        options=options,
     )
     crew = crew or Crew()
 

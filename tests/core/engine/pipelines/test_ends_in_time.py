@@ -16,6 +16,7 @@ from tests.simulator.disk import Disk
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.pipelines.deadlines import LEAST, Deadlines
+from quarterdeck.core.pipelines.faults import PayloadEnded
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.state.memory import MemoryStore
 
@@ -89,6 +90,22 @@ async def test_what_had_begun_before_its_deadline_goes_on_after_a_restart(tmp_pa
     await store.close()
 
 
+async def test_a_dead_payload_past_its_deadline_is_not_replayed_but_stays(tmp_path: Path) -> None:
+    """Else a replay would make it expired: gone for good, by what was to save it."""
+    async with rigged(tmp_path) as rig:
+        await rig.load(ONE)
+        rig.crew.failing["h"] = 1
+        deadline = soon()
+        payload = await rig.propel("e", "x", deadline=deadline)
+        await rig.ended(payload.id)
+        while SYSTEM_CLOCK.now() <= deadline:  # noqa: ASYNC110  # the clock is what is waited for
+            await asyncio.sleep(0.02)
+        with pytest.raises(PayloadEnded, match="Propel its data anew"):
+            await rig.service.replay(payload.id)
+        assert rig.payload(payload.id).status is S.DEAD
+        await rig.service.discard(payload.id)
+
+
 async def test_deadlines_of_what_has_ended_are_not_remembered_for_ever() -> None:
     told: list[set[str]] = []
     deadlines = Deadlines(SYSTEM_CLOCK, told.append, lambda payload_id: payload_id == "open")
@@ -140,3 +157,29 @@ async def test_what_was_cancelled_stays_so_over_a_crash(tmp_path: Path, cut: str
     async with rigged(tmp_path, kept) as rig:
         assert rig.payload(payload.id).status is S.CANCELLED
     await kept.close()
+
+
+async def test_what_is_being_stopped_as_the_engine_ends_stays_cancelled(tmp_path: Path) -> None:
+    """An agent may take a while to stop; the next engine sees to it, and begins nothing anew."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(ONE)
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "x")
+        await rig.until(lambda: rig.crew.began)
+        stopping = asyncio.Event()
+
+        async def cancel(*_: Any) -> None:
+            stopping.set()
+            await asyncio.Event().wait()
+
+        rig.service.running._runner.cancel = cancel  # type: ignore[method-assign, assignment]  # it takes long
+        await rig.service.cancel(payload.id)
+        async with asyncio.timeout(60):
+            await stopping.wait()
+    async with rigged(tmp_path, store) as rig:
+        other = await rig.propel("e", "y")
+        await rig.ended(payload.id, other.id)
+        assert rig.payload(payload.id).status is S.CANCELLED
+    await store.close()

@@ -130,6 +130,18 @@ async def test_limits_and_breakers_of_attempts_hold_for_functions(tmp_path: Path
         assert [one.name for one in safety.breakers()] == ["operation/workflow.attempt"]
 
 
+async def test_a_breaker_hears_of_functions_that_go_well(tmp_path: Path) -> None:
+    """Only failures in a row open it."""
+    breaker = {"breakers": {"operation/workflow.attempt": {"failures": 2, "timeout": 3600}}}
+    async with safe(tmp_path, safety=breaker) as (rig, safety):
+        await rig.load(TWO.replace("json:dumps", "json:loads").replace("obj:", "s:"))
+        for text, status in (("{", S.DEAD), ("1", S.COMPLETED), ("{", S.DEAD)):
+            (ended,) = await rig.ended((await rig.propel("a", text)).id)
+            assert ended.status is status
+        (found,) = safety.breakers()
+        assert (found.state, found.failures) == ("closed", 1)
+
+
 async def test_many_functions_come_back_one_by_one(tmp_path: Path) -> None:
     """After a halt-like wait no more run at once than may, also if the pipeline is loaded anew meanwhile."""
     purse = {

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.core.engine.pipelines.pipe_rig import Crew, rigged
+from tests.core.engine.pipelines.pipe_rig import rigged
+from tests.core.engine.pipelines.test_functions_in_place_guarded import told
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
@@ -18,7 +19,6 @@ from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.pipeline_events import PayloadDied
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
-from quarterdeck.state.memory import MemoryStore
 
 CHAIN = """
 name: p
@@ -94,6 +94,20 @@ async def test_a_payload_of_a_known_id_is_the_same(tmp_path: Path) -> None:
         await rig.propel("e", "b", payload_id=payload_id)
         await rig.quiet()
         assert rig.crew.began == [("h", "a")]
+        settled, on_disk = rig.service.running.settled, asyncio.Event()
+
+        async def slowly() -> None:
+            await on_disk.wait()
+            await settled()
+
+        rig.service.running.settled = slowly  # type: ignore[method-assign]  # a slow disk
+        again = new_id()
+        told = [asyncio.create_task(rig.propel("e", "c", payload_id=again)) for _ in range(2)]
+        await rig.until(lambda: rig.service.running.book.get(again))
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in told), "neither is kept yet"
+        on_disk.set()
+        assert {one.id for one in await asyncio.gather(*told)} == {again}
 
 
 async def test_what_waits_says_why_and_is_taken_by_priority(tmp_path: Path) -> None:
@@ -150,49 +164,6 @@ async def test_a_rate_spreads_what_begins(tmp_path: Path) -> None:
         assert sorted(int(told) for _, told in rig.crew.began) == list(range(6))
 
 
-async def test_a_paused_pipeline_begins_nothing_also_after_a_restart(tmp_path: Path) -> None:
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    async with rigged(tmp_path, store) as rig:
-        await rig.load(one())
-        assert (await rig.service.pause("p", on=True)).paused
-        payload = await rig.propel("e", "later")
-        assert payload.reason == "the pipeline is paused"
-    async with rigged(tmp_path, store) as rig:
-        (view,) = rig.service.views()
-        assert view.paused
-        assert rig.payload(payload.id).reason == "the pipeline is paused"
-        assert not rig.crew.began
-        await rig.service.pause("p", on=False)
-        await rig.quiet()
-        assert rig.crew.began == [("h", "later")]
-    await store.close()
-
-
-async def test_what_a_former_engine_began_goes_on_in_a_paused_pipeline_and_is_told(
-    tmp_path: Path,
-) -> None:
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    async with rigged(tmp_path, store) as rig:
-        await rig.load(one())
-        rig.crew.held["h"] = asyncio.Event()
-        payload = await rig.propel("e", "now")
-        await rig.until(lambda: rig.crew.began)
-        await rig.service.pause("p", on=True)
-    crew = Crew(held={"h": asyncio.Event()})
-    async with rigged(tmp_path, store, crew=crew) as rig:
-        goes_on = "the pipeline is paused; what had begun goes on"
-        await rig.until(lambda: rig.payload(payload.id).reason == goes_on)
-        rig.crew.held["h"].set()
-        await rig.until(lambda: rig.payload(payload.id).reason == "the pipeline is paused")
-        await rig.service.pause("p", on=False)
-        await rig.quiet()
-        assert rig.payload(payload.id).status is S.COMPLETED
-        assert rig.crew.began == [("h", "now")]
-    await store.close()
-
-
 async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         await rig.load(one("retry: {attempts: 3, initial: 600, max: 600}"))
@@ -217,24 +188,27 @@ async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> No
             await rig.service.retry(payload.id)
 
 
-async def test_a_retry_waits_for_its_time_over_a_restart(tmp_path: Path) -> None:
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    async with rigged(tmp_path, store) as rig:
-        await rig.load(one("retry: {attempts: 3, initial: 600, max: 600}"))
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_a_retry_whose_time_has_come_says_what_it_waits_for_then(
+    tmp_path: Path, hurried: bool
+) -> None:
+    async with rigged(tmp_path) as rig:
+        seconds = 600 if hurried else 0.2
+        await rig.load(one(f"retry: {{attempts: 3, initial: {seconds}, max: 600, jitter: 0}}"))
         rig.crew.failing["h"] = 1
         payload = await rig.propel("e", "x")
         await rig.until(lambda: rig.payload(payload.id).status is S.RETRYING)
-        due = rig.payload(payload.id).next_attempt_at
-    async with rigged(tmp_path, store) as rig:
-        other = await rig.propel("e", "other")
-        await rig.ended(other.id)
-        view = rig.payload(payload.id)
-        assert (view.status, view.next_attempt_at) == (S.RETRYING, due)
-        await rig.service.retry(payload.id)
+        assert rig.payload(payload.id).reason.startswith("next attempt at ")
+        await rig.service.pause("p", on=True)
+        if hurried:
+            view = await rig.service.retry(payload.id)
+            assert view.next_attempt_at is not None
+            assert view.next_attempt_at <= SYSTEM_CLOCK.now()
+        await rig.until(lambda: rig.payload(payload.id).reason == "the pipeline is paused")
+        await rig.until(lambda: told(rig, payload.id)[-1:] == ["the pipeline is paused"])
+        assert rig.payload(payload.id).status is S.RETRYING
+        await rig.service.pause("p", on=False)
         await rig.ended(payload.id)
-        assert [told for _, told in rig.crew.began] == ["other", "x"]
-    await store.close()
 
 
 async def test_a_dead_payload_is_asked_about_and_replayed(tmp_path: Path) -> None:
@@ -267,33 +241,6 @@ async def test_a_dead_payload_is_asked_about_and_replayed(tmp_path: Path) -> Non
             await rig.service.replay(asked)
 
 
-async def test_a_dead_payload_stays_dead_over_a_restart(tmp_path: Path) -> None:
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    async with rigged(tmp_path, store) as rig:
-        await rig.load(one())
-        rig.crew.failing["h"] = 1
-        payload = await rig.propel("e", {"kept": True})
-        await rig.quiet()
-        await rig.asked()
-    async with rigged(tmp_path, store) as rig:
-        item = await rig.asked()
-        assert item.about == f"payload/{payload.id}"
-        await rig.answer(item, "replay")
-        await rig.quiet()
-        assert rig.payload(payload.id).status is S.COMPLETED
-        detail = await rig.service.payload(payload.id)
-        assert [run.attempt for run in detail.runs] == [1, 2]
-        assert rig.desk.items() == []
-    async with rigged(tmp_path, store) as rig:
-        assert rig.payload(payload.id).status is S.COMPLETED
-        (lane,) = rig.service.view("p").lanes
-        assert (lane.completed, lane.failed, lane.dead) == (1, 1, 0)
-        assert rig.service.whole("p").handlers[0].succeeded == 1
-        assert rig.crew.began == []
-    await store.close()
-
-
 async def test_cancelling_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
     async with rigged(tmp_path) as rig:
         await rig.load(one("limit: 1"))
@@ -315,27 +262,6 @@ async def test_cancelling_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
         third = await rig.propel("e", 3)
         await rig.ended(third.id)
         assert rig.payload(third.id).status is S.COMPLETED
-
-
-async def test_what_runs_at_the_end_of_an_engine_is_not_begun_twice(tmp_path: Path) -> None:
-    """The workflow of the attempt is known by its id, so that the next engine goes on with it."""
-    store = MemoryStore(clock=SYSTEM_CLOCK)
-    await store.open()
-    crew = Crew()
-    async with rigged(tmp_path, store, crew=crew) as rig:
-        await rig.load(CHAIN)
-        crew.held["double"] = asyncio.Event()
-        payload = await rig.propel("first", {"n": 1})
-        await rig.until(lambda: crew.began)
-        before = (await rig.service.payload(payload.id)).runs
-    crew.held["double"].set()
-    async with rigged(tmp_path, store, crew=crew) as rig:
-        await rig.quiet()
-        assert [one.status for one in rig.all()] == [S.COMPLETED, S.COMPLETED]
-        (run,) = (await rig.service.payload(payload.id)).runs
-        assert run.workflow_id == before[0].workflow_id
-        assert crew.ended == ["double", "finish"]
-    await store.close()
 
 
 async def test_a_chain_without_end_ends(tmp_path: Path) -> None:

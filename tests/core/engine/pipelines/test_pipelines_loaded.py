@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.core.engine.pipelines.pipe_rig import rigged
+from tests.core.engine.pipelines.pipe_rig import Crew, rigged
+from tests.core.engine.pipelines.test_functions_in_place_guarded import told
 from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
 
 from quarterdeck.core.base.batches import Batch, BatchChange, DropBatches
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.engine.workflows.service import WorkflowOptions
 from quarterdeck.core.pipelines import faults as f
 from quarterdeck.core.pipelines.together import Together
 from quarterdeck.core.pipelines.triggers import FileMemory
@@ -27,6 +29,8 @@ from quarterdeck.core.protocol.events import Cause
 from quarterdeck.core.protocol.pipeline_events import PayloadChanged
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.core.sessions.faults import SessionUnknown
+from quarterdeck.core.workflows.orchestrator import WorkflowOrchestrator
+from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.state.memory import MemoryStore
 
 ORDERS = """
@@ -74,26 +78,83 @@ async def test_unloading_needs_force_while_payloads_wait(tmp_path: Path) -> None
             await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
 
 
+class Scanned(dict[Any, None]):
+    """Counts how often it is gone through."""
+
+    scans = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.scans += 1
+        return super().__iter__()
+
+
+async def test_many_payloads_are_cancelled_in_one_go(tmp_path: Path) -> None:
+    """Else an unload by force would hold the engine up for minutes: each looked at all of them."""
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        await rig.service.pause("p", on=True)
+        ids = [(await rig.propel("e", number)).id for number in range(40)]
+        running = rig.service.running._engine._running
+        running.open = scanned = Scanned(running.open)
+        await rig.service.unload(c.UnloadPipeline(name="p", force=True), NOBODY)
+        assert {rig.payload(one_of).status for one_of in ids} == {S.CANCELLED}
+        assert (len(scanned), scanned.scans) == (0, 1)
+
+
 async def test_a_file_that_is_broken_by_now_is_told_and_its_payloads_wait(tmp_path: Path) -> None:
     store = MemoryStore(clock=SYSTEM_CLOCK)
     await store.open()
     async with rigged(tmp_path, store) as rig:
         await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        begun = await rig.propel("e", 0)
+        await rig.until(lambda: rig.crew.began)
         await rig.service.pause("p", on=True)
         payload = await rig.propel("e", 1)
     (tmp_path / "pipeline.yaml").write_text("name: p\nevents: {}\n")
-    async with rigged(tmp_path, store) as rig:
+    crew = Crew(held={"h": asyncio.Event()})
+    async with rigged(tmp_path, store, crew=crew) as rig:
         (view,) = rig.service.views()
         assert view.error
         assert rig.payload(payload.id).reason == "its pipeline is not loaded"
+        await rig.until(lambda: "what had begun goes on" in rig.payload(begun.id).reason)
         assert rig.service.whole("p").handlers == ()
         with pytest.raises(f.PipelineUnusable):
             await rig.propel("e", 2)
         await rig.load(one())
         assert rig.service.view("p").error is None
+        await rig.until(lambda: told(rig, payload.id)[-1:] == ["the pipeline is paused"])
+        await rig.until(lambda: rig.payload(begun.id).status is S.RUNNING)
+        crew.held["h"].set()
         await rig.service.pause("p", on=False)
         await rig.quiet()
         assert rig.payload(payload.id).status is S.COMPLETED
+    await store.close()
+
+
+async def test_an_attempt_that_another_engine_took_over_is_waited_for(tmp_path: Path) -> None:
+    """Else a payload would be dead, or be worked on twice, because its engine was away for long."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", 1)
+        await rig.until(lambda: rig.crew.began)
+    crew = Crew(held={"h": asyncio.Event()})
+    there = WorkflowOrchestrator(StateManager(store=store), engine_id="there")
+    there.register_executor("run", crew)
+    assert len(await there.recover()) == 1
+    await rig.until(lambda: crew.began)
+    options = WorkflowOptions(shared=True, lease_seconds=0.02)
+    async with rigged(tmp_path, store, options=options) as rig:
+        await rig.until(lambda: rig.payload(payload.id).status is S.RUNNING)
+        await rig.workflows.neighbours.looked()
+        crew.held["h"].set()
+        await rig.ended(payload.id)
+        assert rig.payload(payload.id).status is S.COMPLETED
+        assert (crew.ended, rig.crew.began) == (["h"], [])
+    await there.close()
     await store.close()
 
 
@@ -218,6 +279,50 @@ async def test_triggers_are_at_work_while_a_pipeline_is_loaded(tmp_path: Path) -
         assert len(rig.service.whole("p").triggers) == 1
         await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
         assert rig.service._triggers.views("p") == ()
+
+
+async def test_pausing_and_loading_at_once_leave_it_as_it_says(tmp_path: Path) -> None:
+    """Else its gates stay closed, while it is said not to be paused, so that nothing resumes it."""
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        keep, keeping, go_on = rig.service._keep, asyncio.Event(), asyncio.Event()
+
+        async def slowly(name: str, standing: Any) -> None:
+            keeping.set()
+            await go_on.wait()
+            await keep(name, standing)
+
+        rig.service._keep = slowly  # type: ignore[method-assign]  # a slow store
+        loading = asyncio.create_task(rig.load(one("limit: 1")))
+        await asyncio.wait_for(keeping.wait(), 60)
+        pausing = asyncio.create_task(rig.service.pause("p", on=True))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(loading, pausing)
+        payload = await rig.propel("e", 1)
+        assert rig.service.view("p").paused
+        assert payload.reason == "the pipeline is paused"
+        await rig.service.pause("p", on=False)
+        await rig.ended(payload.id)
+
+
+async def test_triggers_go_on_where_a_pipeline_was_busy_after_all(tmp_path: Path) -> None:
+    more = "triggers: [{schedule: {cron: '0 0 1 1 *'}, event: e}]"
+    async with rigged(tmp_path, memory=FileMemory(tmp_path / "triggers")) as rig:
+        await rig.load(ORDERS + more)
+        await rig.service.pause("p", on=True)
+        stop = rig.service._triggers.stop
+
+        async def told_meanwhile(pipeline: str) -> None:
+            await stop(pipeline)
+            rig.service._triggers.stop = stop  # type: ignore[method-assign]  # once
+            await rig.propel("e", {"at": "noon"})
+
+        rig.service._triggers.stop = told_meanwhile  # type: ignore[method-assign]  # see above
+        with pytest.raises(f.PipelineBusy):
+            await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        (view,) = rig.service.whole("p").triggers
+        assert view.next_at is not None
 
 
 class Refusing:

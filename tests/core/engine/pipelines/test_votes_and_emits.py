@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, Rig, rigged
 from tests.core.engine.workflows.flow_rig import NOBODY
+from tests.eager import begin_tasks_at_once
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
@@ -118,10 +119,13 @@ async def test_cancelling_takes_the_question_back(tmp_path: Path) -> None:
         await rig.load(VOTE.format(vote="people: true"))
         payload = await rig.propel("asked", "it")
         await rig.asked()
+        assert len(await rig.store.kept.all_kept("proposal", open_only=True)) == 1
         await rig.service.cancel(payload.id)
         await rig.ended(payload.id)
         assert rig.desk.items() == []
         assert rig.payload(payload.id).status is S.CANCELLED
+        # else the crew would ask for the vote at the next start, and nobody would ever need it
+        assert await rig.store.kept.all_kept("proposal", open_only=True) == []
 
 
 async def test_an_agent_that_is_asked_for_works(tmp_path: Path) -> None:
@@ -173,6 +177,29 @@ async def test_a_workflow_emits_and_is_the_cause(tmp_path: Path) -> None:
         await rig.until(lambda: rig.workflows.views()[0].status == "completed")
         state = await rig.workflows.orchestrator.get_workflow_status(view.id)
         assert state.tasks["tell"].result == {"payload_id": payload.id}
+
+
+async def test_what_is_emitted_as_the_engine_ends_comes_with_the_next_one(tmp_path: Path) -> None:
+    """Workflows end after the pipelines: a task must not fail because these take nothing more."""
+    store, crew = MemoryStore(clock=SYSTEM_CLOCK), Crew()
+    await store.open()
+    crew.held["build"] = asyncio.Event()
+    crew.answers["build"] = "a ship"
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.load(TAKING)
+        (tmp_path / "flow.yaml").write_text(EMITTING)
+        wish = w.CreateWorkflow(file=str(tmp_path / "flow.yaml"))
+        view = await rig.workflows.create(wish, NOBODY, new_id())
+        await rig.until(lambda: crew.began)
+        await rig.service.close()
+        crew.held["build"].set()
+        await rig.until(lambda: rig.workflows.orchestrator.children(view.id))
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.until(lambda: rig.workflows.views()[0].status == "completed")
+        await rig.quiet()
+        (payload,) = rig.all()
+        assert (payload.status, payload.cause) == (S.COMPLETED, f"workflow/{view.id}/tell")
+    await store.close()
 
 
 async def test_a_handler_starts_a_workflow_that_people_see(tmp_path: Path) -> None:
@@ -281,6 +308,35 @@ events:
         assert (run.result, run.workflow_id) == ({"n": 42}, None)
         assert rig.payload(late.id).status is S.DEAD
         assert "longer than 0.05 s" in (rig.payload(late.id).error or "")
+
+
+class Moody:
+    """Fails the first time."""
+
+    calls = 0
+
+
+async def moody() -> int:
+    Moody.calls += 1
+    if Moody.calls == 1:
+        raise ValueError("not in the mood")
+    return Moody.calls
+
+
+async def test_a_replay_in_the_dashboards_loop_ends_as_its_handler_does(tmp_path: Path) -> None:
+    """A function that never waits would have ended before the payload was said to be tried again."""
+    begin_tasks_at_once()
+    here = "tests.core.engine.pipelines.test_votes_and_emits"
+    Moody.calls = 0
+    async with rigged(tmp_path) as rig:
+        await rig.load(
+            f"name: p\nevents: {{e: {{handlers: {{h: {{python: '{here}:moody', trusted: true}}}}}}}}\n"
+        )
+        payload = await rig.propel("e")
+        await rig.until(lambda: rig.payload(payload.id).status is S.DEAD)
+        await rig.service.replay(payload.id)
+        await rig.ended(payload.id)
+        assert rig.payload(payload.id).status is S.COMPLETED
 
 
 async def test_a_trusted_function_may_lie_beside_the_file(tmp_path: Path) -> None:

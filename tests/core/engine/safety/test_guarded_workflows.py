@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.postgres_server import clean, postgres_url
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.kept import MemoryKept
+from quarterdeck.core.engine.safety.accounts import MOST_SHOWN
 from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.crew_views import BudgetView
 from quarterdeck.core.protocol.events import Cause
 from quarterdeck.core.safety.budgets import BudgetScope, Usage
 from quarterdeck.state.memory import MemoryStore
+from quarterdeck.state.postgres.store import PostgresStore
 
 from .guard_rig import CHAIN, ONE, Agents, Guarded, guarded
 
@@ -134,12 +138,72 @@ async def test_after_a_restart_the_question_stands_again_once(
         assert rig.agents.began == ["second"]
 
 
+@pytest.fixture(params=["memory", "postgresql"])
+async def shared(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, Any]]:
+    """The small records as two engines on one store have them."""
+    if request.param == "memory":
+        kept = MemoryKept()
+        yield kept, kept
+        return
+    url = postgres_url()
+    await clean(url)
+    stores = [PostgresStore(url, clock=SYSTEM_CLOCK, home=home) for home in ("here", "there")]
+    for one in stores:
+        await one.open()
+    yield stores[0].kept, stores[1].kept
+    for one in stores:
+        await one.close()
+
+
+async def test_another_engines_grant_lets_go_on_here_and_its_spending_counts(
+    tmp_path: Path, store: MemoryStore, shared: tuple[Any, Any]
+) -> None:
+    purse = [{**PURSE[0], "scope": "group"}]
+    elsewhere = MemoryStore(clock=SYSTEM_CLOCK)
+    await elsewhere.open()
+    store.kept, elsewhere.kept = shared
+    cost = Agents(cost=0.4)
+    async with (
+        guarded(tmp_path, store, agents=cost, budgets=purse) as here,
+        guarded(tmp_path, elsewhere, budgets=purse) as there,
+    ):
+        one = await here.create(CHAIN)
+        await here.asked()
+        assert "purse" in await waiting(here, one)
+        await there.until(lambda: there.safety.budgets() and account(there).spent == 0.4)
+        await there.safety.grant("purse", "chain", 0.5, NOBODY)
+        await here.ended(one)
+        assert here.desk.items() == []
+        assert account(here).limit == 1.0
+        assert here.types().count("budget.granted") == 1
+        await there.until(lambda: account(there).spent == pytest.approx(0.8))
+        refused = await there.create(CHAIN)
+        assert "purse" in await waiting(there, refused, "first")
+    await elsewhere.close()
+
+
 async def test_a_workflow_that_overdraws_ends_and_the_debt_is_asked_about(tmp_path: Path) -> None:
     async with guarded(tmp_path, agents=Agents(cost=2.0), budgets=PURSE) as rig:
         one = await rig.create(ONE)
         await rig.ended(one)
         await rig.until(rig.desk.items)
         assert account(rig).left == pytest.approx(-1.5)
+
+
+async def test_of_very_many_accounts_those_that_matter_are_shown(tmp_path: Path) -> None:
+    """A workflow each has one for ever: else whoever looks would be sent them all, each time."""
+    async with guarded(tmp_path, agents=Agents(cost=0.4), budgets=PURSE) as rig:
+        budgets = rig.safety.accounts.budgets
+        for number in range(MOST_SHOWN + 50):
+            budgets.set_aside({BudgetScope.WORKFLOW: f"0{number:05}"}, Usage())
+        one = await rig.create(CHAIN)
+        await rig.asked()
+        found = rig.safety.budgets()
+        assert len(found) == MOST_SHOWN
+        keys = [account.key for account in found]
+        assert keys == sorted(keys)
+        assert one in keys
+        assert ("000000" in keys, f"0{MOST_SHOWN + 49:05}" in keys) == (False, True)
 
 
 async def test_what_several_wait_for_is_asked_once(tmp_path: Path) -> None:

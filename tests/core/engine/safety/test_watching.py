@@ -64,6 +64,25 @@ async def test_figures_that_grow_are_paid_once_also_over_a_restart(tmp_path: Pat
     await store.close()
 
 
+async def test_what_a_session_tells_last_is_paid_once_and_nothing_is_kept_of_it(
+    tmp_path: Path,
+) -> None:
+    """It is told and deleted in one turn of the loop: what was counted before is still known."""
+    store, view = MemoryStore(clock=SYSTEM_CLOCK), session_view(cwd="/shop")
+    await store.open()
+    async with guarded(tmp_path, store, budgets=BUDGETS) as rig:
+        rig.journal.announce(used(view, 0.25, 1000))
+        await rig.until(lambda: spent(rig) == {"money": 0.25, "shop": 1000})
+        other = session_view(cwd="/shop")
+        for one in (view, other):
+            rig.journal.announce(used(one, 0.5, 1500))
+            rig.journal.announce(SessionDeleted(session_id=one.id, name=one.name))
+        await rig.until(lambda: not rig.safety._errands._tasks)
+        assert [one.spent for one in rig.safety.budgets()] == [0.5, 0.5, 3000]
+        assert await store.kept.all_kept("usage") == []
+    await store.close()
+
+
 async def test_a_turn_is_counted_when_it_ends_whoever_began_it(tmp_path: Path) -> None:
     async with guarded(tmp_path, budgets=BUDGETS) as rig:
         idle = session_view(status=Status(activity=Activity.IDLE, since=NOW))
@@ -82,6 +101,25 @@ async def test_a_turn_is_counted_when_it_ends_whoever_began_it(tmp_path: Path) -
         rig.journal.announce(moved(asked, Activity.IDLE))
         await rig.until(lambda: spent(rig).get("turns") == 2)
         await rig.until(lambda: all(not one.reserved for one in rig.safety.budgets()))
+
+
+async def test_what_a_person_prompts_in_an_attempts_session_is_paid_when_it_has_ended(
+    tmp_path: Path,
+) -> None:
+    """Else it stayed set aside until the session was removed, and held up others meanwhile."""
+    async with guarded(tmp_path, budgets=BUDGETS) as rig:
+        idle = session_view(status=Status(activity=Activity.IDLE, since=NOW))
+        busy = session_view(id=idle.id, status=Status(activity=Activity.WORKING, since=NOW))
+        rig.safety.gate.bind(idle.id, "flow", "task")
+        rig.journal.announce(moved(idle, Activity.WORKING))
+        rig.journal.announce(moved(busy, Activity.TURN_DONE))
+        async with rig.safety.prompting(idle):
+            pass
+        assert [one.reserved for one in rig.safety.budgets() if one.name == "turns"] == [1]
+        rig.journal.announce(moved(idle, Activity.WORKING))
+        rig.journal.announce(moved(busy, Activity.TURN_DONE))
+        await rig.until(lambda: all(not one.reserved for one in rig.safety.budgets()))
+        assert spent(rig)["turns"] == 1, "the attempt's own turn is the attempt's affair"
 
 
 @pytest.mark.parametrize("times", [1, 3])
