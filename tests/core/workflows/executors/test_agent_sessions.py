@@ -105,6 +105,17 @@ async def test_a_turn_that_ends_badly_fails_the_task(
     assert rig.manager.items() == [], "the task tells of it"
 
 
+async def test_an_agent_that_fails_before_it_takes_the_prompt_fails_the_task(
+    deck: Stage, rig: Rig
+) -> None:
+    """Its session is hushed: without a word here nobody would ever hear of it."""
+    error = await deck.error(
+        "tasks: {it: {agent: scripted, prompt: say, env: {AT_START: error}, retry: {attempts: 1}}}"
+    )
+    assert error.startswith("AgentFailed: scripted failed")
+    assert not rig.view("flow it").living
+
+
 async def test_cancelling_ends_the_session(deck: Stage, rig: Rig) -> None:
     workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: hang}}")
     await until(rig.manager.views)
