@@ -98,7 +98,7 @@ class Git:
     async def _answer(
         self, place: str, words: tuple[str, ...], tether: Path | None, seconds: float
     ) -> Answer:
-        held = None if tether is None else await _begun(asyncio.to_thread(_hold, tether), _close)
+        held = None if tether is None else await _taken(tether)
         try:
             process = await _begun(self._begin(place, words, () if held is None else (held,)), _end)
         finally:
@@ -156,6 +156,10 @@ async def _begun(beginning: Coroutine[Any, Any, T], end: Callable[[T], Awaitable
             raise
         await end(start.result())
         raise
+
+
+async def _taken(tether: Path) -> int:
+    return await _begun(asyncio.to_thread(_hold, tether), _close)
 
 
 async def free(tether: Path, seconds: float) -> None:
