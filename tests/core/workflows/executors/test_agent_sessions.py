@@ -222,8 +222,9 @@ async def test_an_engine_gone_between_the_sessions_end_and_the_tasks_is_no_failu
     await deck.close()
     monkeypatch.setattr(rig.manager, "stop", stop)
     assert not rig.view("flow it").living
+    (left,) = deck.folder.rglob(ANSWER_NAME)
+    assert not left.stat().st_mode & 0o077, "others can read it"
     if answer_lost:
-        (left,) = deck.folder.rglob(ANSWER_NAME)
         left.unlink()
     stage = await new_stage(sessions=rig.manager)
     await stage.orchestrator.recover()
