@@ -152,3 +152,21 @@ class TellsWaiting(Protocol):
     def waiting(self) -> Mapping[str, str]:
         """Why attempts that have not begun wait, by their places."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """An attempt that runs, whoever began it; ``workflow_id`` is empty where nothing tells it."""
+
+    place: str
+    workflow_id: str
+    pid: int
+
+
+@runtime_checkable
+class FindsLiving(Protocol):
+    """A back end whose attempts outlive their engine, and that finds them again by itself."""
+
+    async def living(self) -> Collection[Living]:
+        """Every attempt that runs in its place."""
+        ...
