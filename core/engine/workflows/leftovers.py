@@ -24,8 +24,8 @@ async def end_leftovers(leftovers: Leftovers | None, journal: Journal) -> None:
 def _unknown(pids: list[int]) -> SystemWarning:
     return SystemWarning(
         code="attempts_unknown",
-        message=f"{len(pids)} processes of tasks run whose workflows this database does not know: those "
-        "of another --store, or of one that was moved aside. They are left alone; their numbers are "
-        f"{', '.join(map(str, pids))}.",
+        message="Processes of tasks run whose workflows this database does not know "
+        f"({', '.join(map(str, pids))}): those of another --store, or of one that was moved aside. "
+        "They are left alone.",
         details={"pids": pids},
     )
