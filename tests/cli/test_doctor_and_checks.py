@@ -255,7 +255,7 @@ async def test_what_runs_without_an_engine_is_told_with_its_processes(
     leaf = Leaf("w", "t", 1, 1, ("sleep", "600"), str(place.state_dir), grace=0.5)
     at = backend.place_of(leaf)
     await backend.submit(leaf, at)
-    (living,) = await backend.living()
+    (living,) = await backend.left()
     try:
         looked_after = await asyncio.to_thread(checks_engine.left_running, place)
         lock = place.state_dir / LOCK_NAME

@@ -39,7 +39,7 @@ from ...sessions.keepers import LocalKeepers
 from ...sessions.ports import Keepers, Link
 from ..context import AttemptLost, PermanentFailure
 from .faults import PlaceForeign, ResourcesUnknown, SupersededHere
-from .ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Living, Standing, Stream
+from .ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Left, Standing, Stream
 
 FOLDER = "attempts"
 SCHEME = "local"
@@ -208,15 +208,17 @@ class LocalBackend:
                 if not await asyncio.to_thread(places.folder.is_dir):
                     return
 
-    async def living(self) -> Collection[Living]:
-        """Every attempt that runs under this state directory."""
+    async def left(self) -> Collection[Left]:
+        """Every attempt that was begun under this state directory, and not forgotten."""
         found = await asyncio.to_thread(find_keepers, self._dir / FOLDER)
         return [
-            Living(
-                self._place(one.places.key), one.facts.about.get(WORKFLOW, ""), one.facts.child_pid
+            Left(
+                self._place(one.places.key),
+                one.facts.about.get(WORKFLOW, ""),
+                one.facts.child_pid if one.lives and one.facts.exit is None else None,
             )
             for one in found
-            if one.lives and one.facts is not None and one.facts.exit is None
+            if one.facts is not None
         ]
 
     # ---- inside ----------------------------------------------------------------------------

@@ -155,18 +155,21 @@ class TellsWaiting(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Living:
-    """An attempt that runs, whoever began it; ``workflow_id`` is empty where nothing tells it."""
+class Left:
+    """An attempt that is still there, whoever began it; ``workflow_id`` is empty where nothing tells it.
+
+    Without a ``pid`` it has ended, and only what is kept of it is there.
+    """
 
     place: str
     workflow_id: str
-    pid: int
+    pid: int | None
 
 
 @runtime_checkable
-class FindsLiving(Protocol):
+class FindsLeft(Protocol):
     """A back end whose attempts outlive their engine, and that finds them again by itself."""
 
-    async def living(self) -> Collection[Living]:
-        """Every attempt that runs in its place."""
+    async def left(self) -> Collection[Left]:
+        """Every attempt that is still in its place, run or ended."""
         ...

@@ -11,14 +11,14 @@ from tests.core.engine.workflows.flow_rig import NoBackend, rigged
 
 from quarterdeck.core.base.errors import ResourceFault
 from quarterdeck.core.protocol.events import SystemWarning
-from quarterdeck.core.workflows.backends.ports import Living
+from quarterdeck.core.workflows.backends.ports import Left
 
 
 class Finding(NoBackend):
     """Finds processes of a workflow that is not kept."""
 
-    async def living(self) -> Collection[Living]:
-        return [Living("a place", "nowhere", 77), Living("another", "", 78)]
+    async def left(self) -> Collection[Left]:
+        return [Left("a place", "nowhere", 77), Left("another", "", 78)]
 
 
 class Failing(NoBackend):
@@ -28,7 +28,7 @@ class Failing(NoBackend):
         super().__init__()
         self.asked = False
 
-    async def living(self) -> Collection[Living]:
+    async def left(self) -> Collection[Left]:
         self.asked = True
         raise ResourceFault("no room")
 

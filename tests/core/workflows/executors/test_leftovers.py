@@ -20,10 +20,11 @@ from quarterdeck.state.memory import MemoryStore
 
 async def left(stage: Stage, workflow_id: str, task_id: str = "lost") -> int:
     """The process of an attempt whose engine was killed; its number."""
-    before = {one.pid for one in await stage.backend.living()}
+    before = {one.pid for one in await stage.backend.left()}
     one = Leaf(workflow_id, task_id, 1, 1, ("sleep", "600"), str(stage.folder), grace=0.5)
     await stage.backend.submit(one, stage.backend.place_of(one))
-    (found,) = {one.pid for one in await stage.backend.living()} - before
+    (found,) = {one.pid for one in await stage.backend.left()} - before
+    assert found is not None
     return found
 
 
@@ -33,7 +34,7 @@ async def test_what_no_attempt_that_runs_tells_of_is_ended_and_what_is_not_known
     over = await stage.run("tasks: {it: {run: [echo, hi]}}")
     running = await stage.begin("tasks: {it: {run: 'echo > begun; sleep 600', shell: true}}")
     await until((folder / "begun").exists)
-    (mine,) = [one.pid for one in await stage.backend.living()]
+    (mine,) = [one.pid for one in await stage.backend.left() if one.pid is not None]
     await stage.close()  # it goes on, and nobody drives it
     later = await new_stage()
     ours, same = await left(later, over.workflow_id), await left(later, running)
@@ -50,6 +51,22 @@ async def test_what_no_attempt_that_runs_tells_of_is_ended_and_what_is_not_known
     for one in unknown:
         await later.backend.cancel(one.place, 0.5)
         await later.backend.forget(one.place)
+
+
+async def test_what_ended_attempts_left_on_disk_is_removed_where_their_workflow_is_known(
+    stage: Stage,
+) -> None:
+    over = await stage.run("tasks: {it: {run: [echo, hi]}}")
+    places = []
+    for workflow_id in (over.workflow_id, "of another store"):
+        one = Leaf(workflow_id, "lost", 1, 1, ("true",), str(stage.folder))
+        places.append(stage.backend.place_of(one))
+        await stage.backend.submit(one, places[-1])
+        assert [event async for event in stage.backend.events(places[-1])]
+    assert not await stage.leftovers.end()
+    foreign = places[1]
+    assert [one.place for one in await stage.backend.left()] == [foreign]
+    await stage.backend.forget(foreign)
 
 
 @pytest.fixture
