@@ -11,7 +11,14 @@ from pathlib import Path
 from ..core.base.errors import QuarterdeckError
 from ..core.sessions.keeper.items import Exited
 from ..core.sessions.keeper.link import KeeperLink
-from ..core.sessions.keeper.spawn import ChildSpec, erase_places, places_for, spawn_keeper
+from ..core.sessions.keeper.spawn import (
+    ChildSpec,
+    erase_places,
+    find_keepers,
+    places_for,
+    spawn_keeper,
+)
+from ..core.workflows.backends.local import FOLDER
 from .failing import has_code
 from .finding import Finding, fail, ok, warn
 from .link import Link
@@ -19,6 +26,7 @@ from .place import Place
 
 SECONDS = 15.0
 ANSWER = "quarterdeck-doctor"
+MOST_TOLD = 10
 
 
 def keeper(_: Place) -> Finding:
@@ -59,6 +67,41 @@ async def _try_keeper(scratch: Path) -> str:
         await link.detach()
     erase_places(places)
     return heard.decode("utf-8", "replace")
+
+
+def left_running(place: Place) -> Finding:
+    """Agents and tasks' processes that run with no engine to look after them."""
+    name = "left running"
+    try:
+        sessions = _living(place.state_dir)
+        attempts = _living(place.state_dir / FOLDER)
+    except QuarterdeckError as error:
+        return warn(name, error.message, "See the check of the socket.")
+    told = f"agents: {len(sessions)}, processes of tasks: {len(attempts)}"
+    if _engine_runs(place):
+        return ok(name, f"{told}; an engine looks after them")
+    if not (sessions or attempts):
+        return ok(name, "nothing without an engine")
+    pids = ", ".join(str(pid) for pid in [*sessions, *attempts][:MOST_TOLD])
+    return warn(
+        name,
+        f"{told}; without an engine (processes {pids})",
+        "Look after them with: quarterdeck. What it does not know either can be ended with: kill",
+    )
+
+
+def _engine_runs(place: Place) -> bool:
+    try:
+        Link.open(place.socket).close()
+    except QuarterdeckError as error:
+        return not has_code(error, "no_engine")
+    return True
+
+
+def _living(folder: Path) -> list[int]:
+    """The processes of keepers' children that run."""
+    found = [one.facts for one in find_keepers(folder) if one.lives]
+    return [one.child_pid for one in found if one is not None and one.exit is None]
 
 
 def engine(place: Place) -> Finding:

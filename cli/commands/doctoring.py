@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     checks_here.notifier,
     checks_engine.keeper,
     checks_engine.engine,
+    checks_engine.left_running,
 )
 
 

@@ -6,26 +6,30 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
+from ...core.client.ports import LinkClosed
 from ...core.protocol import workflow_commands as w
 from ...core.protocol.workflow_status import WorkflowStatus
+from ...core.protocol.workflow_views import WorkflowView
 from ...core.settings import Settings
 from ...core.telemetry.redaction import Redactor
 from ...core.workflows.backends.registry import check_backend
 from ..connector import EngineConnector
 from ..exits import DONE, FAILED, INTERRUPTED
 from ..failing import fault
+from ..homes import home_of
 from ..invocation import Invocation
 from ..naming import by_prefix
 from ..place import absolute, load
 from ..running.course import OVER, Course
 from ..running.detaching import leave_engine
 from ..running.faces import Face, JsonFace, LineFace
+from ..running.others import left, others, taken_up
 from ..running.runner import Ending, Runner
 from ..running.talking import LineInput
 from ..running.words import approvals_of, inputs_of
@@ -105,10 +109,13 @@ class _Run:
             )
             with _signals(runner):
                 workflow_id = await self._begin(client, wish)
+                await self._tell_others(client, workflow_id, taken_up)
                 ending = await runner.follow(workflow_id)
             detached = ending is Ending.DETACHED and runner.signalled is None
             code = self._code(runner, ending)
-            if detached and not self._connector.hosting:
+            if not detached:
+                await self._tell_others(runner.client, workflow_id, left)
+            elif not self._connector.hosting:
                 self._tell_detached(workflow_id)
         finally:
             hosted = self._connector.hosting
@@ -136,6 +143,20 @@ class _Run:
         self._note(
             f"It runs on. Follow it with: quarterdeck run --resume {workflow_id}{self._options()}"
         )
+
+    async def _tell_others(
+        self,
+        client: Client,
+        workflow_id: str,
+        words: Callable[[Sequence[WorkflowView], str], Iterator[str]],
+    ) -> None:
+        """Tell what an engine of our own drives besides: it is there only as long as this runs."""
+        if not self._connector.hosting:
+            return
+        with suppress(LinkClosed):
+            found = await others(client, home_of(self._settings), workflow_id)
+            for text in words(found, self._options()):
+                self._note(text)
 
     def _options(self) -> str:
         given = self._invocation.values.get("state_dir")

@@ -106,6 +106,7 @@ class Runner:
                 errand.cancel()
         if ending is Ending.OVER and not self.course.deleted:
             await self._renew()
+        self.client.on_event = _nothing_more
         self._face.end(self.course)
         return ending
 
@@ -319,3 +320,7 @@ class Runner:
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _nothing_more(_: Event) -> None:
+    """The end is shown: what comes behind it is of another workflow, or stands there already."""

@@ -36,6 +36,19 @@ _RUNNING = TaskStatus.RUNNING
 Check = Callable[[TaskDefinition], None]
 
 
+class _Turn:
+    """Whose turn it is with an instance; it goes when nobody wants it.
+
+    A lock by itself does not tell: let go, it looks free while the next one is still being woken.
+    """
+
+    __slots__ = ("lock", "wanted")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.wanted = 0
+
+
 class Driving:
     """Instances by id, with their runs in the machine and their leases."""
 
@@ -72,7 +85,7 @@ class Driving:
         self._leases = Leases(self._store, clock, self._give_up, seconds=lease_seconds)
         self._instances: dict[str, Instance] = {}
         self._made = MadeHere()
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening: dict[str, _Turn] = {}
         self._let_off: list[Instance] = []
         self._is_releasing = False
         self._releasing: set[asyncio.Task[None]] = set()
@@ -211,11 +224,15 @@ class Driving:
     @asynccontextmanager
     async def _alone_with(self, workflow_id: str) -> AsyncIterator[None]:
         """Nobody else opens the instance in this engine, or changes it as a whole."""
-        lock = self._opening.setdefault(workflow_id, asyncio.Lock())
-        async with lock:
-            yield
-        if not lock.locked():
-            self._opening.pop(workflow_id, None)
+        turn = self._opening.setdefault(workflow_id, _Turn())
+        turn.wanted += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._opening[workflow_id]
 
     async def _load(self, workflow_id: str) -> Instance:
         now = self._clock.now()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -84,11 +83,10 @@ class Journal:
         try:
             futures = self._store.commit_each([_changes_of(flight) for flight in flights])
         except Exception as error:
-            # A fault that is none of the store's own: whoever waits for these must learn of it.
+            # A fault that the store does not know as its own: whoever waits must learn of it.
             for flight in flights:
-                with suppress(Exception):  # the same for what waits behind it; raised below
-                    self._settle(flight, settled, error)
-            raise
+                self._settle(flight, settled, error)
+            return
         for flight, future in zip(flights, futures, strict=True):
             if not future.done():
                 self.away += 1

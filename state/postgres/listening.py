@@ -19,8 +19,8 @@ _FAILURES = (QuarterdeckError, asyncpg.PostgresError, asyncpg.InterfaceError, OS
 class Listener:
     """A connection of its own on which the server tells of changes; made again when it is lost.
 
-    ``heard`` is given kind and key. ``missed`` is called when the connection was lost, and changes
-    may have been missed meanwhile.
+    ``heard`` is given kind and key. ``missed`` is called when changes may have been missed: the
+    connection was lost, or was not there at once.
     """
 
     def __init__(
@@ -46,11 +46,15 @@ class Listener:
 
         :raises StoreFault: if the server can't be reached.
         """
-        await self._listen()
+        try:
+            await self._listen()
+        except BaseException:
+            await self.close()
+            raise
         self._task = asyncio.create_task(self._go_on(), name="listening")
 
     def begin(self) -> None:
-        """Listen as soon as may be."""
+        """Listen as soon as may be; what changes until then counts as missed."""
         if self._task is None:
             self._gone.set()
             self._task = asyncio.create_task(self._go_on(), name="listening")
@@ -66,14 +70,12 @@ class Listener:
 
     async def _go_on(self) -> None:
         tries = 0
-        was_there = self._connection is not None
         while True:
             await self._gone.wait()
             try:
                 await self._listen()
-                if was_there:
-                    await self._missed()
-                was_there, tries = True, 0
+                await self._missed()
+                tries = 0
             except _FAILURES:
                 self._gone.set()
                 tries += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import pty
@@ -16,9 +17,11 @@ import pytest
 from quarterdeck.cli import checks_engine, checks_here
 from quarterdeck.cli.finding import Finding, Grade
 from quarterdeck.cli.main import run
-from quarterdeck.cli.place import Place, locate
+from quarterdeck.cli.place import LOCK_NAME, Place, locate
 from quarterdeck.core.protocol.views import HealthStatus
 from quarterdeck.core.sessions.keeper.places import PATH_LIMIT
+from quarterdeck.core.workflows.backends.local import LocalBackend
+from quarterdeck.core.workflows.backends.ports import Leaf
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -35,7 +38,7 @@ def test_the_doctor_goes_through_everything(engine: FakeEngine, qd: CommandLine)
     found = {one["check"]: one for one in done.json["checks"]}
     assert set(found) == {
         "python", "terminal back end", "TERM", "colours", "size", "config", "state directory",
-        "disk", "socket", "agents", "git", "notifications", "keeper", "engine",
+        "disk", "socket", "agents", "git", "notifications", "keeper", "engine", "left running",
     }  # fmt: skip
     assert done.json["ok"] == (done.code == 0)
     assert found["engine"]["message"] == f"healthy, pid {os.getpid()}"
@@ -243,6 +246,30 @@ def test_an_engine_that_is_silent(
 
 def test_no_engine_is_fine(place: Place) -> None:
     assert checks_engine.engine(place).message == "none runs; quarterdeck starts one"
+
+
+async def test_what_runs_without_an_engine_is_told_with_its_processes(
+    engine: FakeEngine, place: Place
+) -> None:
+    backend = LocalBackend(place.state_dir)
+    leaf = Leaf("w", "t", 1, 1, ("sleep", "600"), str(place.state_dir), grace=0.5)
+    at = backend.place_of(leaf)
+    await backend.submit(leaf, at)
+    (living,) = await backend.left()
+    try:
+        looked_after = await asyncio.to_thread(checks_engine.left_running, place)
+        lock = place.state_dir / LOCK_NAME
+        await asyncio.to_thread(lock.unlink)
+        alone = await asyncio.to_thread(checks_engine.left_running, place)
+    finally:
+        await backend.cancel(at, 0.5)
+        await backend.forget(at)
+    assert (looked_after.grade, alone.grade) == (Grade.OK, Grade.WARN)
+    assert alone.message == (
+        f"agents: 0, processes of tasks: 1; without an engine (processes {living.pid})"
+    )
+    nothing = await asyncio.to_thread(checks_engine.left_running, place)
+    assert (nothing.grade, nothing.message) == (Grade.OK, "nothing without an engine")
 
 
 # ---- agent check ---------------------------------------------------------------------------

@@ -208,6 +208,11 @@ class Machine:
         found = [keeper for keeper in find_keepers(self.state_dir) if keeper.lives]
         return [keeper.facts.keeper_pid for keeper in found if keeper.facts is not None]
 
+    def living_tasks(self) -> list[int]:
+        """The keepers of tasks whose processes still run."""
+        found = [one.facts for one in find_keepers(self.state_dir / "attempts") if one.lives]
+        return [one.keeper_pid for one in found if one is not None and one.exit is None]
+
     def close(self) -> None:
         """End the sessions, then everything else, and see that nothing is left."""
         left: list[int] = []
@@ -224,6 +229,9 @@ class Machine:
             for pid in self.living_keepers():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            for pid in self.living_tasks():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)  # it ends its tree
         assert not left, f"keepers were left: {left}"
 
     def _keepers_that_stay(self) -> list[int]:

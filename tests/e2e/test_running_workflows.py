@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -173,7 +174,7 @@ def test_ctrl_c_pauses_and_the_workflow_is_resumed(machine: Machine) -> None:
     terminal.burst("p\r")
     said = terminal.wait_for("quarterdeck run --resume")
     assert terminal.wait_end() == 130
-    assert not machine.living_keepers()
+    assert not machine.living_tasks()
     workflow_id = said.split("--resume ")[1].split()[0]
     (machine.work / "go").touch()
     ended = machine.run("run", "--resume", workflow_id[:12], "--json")
@@ -189,7 +190,7 @@ def test_a_second_ctrl_c_cancels(machine: Machine) -> None:
     terminal.press("ctrl+c")
     terminal.wait_for("long cancelled after")
     assert terminal.wait_end() == 1
-    assert not machine.living_keepers()
+    assert not machine.living_tasks()
 
 
 def test_detached_it_runs_on_in_the_background(machine: Machine) -> None:
@@ -225,7 +226,7 @@ def test_without_a_terminal_a_signal_pauses_and_says_how_to_go_on(
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number, (out, err)
     assert "quarterdeck run --resume" in out.splitlines()[-1]
-    assert not machine.living_keepers()
+    assert not machine.living_tasks()
 
 
 def test_a_gate_stands_once_after_a_crash(machine: Machine) -> None:
@@ -255,7 +256,7 @@ def test_what_is_gone_on_with_may_be_named_and_answered_ahead(machine: Machine) 
     assert (other.code, "leave out FILE" in other.err) == (2, True), other
     ended = machine.run("run", file, *resume)
     assert ended.code == 0, ended
-    assert not machine.living_keepers()
+    assert not machine.living_tasks()
 
 
 def test_a_failed_workflow_needs_a_person_until_it_is_retried(machine: Machine) -> None:
@@ -268,6 +269,33 @@ def test_a_failed_workflow_needs_a_person_until_it_is_retried(machine: Machine) 
     assert machine.run("workflow", "retry", item["workflow_id"]).code == 0
     eventually(lambda: not items(machine), what="the end of the item")
     assert machine.run("run", "--resume", item["workflow_id"]).code == 0
+
+
+def test_what_a_killed_run_left_goes_on_beside_the_next_one_and_both_ends_are_told(
+    machine: Machine,
+) -> None:
+    process = begin(machine, write(machine, LONG), "--json")
+    eventually(lambda: marks(machine), what="the task")
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    (machine.work / "other.yaml").write_text(CHAIN)
+    ended = machine.run("run", "other.yaml", "--json")
+    assert ended.code == 0, ended
+    notes = [one["text"] for one in lines_of(ended.out) if one["kind"] == "note"]
+    assert [text.partition(":")[0] for text in notes] == [
+        "Goes on beside it, left by an engine that is gone",
+        "Not over, and left for the next engine",
+    ]
+    assert all("1 of 2 tasks running" in text for text in notes)
+    (workflow_id,) = {re.findall(r"run --resume (\w+)", text)[0] for text in notes}
+    assert machine.living_tasks(), "what ran is adopted, and goes on"
+    process = begin(machine, "--resume", workflow_id, "--json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["kind"] == "begin", "nothing is beside it"
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert not machine.living_tasks()
+    assert marks(machine) == ["begun", "one", "two"]
 
 
 FAN = """
@@ -304,7 +332,7 @@ def test_killed_at_any_moment_and_resumed_each_task_is_completed_once(machine: M
         assert process.returncode == 0, (turn, out, err)
         end = lines_of(out)[-1]
         assert {task["status"] for task in end["tasks"]} == {"completed"}, end
-        assert not machine.living_keepers()
+        assert not machine.living_tasks()
         judge_history(machine, workflow_id)
 
 

@@ -251,8 +251,8 @@ async def test_a_journal_that_nobody_reads_is_posted_when_it_is_long(
     for version in range(1, 100):
         await add(store, turn(version, lease))
         await asyncio.sleep(0)
-    assert store._folding is not None
-    await store._folding
+    if store._folding is not None:  # on a busy machine it may be over by now
+        await store._folding
     assert counts(path)["workflow_state_history"] >= 10
 
 

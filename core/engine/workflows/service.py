@@ -25,7 +25,7 @@ from ...telemetry.logs import logger
 from ...workflows.backends.ports import TellsWaiting
 from ...workflows.definition import WorkflowDefinition
 from ...workflows.encoding import definition_of
-from ...workflows.executors import Gates, OnOutput, Surroundings, register_executors
+from ...workflows.executors import Gates, Leftovers, OnOutput, Surroundings, register_executors
 from ...workflows.executors.approve import AHEAD
 from ...workflows.faults import WorkflowBusy
 from ...workflows.leases import LEASE_SECONDS
@@ -42,6 +42,7 @@ from .book import ENDED_KEPT, Book
 from .clockwork import Clockwork
 from .gates import WorkflowGates
 from .gazette import Gazette
+from .leftovers import end_leftovers
 from .needs import Needs
 from .neighbours import Neighbours
 from .reading import Reading
@@ -130,7 +131,6 @@ class WorkflowService:
         self.executors_ready: Callable[[], None] = lambda: None
         self.waits_moved: list[Callable[[str], None]] = []
         """Called with the id of an instance for which something may wait otherwise than before."""
-        self._backend_open = False
         self._errands: set[asyncio.Task[None]] = set()
         seconds = self.options.lease_seconds if self.options.shared else None
         self.neighbours = Neighbours(seconds, self._take_over)
@@ -143,15 +143,15 @@ class WorkflowService:
 
         :raises QuarterdeckError: if the back end can't be reached, or the store fails.
         """
+        leftovers: Leftovers | None = None
         if self.gates is not None and self._surroundings_of is not None:
             found = self._surroundings_of(self.gates, self._gazette.output, epoch)
             await found.backend.open()
-            self._backend_open = True
             self.surroundings = found
             self.reading.artifacts = found.artifacts
             if isinstance(found.backend, TellsWaiting):
                 self.reading.waiting = found.backend.waiting
-            register_executors(self.orchestrator, found)
+            leftovers = register_executors(self.orchestrator, found)
         self.executors_ready()
         await self._fill_book()
         taken = await self.orchestrator.recover(former=[self.engine_id])
@@ -160,6 +160,7 @@ class WorkflowService:
         await self.clockwork.load()
         if taken:
             _log.info("workflows taken up", workflows=len(taken))
+        self._errand(end_leftovers(leftovers, self._journal))
         self.neighbours.begin()
 
     async def close(self) -> None:
@@ -175,7 +176,7 @@ class WorkflowService:
         finally:
             self._gazette.flush()
             self._gazette.close()
-            if self.surroundings is not None and self._backend_open:
+            if self.surroundings is not None:
                 await self.surroundings.backend.close()
 
     def views(self) -> tuple[WorkflowView, ...]:

@@ -7,12 +7,14 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .faults import GitFailed, GitMissing, GitSlow, WorktreeBusy
+
+T = TypeVar("T")
 
 SECONDS = 60.0
 CHECKOUT_SECONDS = 900.0
@@ -96,9 +98,9 @@ class Git:
     async def _answer(
         self, place: str, words: tuple[str, ...], tether: Path | None, seconds: float
     ) -> Answer:
-        held = None if tether is None else await asyncio.to_thread(_hold, tether)
+        held = None if tether is None else await _taken(tether)
         try:
-            process = await _begun(self._begin(place, words, () if held is None else (held,)))
+            process = await _begun(self._begin(place, words, () if held is None else (held,)), _end)
         finally:
             if held is not None:
                 os.close(held)  # the child has its own
@@ -139,12 +141,11 @@ class Git:
             ) from error
 
 
-async def _begun(
-    beginning: Coroutine[Any, Any, asyncio.subprocess.Process],
-) -> asyncio.subprocess.Process:
-    """The process, once it is there; whoever cancels this meanwhile ends it with its hooks.
+async def _begun(beginning: Coroutine[Any, Any, T], end: Callable[[T], Awaitable[None]]) -> T:
+    """What is begun, once it is there; whoever cancels this meanwhile ends it first.
 
-    Cancelled itself, asyncio's start kills the command alone, and what that has started goes on.
+    Cancelled itself, asyncio's start of a process kills the command alone, and what that has started
+    goes on; and a thread goes on to the end, with nobody to take what it gives.
     """
     start = asyncio.ensure_future(beginning)
     try:
@@ -153,8 +154,12 @@ async def _begun(
         await asyncio.wait([start])
         if start.cancelled() or start.exception():
             raise
-        await _end(start.result())
+        await end(start.result())
         raise
+
+
+async def _taken(tether: Path) -> int:
+    return await _begun(asyncio.to_thread(_hold, tether), _close)
 
 
 async def free(tether: Path, seconds: float) -> None:
@@ -178,6 +183,10 @@ def _hold(tether: Path) -> int:
     handle = os.open(tether, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(handle, fcntl.LOCK_SH)
     return handle
+
+
+async def _close(handle: int) -> None:
+    os.close(handle)
 
 
 def _is_held(tether: Path) -> bool:

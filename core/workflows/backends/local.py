@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...base.errors import QuarterdeckError
+from ...sessions.adoption import MOST_ABOUT
 from ...sessions.faults import DirectoryMissing
 from ...sessions.keeper.faults import (
     CommandNotExecutable,
@@ -38,7 +39,7 @@ from ...sessions.keepers import LocalKeepers
 from ...sessions.ports import Keepers, Link
 from ..context import AttemptLost, PermanentFailure
 from .faults import PlaceForeign, ResourcesUnknown, SupersededHere
-from .ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Standing, Stream
+from .ports import Leaf, LeafEnded, LeafEvent, LeafOutput, LeafStarted, Left, Standing, Stream
 
 FOLDER = "attempts"
 SCHEME = "local"
@@ -49,6 +50,8 @@ END_TRIES = 6
 LINGER_SECONDS = 2.0
 """How long a keeper waits for an engine when its child has ended; what it wrote down stays."""
 CANCELLED = "cancelled"
+WORKFLOW = "workflow"
+"""Where a keeper notes whose attempt it holds."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long what an ended attempt left is kept where nobody forgot it."""
 
@@ -91,7 +94,7 @@ class LocalBackend:
     def place_of(self, leaf: Leaf) -> str:
         """``local:HOST:KEY:DIRECTORY``; another epoch of the same attempt has another place."""
         digest = hashlib.sha256(leaf.key.encode()).hexdigest()[:24]
-        return f"{SCHEME}:{self._host}:{digest}.{leaf.epoch}:{self._dir}"
+        return self._place(f"{digest}.{leaf.epoch}")
 
     async def submit(self, leaf: Leaf, place: str) -> None:
         """Begin the attempt under a keeper; one that was begun at ``place`` is left as it is.
@@ -119,7 +122,7 @@ class LocalBackend:
             ring_bytes=min(RING_BYTES, leaf.log_limit),
             linger=LINGER_SECONDS,
             grace=leaf.grace,
-            about={"grace": str(leaf.grace)},
+            about=_about(leaf),
             input=leaf.stdin,
         )
         try:
@@ -205,7 +208,23 @@ class LocalBackend:
                 if not await asyncio.to_thread(places.folder.is_dir):
                     return
 
+    async def left(self) -> Collection[Left]:
+        """Every attempt that was begun under this state directory, and not forgotten."""
+        found = await asyncio.to_thread(find_keepers, self._dir / FOLDER)
+        return [
+            Left(
+                self._place(one.places.key),
+                one.facts.about.get(WORKFLOW, ""),
+                one.facts.child_pid if one.lives and one.facts.exit is None else None,
+            )
+            for one in found
+            if one.facts is not None
+        ]
+
     # ---- inside ----------------------------------------------------------------------------
+
+    def _place(self, key: str) -> str:
+        return f"{SCHEME}:{self._host}:{key}:{self._dir}"
 
     def _places(self, place: str) -> KeeperPlaces:
         scheme, host, key, folder = _parts(place)
@@ -333,6 +352,14 @@ def _parts(place: str) -> tuple[str, str, str, str]:
 
 def _begun(places: KeeperPlaces) -> bool:
     return keeper_lives(places) or read_facts(places) is not None
+
+
+def _about(leaf: Leaf) -> dict[str, str]:
+    """What its keeper notes, for whoever finds it: its record is one block on the disk."""
+    told = {"grace": str(leaf.grace)}
+    if len(leaf.workflow_id.encode()) <= MOST_ABOUT:
+        told[WORKFLOW] = leaf.workflow_id
+    return told
 
 
 def _mark_cancelled(places: KeeperPlaces) -> None:

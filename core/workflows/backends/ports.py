@@ -152,3 +152,24 @@ class TellsWaiting(Protocol):
     def waiting(self) -> Mapping[str, str]:
         """Why attempts that have not begun wait, by their places."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An attempt that is still there, whoever began it; ``workflow_id`` is empty where nothing tells it.
+
+    Without a ``pid`` it has ended, and only what is kept of it is there.
+    """
+
+    place: str
+    workflow_id: str
+    pid: int | None
+
+
+@runtime_checkable
+class FindsLeft(Protocol):
+    """A back end whose attempts outlive their engine, and that finds them again by itself."""
+
+    async def left(self) -> Collection[Left]:
+        """Every attempt that is still in its place, run or ended."""
+        ...

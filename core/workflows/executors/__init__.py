@@ -9,6 +9,7 @@ from .approve import ApproveExecutor, WaitExecutor
 from .children import Child, ChildKind
 from .desk import Desk
 from .folders import attempt_folder, safe_name
+from .leftovers import Leftovers
 from .nested import ForeachExecutor, NestedExecutor
 from .ports import REJECT, Gate, GateAnswer, Gates, Sessions
 from .python import PythonExecutor
@@ -22,6 +23,7 @@ __all__ = [
     "Gate",
     "GateAnswer",
     "Gates",
+    "Leftovers",
     "OnOutput",
     "Sessions",
     "Surroundings",
@@ -31,12 +33,14 @@ __all__ = [
 ]
 
 
-def register_executors(orchestrator: WorkflowOrchestrator, surroundings: Surroundings) -> None:
+def register_executors(orchestrator: WorkflowOrchestrator, surroundings: Surroundings) -> Leftovers:
     """Let the orchestrator run every kind of task that workflow files have.
 
     The kinds are ``agent``, ``run``, ``python``, ``approve``, ``wait_for``, ``workflow`` and ``foreach``. Call
     it before anything is recovered, and recover when the back end is open and the sessions are
     loaded. From then on attempts can open sessions (``TaskExecutionContext.session``), if there are any. What it does beside the attempts is over when the orchestrator is closed.
+
+    What it gives ends what former engines left that nobody takes up; to be asked when all is recovered.
     """
     desk = Desk(orchestrator, surroundings)
     agents = AgentSessions(desk)
@@ -52,3 +56,4 @@ def register_executors(orchestrator: WorkflowOrchestrator, surroundings: Surroun
     }
     for kind, executor in executors.items():
         orchestrator.register_executor(kind, executor)
+    return Leftovers(desk, agents.kept)

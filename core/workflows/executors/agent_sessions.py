@@ -30,7 +30,7 @@ class AgentSessions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._sessions = desk.surroundings.sessions
-        self._kept = None if self._sessions is None else KeptSessions(desk, self._sessions)
+        self.kept = None if self._sessions is None else KeptSessions(desk, self._sessions)
 
     def definition(self, name: str, mode: str, task_id: str) -> AgentDefinition:
         """The agent of this name.
@@ -71,14 +71,14 @@ class AgentSessions:
             )
 
     def _there(self, task_id: str) -> tuple[Sessions, KeptSessions]:
-        if self._sessions is None or self._kept is None:
+        if self._sessions is None or self.kept is None:
             raise SessionsMissing(
                 f"Task {task_id!r} wants a session, and there are none where it runs. Run it with "
                 "`quarterdeck run`, from the dashboard or in a running engine; a program of its own "
                 "gives register_executors the sessions that are to be used.",
                 task_id=task_id,
             )
-        return self._sessions, self._kept
+        return self._sessions, self.kept
 
     # ---- for handlers --------------------------------------------------------------------------
 

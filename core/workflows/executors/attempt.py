@@ -22,6 +22,7 @@ from .folders import attempt_folder
 from .given import Given
 from .log import AttemptLog
 from .results import check_result
+from .unbroken import unbroken
 
 LOG_NAME = "log"
 GRACE = 5.0
@@ -89,7 +90,8 @@ class Attempt:
     async def write(self, data: bytes) -> None:
         """Take output into the log, and tell those who follow."""
         if len(data) > BIG:
-            grown = await asyncio.to_thread(self.log.write, data)
+            # The thread goes on when this is cancelled, and the log has one writer at a time.
+            grown = await unbroken(asyncio.to_thread(self.log.write, data))
         else:
             grown = self.log.write(data)
         if grown:

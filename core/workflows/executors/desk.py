@@ -31,7 +31,7 @@ class Desk:
         self.orchestrator = orchestrator
         self.surroundings = surroundings
         self._errands: set[asyncio.Task[None]] = set()
-        self._to_forget: dict[tuple[str, str], tuple[str, str]] = {}
+        self._to_forget: dict[tuple[str, str, str], str] = {}
         orchestrator.at_close(self._close)
 
     @property
@@ -111,19 +111,20 @@ class Desk:
 
     def forget_later(self, context: TaskExecutionContext, child: Child) -> None:
         """Let the back end forget an attempt as soon as its end is on disk."""
-        key = context.workflow_id, context.task_def.task_id
-        self._to_forget[key] = child.text, child.place
+        key = context.workflow_id, context.task_def.task_id, child.text
+        self._to_forget[key] = child.place
         self.errand(self._forget(), "attempt-forget")
 
     async def _forget(self) -> None:
         await asyncio.sleep(0)
         await self.orchestrator.settled()
-        for (workflow_id, task_id), (text, place) in list(self._to_forget.items()):
+        for key, place in list(self._to_forget.items()):
+            workflow_id, task_id, text = key
             with contextlib.suppress(QuarterdeckError):
                 row = await self.store.task(workflow_id, task_id)
                 if row is not None and row.status is TaskStatus.RUNNING and row.child == text:
                     continue  # its end is not on disk yet; whoever comes next looks again
-                if self._to_forget.pop((workflow_id, task_id), None) is not None:
+                if self._to_forget.pop(key, None) is not None:
                     await self.surroundings.backend.forget(place)
 
     async def _close(self) -> None:

@@ -79,9 +79,10 @@ class KeptSessions:
 
     def _ring(self) -> None:
         self._timer = None
-        self._desk.errand(self._sweep_on(), "attempt-sessions")
+        self._desk.errand(self.sweep_on(), "attempt-sessions")
 
-    async def _sweep_on(self) -> None:
+    async def sweep_on(self) -> None:
+        """The same, and again when the next one is due."""
         await self.sweep()
         if await asyncio.to_thread(self._all) and self._timer is None:
             loop = asyncio.get_running_loop()

@@ -151,6 +151,7 @@ class LiveSession:
         """Type the prompt as soon as it takes one; what it asks before goes to a person.
 
         :raises SessionEnded: if it ends before.
+        :raises AgentFailed: if the agent says that it failed, or is at a limit, and takes none.
         """
         await asyncio.to_thread(self._order.result_file.unlink, missing_ok=True)
         while True:
@@ -183,6 +184,7 @@ class LiveSession:
         view = self.view
         while view.status.activity not in _FREE:
             self._check_living(view)
+            self._check_able(view)
             view = await self._changed(view)
         self._check_living(view)
 
@@ -213,14 +215,18 @@ class LiveSession:
                 return
 
     def _turn_over(self, view: SessionView) -> bool:
-        status, shown = view.status, self._order.definition.shown
-        if not view.living or status.since < self._since:
+        if not view.living or view.status.since < self._since:
             return False
+        self._check_able(view)
+        return view.status.activity in _FREE
+
+    def _check_able(self, view: SessionView) -> None:
+        """Nobody is asked to look at this one (``hush``): what it can't go on from is told here."""
+        status, shown = view.status, self._order.definition.shown
         if status.activity is Activity.LIMITED:
             raise AgentLimited(f"{shown} has come to a limit: {status.evidence}")
         if status.activity is Activity.ERRORED:
             raise AgentFailed(f"{shown} failed: {status.evidence}")
-        return status.activity in _FREE
 
     def _check_living(self, view: SessionView) -> None:
         if view.living:

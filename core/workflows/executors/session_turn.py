@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from asyncio import CancelledError
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +26,7 @@ from .transcript import Screen
 
 RESULT_NAME, ANSWER_NAME = "result", "answer.json"
 _BEGUN = frozenset({Activity.WORKING, Activity.NEEDS_APPROVAL, Activity.NEEDS_ANSWER})
+_HOW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 PROMPTED, LINE, ANSWERED = "prompted_at", "line", "answered"
 
 
@@ -110,7 +112,8 @@ class SessionTurn:
 
     def _keep_answer(self, result: Any) -> None:
         fresh = self._answer.with_suffix(".part")
-        fresh.write_text(json.dumps(result), encoding="utf-8")
+        with os.fdopen(os.open(fresh, _HOW, 0o600), "w", encoding="utf-8") as file:
+            json.dump(result, file)
         fresh.replace(self._answer)
 
     def _kept_answer(self) -> Any:

@@ -14,8 +14,10 @@ from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 
 from .faults import Fault, FileUnreadable, WorkflowFileUnreadable
+from .traps import FLOW_KEY, Trouble, hint_of
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the root to a value."""
@@ -23,6 +25,7 @@ KeyPath = tuple[str | int, ...]
 MOST_BYTES = 4 * 1024 * 1024
 MOST_NODES = 200_000
 DEEPEST = 60
+TOO_DEEP = "This is nested too deeply, too long, or within itself."
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = frozenset({_TAG + "map", _TAG + "seq"})
@@ -115,7 +118,10 @@ def parse_document(text: str, file: str = "<text>", *, as_json: bool = False) ->
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        _syntax(document, error)
+        _syntax(document, text, error)
+        return document
+    except RecursionError:
+        document.faults.append(Fault(document.file, 1, 1, "", TOO_DEEP))
         return document
     if root is not None:
         document.value = _Walk(document).value(root, ())
@@ -139,14 +145,21 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON's")
 
 
-def _syntax(document: Document, error: yaml.YAMLError) -> None:
-    mark = getattr(error, "problem_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
-    around = getattr(error, "context", None)
-    told = f"{around}: {problem}" if around else str(problem)
+def _syntax(document: Document, text: str, error: yaml.YAMLError) -> None:
+    if isinstance(error, ReaderError):
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        told, hint = f"the character U+{error.character:04X} may not be in it", "Remove it."
+    else:
+        mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+        around = getattr(error, "context", None)
+        told = f"{around}: {problem}" if around else str(problem)
+        row = next(iter(text.splitlines()[line - 1 : line]), "")
+        begun = line if opened is None else opened.line + 1
+        hint = hint_of(Trouble(told, row[: column - 1], begun))
     message = f"This is no YAML: {told}."
-    hint = "Indent with spaces." if "\\t" in told or "'\t'" in told else ""
     document.faults.append(Fault(document.file, line, column, "", message, hint))
 
 
@@ -182,7 +195,7 @@ class _Walk:
         self._nodes += 1
         if id(node) in self._open or self._nodes > MOST_NODES or len(path) > DEEPEST:
             if self._nodes <= MOST_NODES + 1:
-                self._document.fault(path, "This is nested too deeply, too long, or within itself.")
+                self._document.fault(path, TOO_DEEP)
             return None
         self._open.add(id(node))
         try:
@@ -208,7 +221,7 @@ class _Walk:
         merged: list[Node] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._document.fault(path, "A key is a word, not a list or a mapping.")
+                self._no_key(key_node, path)
                 continue
             key = str(key_node.value)
             if key == _MERGE and key_node.style is None:
@@ -223,6 +236,19 @@ class _Walk:
         for one in merged:
             self._merge(one, path, found)
         return found
+
+    def _no_key(self, node: Node, path: KeyPath) -> None:
+        mark = node.start_mark
+        self._document.faults.append(
+            Fault(
+                self._document.file,
+                mark.line + 1,
+                mark.column + 1,
+                shown_key(path),
+                "A key is a word, not a list or a mapping.",
+                FLOW_KEY,
+            )
+        )
 
     def _twice(self, path: KeyPath, key_node: Node) -> None:
         first = self._document.places[path]
@@ -262,7 +288,11 @@ class _Walk:
 
     def _foreign(self, node: Node, path: KeyPath) -> None:
         tag = node.tag.replace(_TAG, "!!")
-        self._document.fault(path, f"The tag {tag} is not known here.", "Write plain values.")
+        self._document.fault(
+            path,
+            f"The tag {tag} is not known here.",
+            "Write plain values; put a text that begins with ! in quotes.",
+        )
 
     def _scalar(self, node: Node, path: KeyPath) -> Any:
         text = str(node.value)

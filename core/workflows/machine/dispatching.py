@@ -50,6 +50,7 @@ class Dispatching:
         self.places = places
         self.gate: Gate | None = None
         self._barred: dict[tuple[Run, int], Entry] = {}
+        self._put_by: set[tuple[Run, int]] = set()  # the gate has told to wait, and knows of that
         self._random = random
         self._ageing = ageing
         self._sequence = 0
@@ -201,6 +202,8 @@ class Dispatching:
         while (entry := self._next_ready(now)) is not None:
             run, task = entry[4], entry[5]
             if self.gate is None or self.gate.admits(run, task):
+                if self._put_by:
+                    self._put_by.discard((run, task))
                 if self.places is not None:
                     self.places.forgive(run, task)
                 return entry
@@ -210,6 +213,7 @@ class Dispatching:
     def _put_off(self, entry: Entry, now: float) -> None:
         """The gate has told an attempt to wait, on the agent that it was given if it has one."""
         run, task = entry[4], entry[5]
+        self._put_by.add((run, task))
         elsewhere = False
         if self.places is not None:
             self.places.release(run, task)
@@ -224,10 +228,13 @@ class Dispatching:
 
     def _unbar(self, run: Run, task: int) -> None:
         """A task does not want to begin any more."""
-        avoided = self.places is not None and self.places.forgive(run, task)
-        barred = self._barred.pop((run, task), None) is not None
-        if (barred or avoided) and self.gate is not None:
-            self.gate.withdrawn(run, task)
+        if self.places is not None:
+            self.places.forgive(run, task)
+        self._barred.pop((run, task), None)
+        if (run, task) in self._put_by:
+            self._put_by.remove((run, task))
+            if self.gate is not None:
+                self.gate.withdrawn(run, task)
 
     def _next_ready(self, now: float) -> Entry | None:
         if self.places is not None and len(self.places):

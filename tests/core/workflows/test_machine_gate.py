@@ -85,6 +85,19 @@ def test_a_cancelled_one_is_withdrawn_once_and_readmitting_it_does_nothing() -> 
     assert bench.run.status == "cancelled"
 
 
+def test_one_that_is_to_be_asked_about_again_and_is_cancelled_before_is_withdrawn_too() -> None:
+    """It is held for its paused workflow then; the gate would keep it, and what it asks for, for ever."""
+    door = Door()
+    door.shut = {"a"}
+    bench = behind(door, task("a"))
+    assert bench.machine.take(0.0) is None
+    bench.machine.pause(bench.run, 1.0)
+    bench.machine.readmit(bench.run, 0)
+    assert bench.machine.take(2.0) is None
+    bench.machine.cancel(bench.run, 3.0)
+    assert door.gone == ["a"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -278,3 +278,29 @@ async def test_a_store_that_raises_leaves_nobody_waiting(clock: ManualClock) -> 
         with pytest.raises(ZeroDivisionError):
             await waiting
         store.broken = False
+
+
+async def test_who_changes_an_instance_as_a_whole_is_alone_with_it_whoever_comes_when(
+    engine: WorkflowOrchestrator,
+) -> None:
+    inside: list[str] = []
+
+    async def use(name: str) -> None:
+        async with engine._alone_with("W"):
+            inside.append(name)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert inside == [name]
+            inside.remove(name)
+
+    async def twice() -> None:
+        await use("first")
+        await use("again")  # while the one that waited is being woken
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(twice())
+        both.create_task(use("other"))
+    with pytest.raises(ZeroDivisionError):
+        async with engine._alone_with("W"):
+            raise ZeroDivisionError
+    assert engine._opening == {}

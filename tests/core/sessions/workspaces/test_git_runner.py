@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,27 @@ async def test_whoever_waits_for_the_tether_waits_for_the_command_also_of_an_eng
 def test_messages_name_some_paths_and_count_the_rest() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed([str(n) for n in range(SHOWN + 3)]).endswith(f"{SHOWN - 1} and 3 more")
+
+
+async def test_whoever_gives_up_while_it_takes_the_tether_does_not_keep_it(
+    git: Git, repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tether that is held by nobody's command would keep the worktree busy as long as the engine lives."""
+    tether, hold = tmp_path / "tether", module._hold
+    taking, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(path: Path) -> int:
+        held = hold(path)
+        taking.set()
+        assert may_go_on.wait(60)
+        return held
+
+    monkeypatch.setattr(module, "_hold", slowly)
+    work = asyncio.ensure_future(git.run(str(repo.path), "status", tether=tether))
+    await asyncio.to_thread(taking.wait, 60)
+    work.cancel()
+    await asyncio.sleep(0)
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await free(tether, 60)

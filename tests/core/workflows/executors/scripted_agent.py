@@ -7,8 +7,10 @@ from typing import Any
 from tests.core.sessions.rig import definitions
 
 # Reads lines; each is a turn that it announces by OSC 7501. "file" leaves a result, "hang" never ends.
+# With AT_START it says that and takes no line.
 SCRIPTED = r"""
 say() { printf '\033]7501;state=%s\033\\' "$1"; }
+if [ -n "$AT_START" ]; then say "$AT_START"; sleep 300; fi
 say idle
 while printf '> '; IFS= read -r line; do
   say working; sleep 0.1; echo "did $line"

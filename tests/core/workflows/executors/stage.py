@@ -19,6 +19,7 @@ from quarterdeck.core.workflows.backends.local import LocalBackend
 from quarterdeck.core.workflows.executors import (
     Gate,
     GateAnswer,
+    Leftovers,
     Sessions,
     Surroundings,
     register_executors,
@@ -83,13 +84,14 @@ class Stage:
     told: list[tuple[str, str, int, int]] = field(default_factory=list)
     orchestrator: WorkflowOrchestrator = field(init=False)
     backend: LocalBackend = field(init=False)
+    leftovers: Leftovers = field(init=False)
 
     async def open(self) -> Stage:
         around = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment}
         self.backend = LocalBackend(self.folder, environment=around)
         await self.backend.open()
         self.orchestrator = WorkflowOrchestrator(StateManager(store=self.store))
-        register_executors(
+        self.leftovers = register_executors(
             self.orchestrator,
             Surroundings(
                 self.folder,

@@ -105,6 +105,17 @@ async def test_a_turn_that_ends_badly_fails_the_task(
     assert rig.manager.items() == [], "the task tells of it"
 
 
+async def test_an_agent_that_fails_before_it_takes_the_prompt_fails_the_task(
+    deck: Stage, rig: Rig
+) -> None:
+    """Its session is hushed: without a word here nobody would ever hear of it."""
+    error = await deck.error(
+        "tasks: {it: {agent: scripted, prompt: say, env: {AT_START: error}, retry: {attempts: 1}}}"
+    )
+    assert error.startswith("AgentFailed: scripted failed")
+    assert not rig.view("flow it").living
+
+
 async def test_cancelling_ends_the_session(deck: Stage, rig: Rig) -> None:
     workflow_id = await deck.begin("tasks: {it: {agent: scripted, prompt: hang}}")
     await until(rig.manager.views)
@@ -211,8 +222,9 @@ async def test_an_engine_gone_between_the_sessions_end_and_the_tasks_is_no_failu
     await deck.close()
     monkeypatch.setattr(rig.manager, "stop", stop)
     assert not rig.view("flow it").living
+    (left,) = deck.folder.rglob(ANSWER_NAME)
+    assert not left.stat().st_mode & 0o077, "others can read it"
     if answer_lost:
-        (left,) = deck.folder.rglob(ANSWER_NAME)
         left.unlink()
     stage = await new_stage(sessions=rig.manager)
     await stage.orchestrator.recover()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.core.workflows.context import AttemptLost, TaskExecutionContext
 from quarterdeck.core.workflows.definition import TaskDefinition
-from quarterdeck.core.workflows.executors.attempt import hidden
+from quarterdeck.core.workflows.executors.attempt import BIG, Attempt, hidden
 from quarterdeck.core.workflows.executors.children import Child, ChildKind, kept_child
 from quarterdeck.core.workflows.executors.faults import (
     CommandFailed,
@@ -212,6 +214,31 @@ def test_a_log_keeps_long_lines_and_what_was_there(tmp_path: Path) -> None:
 
 def context(child: str | None, attempt: int = 2) -> TaskExecutionContext:
     return TaskExecutionContext(TaskDefinition("t", "a", "run"), "w", attempt=attempt, child=child)
+
+
+async def test_a_log_has_one_writer_at_a_time_also_where_that_is_cancelled(tmp_path: Path) -> None:
+    """Else it would be closed, and its number be another file's, while a thread writes on."""
+    writing, may_go_on = threading.Event(), threading.Event()
+
+    class Slow(AttemptLog):
+        def write(self, data: bytes) -> bool:
+            writing.set()
+            assert may_go_on.wait(60)
+            return super().write(data)
+
+    attempt = object.__new__(Attempt)
+    attempt.log = Slow(tmp_path / "log", str)
+    work = asyncio.ensure_future(attempt.write(b"x" * BIG + b"\n"))
+    await asyncio.to_thread(writing.wait, 60)
+    work.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not work.done()
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    attempt.log.close()
+    assert (tmp_path / "log").stat().st_size == BIG + 1
 
 
 @FEW

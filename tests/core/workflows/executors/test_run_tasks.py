@@ -11,6 +11,10 @@ from tests.core.sessions.rig import alive
 from tests.core.workflows.executors.conftest import NewStage
 from tests.core.workflows.executors.stage import Stage, until
 
+from quarterdeck.core.safety.budgets import Usage
+from quarterdeck.core.workflows.guarding import Pass
+from quarterdeck.core.workflows.machine import Run
+
 
 async def test_outputs_become_results_as_the_file_says(stage: Stage) -> None:
     found = await stage.results(
@@ -211,3 +215,42 @@ async def test_resources_that_this_machine_has_no_amounts_of_are_refused(stage: 
     error = await stage.error("tasks: {a: {run: [echo, x], resources: {gpu: 1}, retry: 3}}")
     assert error.startswith("ResourcesUnknown: a asks for resources (gpu)")
     assert "--executor dask://" in error
+
+
+class Slow:
+    """A guard that takes its time to hear of an end."""
+
+    refusal = None
+
+    def admits(self, run: Run, task: int) -> bool:
+        return True
+
+    def reason(self, run: Run, task: int) -> str:
+        return ""
+
+    def left(self, run: Run, task: int) -> None:
+        pass
+
+    def withdrawn(self, run: Run, task: int) -> None:
+        pass
+
+    def begins(self, run: Run, task: int, *, adopted: bool) -> Slow:
+        return self
+
+    def report(self, usage: Usage) -> None:
+        pass
+
+    async def ended(self, given: Pass, error: BaseException | None) -> None:
+        await asyncio.sleep(0.1)
+
+
+async def test_what_each_attempt_leaves_is_forgotten_however_late_its_end_is_on_disk(
+    stage: Stage,
+) -> None:
+    stage.orchestrator.guard(Slow())
+    state = await stage.run(
+        "tasks: {it: {run: 'exit 3', shell: true, retry: {attempts: 3, initial: 0.01}}}"
+    )
+    assert (state.status, state.tasks["it"].attempt) == ("failed", 3)
+    await stage.orchestrator.close()
+    assert not stage.left()
