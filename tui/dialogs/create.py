@@ -113,7 +113,8 @@ class CreateDialog(Dialog[str]):
 
     def drafted(self) -> Sequence[Input | TextArea]:
         """What a person wrote."""
-        return (self.prompt,)
+        written = not self._suggested or self.name_field.value != self._suggested
+        return (self.prompt, self.directory, *((self.name_field,) if written else ()))
 
     def offers(self) -> Sequence[Offer]:
         """Create, move between fields, leave."""

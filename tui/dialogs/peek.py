@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from textual import events
 from textual.content import Content
@@ -24,6 +24,9 @@ from ..model.words import KIND_SIGNS, KIND_WORDS, clean, text_under
 from ..widgets.terminal import TerminalView
 from ..widgets.text_lines import Paragraphs, TextLines
 from .base import Dialog, Offer
+
+if TYPE_CHECKING:
+    from textual.widgets import TextArea
 
 CHOICES_SHOWN = 9
 WORD = 20
@@ -74,6 +77,14 @@ class PeekDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         """Question, screen, choices, field."""
         return (self.text, self.terminal, self.choices, self.input)
+
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """The answer that was begun."""
+        return (self.input,)
+
+    def opened_for(self) -> str:
+        """The request: an answer is for no other."""
+        return f"{self.item.item_id}/{self.item.request_id}"
 
     def begin(self) -> None:
         """Watch the session's screen; an item of a workflow has none."""
@@ -212,7 +223,7 @@ class PeekDialog(Dialog[None]):
         if self._choices:
             self.set_focus(None)
         else:
-            self.dismiss(None)
+            self.give_up()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send what was written."""
@@ -229,7 +240,7 @@ class PeekDialog(Dialog[None]):
     def _do(self, what: Callable[[], None]) -> Callable[[], None]:
         def done() -> None:
             what()
-            self.dismiss(None)
+            self.give_up()
 
         return done
 
@@ -242,7 +253,7 @@ class PeekDialog(Dialog[None]):
             self.ask()
 
     def _go(self) -> None:
-        self.dismiss(None)
+        self.give_up()
         if not self.item.session_id:
             show_item(self.bridge, self.item)
             return
