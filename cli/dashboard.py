@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +75,7 @@ def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
         sys.stderr.write(f"quarterdeck: {app.last_words}\n")
     count = app.left_running
     if count:
-        given = invocation.values.get("state_dir")
-        back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
+        path = invocation.values.get("path")
+        back = invocation.again(*((str(path),) if path else ()), hosted=True)
         runs = "session runs" if count == 1 else "sessions run"
         sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")

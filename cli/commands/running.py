@@ -101,6 +101,7 @@ class _Run:
                 self._face(),
                 lines=self._lines(),
                 reconnect=self._reconnect,
+                again=lambda workflow_id: self._again(workflow_id, hosted=True),
                 answers=wish.answers if isinstance(wish, _Resumed) else {},
             )
             with _signals(runner):
@@ -130,16 +131,13 @@ class _Run:
         return INTERRUPTED if runner.signalled is None else 128 + runner.signalled
 
     def _tell_paused(self, course: Course) -> None:
-        self._note(f"Go on with: quarterdeck run --resume {course.id}{self._options()}")
+        self._note(f"Go on with: {self._again(course.id, hosted=self._connector.hosting)}")
 
     def _tell_detached(self, workflow_id: str) -> None:
-        self._note(
-            f"It runs on. Follow it with: quarterdeck run --resume {workflow_id}{self._options()}"
-        )
+        self._note(f"It runs on. Follow it with: {self._again(workflow_id, hosted=False)}")
 
-    def _options(self) -> str:
-        given = self._invocation.values.get("state_dir")
-        return f" --state-dir {given}" if given else ""
+    def _again(self, workflow_id: str, *, hosted: bool) -> str:
+        return self._invocation.again("run", "--resume", workflow_id, hosted=hosted)
 
     def _note(self, text: str) -> None:
         if self._printer.as_json:
