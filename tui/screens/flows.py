@@ -215,7 +215,11 @@ class FlowsScreen(MainScreen):
         self.bridge.moved()
 
     def _no_flow(self) -> str | None:
-        return None if self.desk.line is not None else "There is no workflow here; c runs a file."
+        return (
+            None
+            if self.desk.line is not None
+            else "There is no workflow here; <flow.run> runs a file."
+        )
 
     def toggle_minimal(self) -> None:
         """Minimal mode on or off; workflows that ended are folded in it."""
