@@ -82,7 +82,7 @@ def short_status(session: SessionView) -> str:
     word = session.shown
     if session.lifecycle is Lifecycle.EXITED and session.exit_code is not None:
         code = str(session.exit_code)
-        return f"exit {code}" if len(code) < 3 else f"exit{code}"  # noqa: PLR2004  # as wide as its column
+        return f"exit {code}" if len(code) < 3 else f"exit{code}"  # as wide as its column
     return SHORT.get(word, word)
 
 
