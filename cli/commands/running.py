@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
@@ -186,7 +187,7 @@ class _Run:
             return str(made["workflow"]["id"])
         found = await client.call(w.ListWorkflows(limit=MOST_LISTED))
         view = by_prefix(found["workflows"], wish.part)
-        if wish.file is not None and view["file"] != wish.file:
+        if wish.file is not None and not _is_same(wish.file, view["file"]):
             made_from = f"made from {view['file']}" if view["file"] else "not made from a file"
             told = f"The workflow {view['id']} was {made_from}; leave out FILE to go on with it."
             raise fault("usage", told)
@@ -218,6 +219,11 @@ class _Run:
         if self._printer.as_json or not self._printer.fancy or not sys.stdin.isatty():
             return None
         return LineInput(sys.stdin.fileno())
+
+
+def _is_same(file: str, known: str) -> bool:
+    """Whether both name one file, however written; it may be gone by now."""
+    return Path(file).resolve() == Path(known).resolve() if known else False
 
 
 @contextmanager
