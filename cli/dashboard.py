@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..tui.app import QuarterdeckApp
-from .invocation import Invocation
+from .invocation import FLAGS, Invocation
 from .showing import run_app
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class Locker:
         gc.enable()
         return outfit
 
+    @property
+    def inherited(self) -> dict[str, str]:
+        """What an engine here took over from the one before it: settings, by key."""
+        return self._connector.inherited if self._connector is not None else {}
+
     async def release(self) -> None:
         """Let go of the engine."""
         if self._connector is not None:
@@ -65,6 +70,9 @@ async def _show(invocation: Invocation, directory: Path, *, minimal: bool) -> in
     code = await run_app(app, locker)
     if app.fault is not None:
         raise app.fault
+    for option, key in FLAGS.items():
+        if key in locker.inherited:
+            invocation.values[option] = locker.inherited[key]
     _tell_the_rest(app, invocation)
     return code
 
