@@ -8,7 +8,7 @@ from textual import events
 
 from ..bridge import Bridge
 from ..handlers.base import Handler, Handlers
-from ..model.frame import fitting_width, list_width
+from ..model.frame import LEFT_OVER, fitting_width, list_width
 from ..widgets.boxes import AcrossBox
 from .base import MainScreen
 
@@ -34,8 +34,10 @@ class BesideScreen(MainScreen):
     @property
     def kept_width(self) -> int:
         """The width that the person gave the list, as far as the terminal has room; 0: none."""
-        kept = self._dragged or int(self.bridge.preferences["list_width"])
-        return fitting_width(kept, self.app.size.width) if kept else 0
+        width, kept = self.app.size.width, int(self.bridge.preferences["list_width"])
+        if self._dragged is not None:
+            return fitting_width(self._dragged, width)
+        return fitting_width(kept, width, LEFT_OVER) if kept else 0
 
     @property
     def list_width(self) -> int:
