@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, redirect_stdout
 from typing import Any
 
 import typer
@@ -18,7 +22,31 @@ PATIENCE = 0.5
 
 REPORTS = ("idle", "working", "blocked", "done", "error", "clear")
 
+_SPECIAL = re.compile(r"[^\w@%+=:,./~-]")
+
 Offers = list[tuple[str, str]]
+
+
+@contextmanager
+def as_typed(program: str) -> Iterator[None]:
+    """Let what is offered meanwhile stand on bash's line as one has to type it; the other shells see to that."""
+    if os.environ.get(f"_{program}_COMPLETE".replace("-", "_").upper()) != "complete_bash":
+        yield
+        return
+    out = io.StringIO()
+    try:
+        with redirect_stdout(out):
+            yield
+    finally:
+        sys.stdout.write("".join(map(_as_typed, out.getvalue().splitlines(keepends=True))))
+
+
+def _as_typed(line: str) -> str:
+    word, end = line.rstrip("\n"), "\n" * line.endswith("\n")
+    at = os.environ.get("COMP_CWORD", "")
+    begun = os.environ.get("COMP_WORDS", "").split("\n")[int(at) :] if at.isdecimal() else []
+    quoted = bool(begun) and begun[0].startswith(("'", '"'))
+    return line if quoted else _SPECIAL.sub(r"\\\g<0>", word) + end
 
 
 def directories(incomplete: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ..core.base.retry import RetryPolicy
 from ..core.client.ports import Endpoint, LinkClosed
 from ..core.client.socket import SocketEndpoint
 from .failing import has_code
-from .place import entered_socket
+from .place import entered_socket, entered_stores
 
 if TYPE_CHECKING:
     from ..core.settings import Settings
@@ -30,6 +30,8 @@ class EngineConnector:
     started here, with what ``settings`` gives (called in a thread). Of several processes that try at
     once one gets the lock, the others attach to it. With ``parting`` an engine started here stops
     its sessions when it is let go of, whatever is asked. ``reason`` is told to others when it stops.
+    One that is started here in place of another that was attached to goes on with the other's
+    store and executor: ``inherited``.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class EngineConnector:
         self._parting = parting
         self._reason = reason
         self._own: Assembly | None = None
+        self._joined: dict[str, str] = {}
+        self.inherited: dict[str, str] = {}
         self._connecting = asyncio.Lock()
 
     @property
@@ -86,13 +90,15 @@ class EngineConnector:
         """A link to the engine that runs; ``None`` if none answers."""
         if self._own is not None and self.hosting:
             return self._own.engine.local_endpoint()
-        socket = entered_socket(self._state_dir)
+        socket, stores = entered_socket(self._state_dir), entered_stores(self._state_dir)
         if socket is None:
             return None
         try:
-            return await SocketEndpoint.connect(socket)
+            endpoint = await SocketEndpoint.connect(socket)
         except LinkClosed:
             return None
+        self._joined = stores
+        return endpoint
 
     async def _host(self) -> Endpoint:
         """A link to an engine started here.
@@ -101,13 +107,24 @@ class EngineConnector:
         """
         # Start-up time: the dashboard paints before the engine's libraries are there.
         compose = await asyncio.to_thread(import_module, f"{__package__}.compose")
-        settings = await asyncio.to_thread(self._settings)
+        settings = await asyncio.to_thread(self._going_on)
         own: Assembly = compose.Assembly(settings, headless=False)
         if self._own is not None:  # it stopped by itself
             self._own.close_log()
         await own.start()
         self._own = own
         return own.engine.local_endpoint()
+
+    def _going_on(self) -> Settings:
+        """The settings, with the store and the executor of the engine that was here before.
+
+        :raises CliFault: ``engine_differs`` if its store can't be told, since it has a password.
+        """
+        # Start-up time: as above.
+        from .inheriting import inherit  # noqa: PLC0415
+
+        settings, self.inherited = inherit(self._settings(), self._joined)
+        return settings
 
     async def release(self, *, stop_sessions: bool = False) -> None:
         """Let go: an engine hosted here hands over or shuts down; sessions go on unless told."""

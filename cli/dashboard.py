@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..tui.app import QuarterdeckApp
-from .invocation import Invocation
+from .invocation import FLAGS, Invocation
 from .showing import run_app
 
 if TYPE_CHECKING:
@@ -54,6 +53,11 @@ class Locker:
         gc.enable()
         return outfit
 
+    @property
+    def inherited(self) -> dict[str, str]:
+        """What an engine here took over from the one before it: settings, by key."""
+        return self._connector.inherited if self._connector is not None else {}
+
     async def release(self) -> None:
         """Let go of the engine."""
         if self._connector is not None:
@@ -66,6 +70,9 @@ async def _show(invocation: Invocation, directory: Path, *, minimal: bool) -> in
     code = await run_app(app, locker)
     if app.fault is not None:
         raise app.fault
+    for option, key in FLAGS.items():
+        if key in locker.inherited:
+            invocation.values[option] = locker.inherited[key]
     _tell_the_rest(app, invocation)
     return code
 
@@ -76,7 +83,7 @@ def _tell_the_rest(app: QuarterdeckApp, invocation: Invocation) -> None:
         sys.stderr.write(f"quarterdeck: {app.last_words}\n")
     count = app.left_running
     if count:
-        given = invocation.values.get("state_dir")
-        back = shlex.join(["quarterdeck", *(("--state-dir", str(given)) if given else ())])
+        path = invocation.values.get("path")
+        back = invocation.again(*((str(path),) if path else ()), hosted=True)
         runs = "session runs" if count == 1 else "sessions run"
         sys.stdout.write(f"{count} {runs} on without the dashboard; come back with: {back}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from .link import PATIENCE, Link, Message
@@ -11,6 +13,7 @@ from .printing import Printer
 
 FLAGS = {"store": "state.url", "executor": "workflows.executor"}
 """Options that are settings, and which."""
+PLACES = ("state_dir", "config", "profile")
 
 
 class Invocation:
@@ -34,6 +37,19 @@ class Invocation:
         """Settings that were given as options."""
         given = ((key, self.values.get(name)) for name, key in FLAGS.items())
         return tuple((key, str(value)) for key, value in given if value is not None)
+
+    def again(self, *words: str, hosted: bool) -> str:
+        """A command line that comes back to this engine, whose store only another start of it must name.
+
+        Passwords are left out of it.
+        """
+        # Start-up time: only what ends needs it.
+        from ..core.telemetry.redaction import Redactor  # noqa: PLC0415
+
+        hide = Redactor().text
+        given = ((key, self.values.get(key)) for key in (*PLACES, *(FLAGS if hosted else ())))
+        options = ((f"--{key.replace('_', '-')}", hide(str(one))) for key, one in given if one)
+        return shlex.join(("quarterdeck", *words, *chain.from_iterable(options)))
 
     @property
     def bare_place(self) -> Place:

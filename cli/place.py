@@ -61,6 +61,16 @@ def entered_socket(state_dir: Path) -> str | None:
         return None
 
 
+def entered_stores(state_dir: Path) -> dict[str, str]:
+    """The settings ``state.url`` and ``workflows.executor`` of the engine that entered itself, without passwords."""
+    try:
+        entry = _entry(state_dir)
+        named = {"state.url": entry.get("store"), "workflows.executor": entry.get("executor")}
+        return {key: str(value) for key, value in named.items() if value}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
 def copied(state_dir: Path) -> str:
     """What to say of a lock that was copied with its directory; empty if it was not."""
     try:

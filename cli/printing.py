@@ -11,7 +11,11 @@ from typing import Any, TextIO
 
 from ..core.sessions.terminal.untrusted import one_line
 
-_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+_DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""What makes a terminal show text in another order than it is written in."""
+_CONTROLS = {
+    code: None for code in (*range(32), *range(127, 160), *_DIRECTIONS) if code not in {9, 10}
+}
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(127, 160)}
 """Controls that JSON lets stand as they are."""
 
@@ -24,7 +28,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """``text`` without control characters but for line ends and tabs."""
+    """``text`` without control and direction characters but for line ends and tabs."""
     return text.translate(_CONTROLS)
 
 
@@ -93,7 +97,7 @@ class Printer:
         self.raw(to_json(data, self.out, separators=(",", ":")) + "\n")
 
     def line(self, text: str = "") -> None:
-        """Print a line, without control characters, and send it on its way."""
+        """Print a line, without control and direction characters, and send it on its way."""
         self.raw(clean_lines(text) + "\n")
 
     def raw(self, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .completion import COMPLETERS, directories
+from .completion import COMPLETERS, as_typed, directories
 from .exits import MEANINGS
 from .failing import fault, near
 from .grammar import (
@@ -46,7 +46,8 @@ def understand(catalogue: Catalogue, argv: Sequence[str], program: str) -> Call 
     """
     tree = typer.main.get_command(build(catalogue))
     try:
-        found = tree.main(fill_bare(catalogue, argv), prog_name=program, standalone_mode=False)
+        with as_typed(program):
+            found = tree.main(fill_bare(catalogue, argv), prog_name=program, standalone_mode=False)
     except Exception as error:
         # Typer's fault classes move between its versions; what they can do does not.
         if not hasattr(error, "format_message"):

@@ -111,7 +111,8 @@ class QuarterdeckApp(OpeningApp, inherit_bindings=False):
             self.theme = wanted
             self._keep_uncoloured()
         else:
-            self.tell(f"There is no theme {wanted!r}; : lists the themes.", "warning", "theme")
+            told = f"There is no theme {wanted!r}; <ui.palette> lists the themes."
+            self.tell(self.bridge.keymap.told(told), "warning", "theme")
 
     def _keep_uncoloured(self) -> None:
         """Under NO_COLOR Textual chooses how to drop colours once, for its first theme only."""

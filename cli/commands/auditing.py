@@ -31,7 +31,7 @@ def verify_audit(invocation: Invocation, head: str | None) -> int | None:
         if not has_code(error, "no_engine"):
             raise
         if note := copied(invocation.place.state_dir).strip():
-            sys.stderr.write(f"{note}\n")
+            sys.stderr.write(f"{clean(note)}\n")
         known = parse_head(head) if head else None
         found = asyncio.run(_read(load(invocation.place).settings, known))
     invocation.printer.show({"audit": found}, lambda: invocation.printer.line(_told(found)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ...core.settings import FILE_NAME, Fault, Kind, Loaded, SettingsInvalid, check_files
+from ...core.settings import FILE_NAME, Fault, Kind, examine
 from ...core.settings import config_files as files_of
-from ..agency import load_catalog
+from ..agency import agents_faults
 from ..exits import FAILED
 from ..failing import fault
 from ..invocation import Invocation
@@ -48,25 +48,16 @@ def _files(place: Place) -> list[tuple[Kind, Path]]:
 
 def check(invocation: Invocation) -> int | None:
     """``config check``; exit code 1 if there is a fault."""
-    files = [
-        file for kind, file in _files(invocation.bare_place) if kind is Kind.FILE or file.is_file()
-    ]
-    faults = [_as_json(one) for one in check_files(files)] or _later_faults(invocation.bare_place)
+    place = invocation.bare_place
+    every = _files(place)
+    files = [file for kind, file in every if kind is Kind.FILE or file.is_file()]
+    found = examine(every, profile=place.profile, flags={"state.dir": place.given_dir})
+    faults = [_as_json(one) for one in (*found.faults, *agents_faults(found))]
     invocation.printer.show(
         {"files": list(map(str, files)), "faults": faults},
         lambda: _say_faults(invocation, files, faults),
     )
     return FAILED if faults else None
-
-
-def _later_faults(place: Place) -> list[Message]:
-    """Faults beyond the files themselves: the environment, the profile, agents' definitions."""
-    try:
-        loaded: Loaded = load(place)
-    except SettingsInvalid as error:
-        return [_as_json(one) for one in error.faults]
-    faults = load_catalog(loaded.settings, loaded.origins).faults
-    return [_as_json(Fault("", None, "", one.message)) for one in faults]
 
 
 def _as_json(found: Fault) -> Message:
@@ -76,7 +67,7 @@ def _as_json(found: Fault) -> Message:
         "key": found.key,
         "message": found.message,
         "hint": found.hint,
-        "text": str(found).removeprefix(": "),
+        "text": str(found),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..failing import fault, near
 from ..invocation import Invocation
 from ..place import absolute
+from ..printing import clean
 
 PROGRAM = "from quarterdeck.cli.main import run; raise SystemExit(run())"
 ACTIONS = ("install", "remove", "fire")
@@ -72,7 +73,8 @@ def _fire(
         payload_id = _propel(invocation, pipeline, event, name, arguments)
     except Exception as error:  # noqa: BLE001  # a commit never fails for our sake
         told = getattr(error, "message", None) or str(error)
-        sys.stderr.write(f"quarterdeck: {pipeline} {event} was not propelled: {told}\n")
+        said = f"quarterdeck: {pipeline} {event} was not propelled: {told}"
+        sys.stderr.write(f"{clean(said)}\n")
         return
     invocation.printer.show(
         {"payload_id": payload_id},

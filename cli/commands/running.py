@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
@@ -29,7 +31,7 @@ from ..place import absolute, load
 from ..running.course import OVER, Course
 from ..running.detaching import leave_engine
 from ..running.faces import Face, JsonFace, LineFace
-from ..running.others import left, others, taken_up
+from ..running.others import Words, left, others, taken_up
 from ..running.runner import Ending, Runner
 from ..running.talking import LineInput
 from ..running.words import approvals_of, inputs_of
@@ -105,16 +107,17 @@ class _Run:
                 self._face(),
                 lines=self._lines(),
                 reconnect=self._reconnect,
+                again=lambda workflow_id: self._again(workflow_id, hosted=True),
                 answers=wish.answers if isinstance(wish, _Resumed) else {},
             )
             with _signals(runner):
                 workflow_id = await self._begin(client, wish)
-                await self._tell_others(client, workflow_id, taken_up)
+                await self._tell_others(client, workflow_id, taken_up, hosted=False)
                 ending = await runner.follow(workflow_id)
             detached = ending is Ending.DETACHED and runner.signalled is None
             code = self._code(runner, ending)
             if not detached:
-                await self._tell_others(runner.client, workflow_id, left)
+                await self._tell_others(runner.client, workflow_id, left, hosted=True)
             elif not self._connector.hosting:
                 self._tell_detached(workflow_id)
         finally:
@@ -137,30 +140,24 @@ class _Run:
         return INTERRUPTED if runner.signalled is None else 128 + runner.signalled
 
     def _tell_paused(self, course: Course) -> None:
-        self._note(f"Go on with: quarterdeck run --resume {course.id}{self._options()}")
+        self._note(f"Go on with: {self._again(course.id, hosted=self._connector.hosting)}")
 
     def _tell_detached(self, workflow_id: str) -> None:
-        self._note(
-            f"It runs on. Follow it with: quarterdeck run --resume {workflow_id}{self._options()}"
-        )
+        self._note(f"It runs on. Follow it with: {self._again(workflow_id, hosted=False)}")
 
     async def _tell_others(
-        self,
-        client: Client,
-        workflow_id: str,
-        words: Callable[[Sequence[WorkflowView], str], Iterator[str]],
+        self, client: Client, workflow_id: str, words: Words, *, hosted: bool
     ) -> None:
         """Tell what an engine of our own drives besides: it is there only as long as this runs."""
         if not self._connector.hosting:
             return
         with suppress(LinkClosed):
             found = await others(client, home_of(self._settings), workflow_id)
-            for text in words(found, self._options()):
+            for text in words(found, partial(self._again, hosted=hosted)):
                 self._note(text)
 
-    def _options(self) -> str:
-        given = self._invocation.values.get("state_dir")
-        return f" --state-dir {given}" if given else ""
+    def _again(self, workflow_id: str, *, hosted: bool) -> str:
+        return self._invocation.again("run", "--resume", workflow_id, hosted=hosted)
 
     def _note(self, text: str) -> None:
         if self._printer.as_json:
@@ -209,7 +206,7 @@ class _Run:
             return str(made["workflow"]["id"])
         found = await client.call(w.ListWorkflows(limit=MOST_LISTED))
         view = by_prefix(found["workflows"], wish.part)
-        if wish.file is not None and view["file"] != wish.file:
+        if wish.file is not None and not _is_same(wish.file, view["file"]):
             made_from = f"made from {view['file']}" if view["file"] else "not made from a file"
             told = f"The workflow {view['id']} was {made_from}; leave out FILE to go on with it."
             raise fault("usage", told)
@@ -241,6 +238,11 @@ class _Run:
         if self._printer.as_json or not self._printer.fancy or not sys.stdin.isatty():
             return None
         return LineInput(sys.stdin.fileno())
+
+
+def _is_same(file: str, known: str) -> bool:
+    """Whether both name one file, however written; it may be gone by now."""
+    return Path(file).resolve() == Path(known).resolve() if known else False
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ..invocation import Invocation
 from ..link import Message
 from ..naming import find_workflow
 from ..presenting import workflow_word
+from ..printing import clean
 
 
 def start(invocation: Invocation, *, id: str) -> None:  # noqa: A002  # the argument's name
@@ -69,7 +70,7 @@ def _confirm(question: str) -> None:
     """
     if not sys.stdin.isatty():
         raise fault("not_confirmed", f"{question} Nobody is there to say so; give --yes.")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{clean(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
         raise fault("not_confirmed", "Nothing was changed.")

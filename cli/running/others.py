@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...core.client.client import Client
 from ...core.protocol import workflow_commands as w
@@ -10,6 +10,11 @@ from ...core.protocol.workflow_status import TaskStatus, WorkflowStatus
 from ...core.protocol.workflow_views import WorkflowView
 
 MOST_TOLD = 5
+
+Again = Callable[[str], str]
+"""The command line that comes back to a workflow."""
+
+Words = Callable[[Sequence[WorkflowView], Again], Iterator[str]]
 
 
 async def others(client: Client, home: str, workflow_id: str) -> list[WorkflowView]:
@@ -20,22 +25,22 @@ async def others(client: Client, home: str, workflow_id: str) -> list[WorkflowVi
     return [one for one in reversed(mine) if one.id != workflow_id]
 
 
-def taken_up(views: Sequence[WorkflowView], options: str) -> Iterator[str]:
+def taken_up(views: Sequence[WorkflowView], again: Again) -> Iterator[str]:
     """What to say of them as it begins: an engine that is gone has left them."""
     for one in views[:MOST_TOLD]:
         yield (
             f"Goes on beside it, left by an engine that is gone: {one.name} ({one.id}), {_tasks(one)}. "
-            f"Follow it with: quarterdeck run --resume {one.id}{options}"
+            f"Follow it with: {again(one.id)}"
         )
     yield from _more(views)
 
 
-def left(views: Sequence[WorkflowView], options: str) -> Iterator[str]:
+def left(views: Sequence[WorkflowView], again: Again) -> Iterator[str]:
     """What to say of them at the end, when this engine goes too."""
     for one in views[:MOST_TOLD]:
         yield (
             f"Not over, and left for the next engine: {one.name} ({one.id}), {_tasks(one)}. "
-            f"Go on with it, or end it (ctrl+c there), with: quarterdeck run --resume {one.id}{options}"
+            f"Go on with it, or end it (ctrl+c there), with: {again(one.id)}"
         )
     yield from _more(views)
 

@@ -40,8 +40,8 @@ class Ending(StrEnum):
 class Runner:
     """Drives one run of the command; ``lines`` is where a person answers, if there is one.
 
-    ``reconnect`` gives a client of the engine that took over, when one has left. ``answers``
-    are given ahead, by task, ``*`` for all others.
+    ``reconnect`` gives a client of the engine that took over, when one has left; ``again`` the
+    command that goes on with a workflow. ``answers`` are given ahead, by task, ``*`` for all others.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Runner:
         *,
         lines: LineInput | None,
         reconnect: Reconnect,
+        again: Callable[[str], str],
         answers: Mapping[str, str] | None = None,
     ) -> None:
         self.client = client
         self._face = face
         self._lines = lines
         self._reconnect = reconnect
+        self._again = again
         self._answers = answers or {}
         self._course: Course | None = None
         self._stir = asyncio.Event()
@@ -178,10 +180,8 @@ class Runner:
     async def _return(self, workflow_id: str) -> None:
         client = await self._reconnect()
         if client is None:
-            raise fault(
-                "link_closed",
-                f"The engine left. Go on with: quarterdeck run --resume {workflow_id}",
-            )
+            told = f"The engine left. Go on with: {self._again(workflow_id)}"
+            raise fault("link_closed", told)
         self.client = client
         await self._attach(workflow_id)
         self._face.renewed(self.course)

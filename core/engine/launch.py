@@ -119,7 +119,9 @@ class Launch:
         if self._listen:
             self.socket = self._given_socket or engine_socket(self._given.state_dir)
         socket = str(self.socket) if self._listen else ""
-        return Holder(os.getpid(), self._engine_id, socket, self._started_at)
+        settings, shown = self._given.settings, self._given.redactor.text
+        store, executor = shown(settings.store_url), shown(settings.workflows.executor)
+        return Holder(os.getpid(), self._engine_id, socket, self._started_at, store, executor)
 
     async def _open_store(self) -> None:
         given = self._given

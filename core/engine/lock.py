@@ -17,12 +17,17 @@ LOCK_NAME = "engine.lock"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The engine that holds a state directory, as it wrote itself down."""
+    """The engine that holds a state directory, as it wrote itself down.
+
+    ``store`` and ``executor`` are addresses, without passwords: who takes over goes on with them.
+    """
 
     pid: int
     engine_id: str
     socket: str
     started_at: datetime
+    store: str = ""
+    executor: str = ""
 
     def dump(self) -> dict[str, Any]:
         """The holder as JSON-ready data."""

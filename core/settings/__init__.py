@@ -4,11 +4,13 @@ from .faults import Fault, SettingsInvalid
 from .loading import (
     FILE_NAME,
     PROFILES,
+    Examined,
     Kind,
     Loaded,
     Origin,
     check_files,
     config_files,
+    examine,
     load_settings,
 )
 from .model import (
@@ -29,6 +31,7 @@ __all__ = [
     "PROFILES",
     "CrewSettings",
     "EngineSettings",
+    "Examined",
     "Fault",
     "Kind",
     "Loaded",
@@ -44,5 +47,6 @@ __all__ = [
     "check_files",
     "config_files",
     "default_config",
+    "examine",
     "load_settings",
 ]

@@ -29,6 +29,8 @@ _SYNTAX_LINE = re.compile(r"\(at line (\d+)")
 
 ADDED = frozenset({("safety", "constraints"), ("budgets",)})
 """Lists of rules: a later source adds to them, so that a project takes none of the user's away."""
+AGENTS = "agents"
+"""Its tables are checked elsewhere, so the place of every part of them is kept."""
 
 
 class Kind(StrEnum):
@@ -69,7 +71,7 @@ class Layer:
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     profile: str = ""
 
-    def origin(self, path: tuple[str, ...]) -> Origin:
+    def origin(self, path: KeyPath) -> Origin:
         """Where the value at ``path`` comes from."""
         at = ("profiles", self.profile, *path) if self.profile else path
         return Origin(self.kind, self.place, line_of(self.lines, at), self.profile)
@@ -91,6 +93,18 @@ class Loaded:
         """Every key with its value and its origin, section by section."""
         values = self.settings.model_dump(mode="json")
         return [(key, value, self.origin(key)) for key, value in _leaves(values)]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """All that is wrong with the settings, and what they say of agents all the same.
+
+    ``agents`` are the tables that could be read, which the agents' loader checks, and ``origins`` their places.
+    """
+
+    faults: tuple[Fault, ...]
+    agents: Mapping[str, Any]
+    origins: Mapping[str, Origin]
 
 
 def config_files(
@@ -136,16 +150,43 @@ def load_settings(
     :raises SettingsInvalid: if anything is wrong; it lists all faults.
     """
     found = config_files(project=project, config=config, user_dir=user_dir)
-    layers, faults = _file_layers(found)
+    layers, faults = _all_layers(found, profile, environment, flags)
+    if faults:
+        raise SettingsInvalid(faults)
+    return _combined(layers, tuple(path for kind, path in found if _is_read(kind, path)))
+
+
+def examine(
+    files: Iterable[tuple[Kind, Path]],
+    *,
+    profile: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Examined:
+    """Everything that is wrong with the settings in ``files`` and above them, as ``load_settings`` reads them."""
+    layers, faults = _all_layers(files, profile, environment, flags)
+    values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    for layer in layers:
+        agents = _table(layer.values.get(AGENTS))
+        tables = {name: table for name, table in agents.items() if isinstance(table, Mapping)}
+        _merge(values, {AGENTS: tables}, (), layer, origins)
+    return Examined(tuple(faults), values.get(AGENTS, {}), origins)
+
+
+def _all_layers(
+    files: Iterable[tuple[Kind, Path]],
+    profile: str | None,
+    environment: Mapping[str, str] | None,
+    flags: Mapping[str, Any] | None,
+) -> tuple[list[Layer], list[Fault]]:
+    """Every source that could be read, weakest first, and every fault."""
+    layers, faults = _file_layers(files)
     faults += _profile_faults(profile, layers)
     variables = os.environ if environment is None else environment
     over = [*_environment_layers(variables), *_flag_layers(flags or {})]
     faults += [fault for layer in over for fault in _layer_faults(layer)]
-    if faults:
-        raise SettingsInvalid(faults)
-    ordered = [*layers, *_profile_layers(layers, profile), *over]
-    files = tuple(Path(layer.place) for layer in layers)
-    return _combined(ordered, files)
+    return [*layers, *_profile_layers(layers, profile), *over], faults
 
 
 def check_files(paths: Iterable[Path]) -> list[Fault]:
@@ -174,10 +215,29 @@ def _merge(
         if isinstance(value, Mapping):
             inner = into.get(key)
             into[key] = dict(inner) if isinstance(inner, Mapping) else {}
+            if layer.lines and here[0] == AGENTS:
+                origins[".".join(here)] = layer.origin(here)
             _merge(into[key], value, here, layer, origins)
         else:
             into[key] = added(into.get(key), value) if here in ADDED else value
+            if isinstance(value, list) and here[0] == AGENTS:
+                _note_parts(value, here, layer, origins)
             origins[".".join(here)] = layer.origin(here)
+
+
+def _note_parts(value: list[Any], at: KeyPath, layer: Layer, origins: dict[str, Origin]) -> None:
+    """Where each table of a list stands, and each key in it, in place of what stood there before."""
+    name = _dotted(at)
+    for key in [key for key in origins if key.startswith(f"{name}.")]:
+        del origins[key]
+    for number, part in enumerate(value):
+        here = (*at, number)
+        for path in (here, *((*here, key) for key in _table(part))):
+            origins[_dotted(path)] = layer.origin(path)
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(map(str, path))
 
 
 def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -195,7 +255,7 @@ def _file_layers(files: Iterable[tuple[Kind, Path]]) -> tuple[list[Layer], list[
     layers: list[Layer] = []
     faults: list[Fault] = []
     for kind, path in files:
-        if kind is not Kind.FILE and not path.exists():
+        if not _is_read(kind, path):
             continue
         read = _read(kind, path)
         if isinstance(read, Fault):
@@ -204,6 +264,11 @@ def _file_layers(files: Iterable[tuple[Kind, Path]]) -> tuple[list[Layer], list[
             layers.append(read)
             faults += _layer_faults(read)
     return layers, faults
+
+
+def _is_read(kind: Kind, path: Path) -> bool:
+    """Whether a file counts: one that was asked for has to be there."""
+    return kind is Kind.FILE or path.exists()
 
 
 def _read(kind: Kind, path: Path) -> Layer | Fault:
@@ -246,7 +311,7 @@ def _profile_faults(profile: str | None, layers: Iterable[Layer]) -> list[Fault]
 def _profile_layers(layers: Iterable[Layer], profile: str | None) -> Iterator[Layer]:
     for layer in layers:
         values = _table(layer.values.get("profiles")).get(profile or "")
-        if values is not None and profile is not None:
+        if isinstance(values, dict) and profile is not None:
             yield Layer(layer.kind, layer.place, values, layer.lines, profile)
 
 

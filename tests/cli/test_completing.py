@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +23,14 @@ def offers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     """The words offered at the end of a command line, as bash asks for them."""
 
     def ask(line: str) -> list[str]:
-        words = line.split(" ")
+        words = re.split(r"(?<!\\) ", line)
         monkeypatch.setattr("sys.argv", ["/usr/bin/quarterdeck"])
         monkeypatch.setenv("_QUARTERDECK_COMPLETE", "complete_bash")
-        monkeypatch.setenv("COMP_WORDS", " ".join(words))
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
         with pytest.raises(SystemExit):
             run([])
-        return capsys.readouterr().out.split()
+        return [word for word in capsys.readouterr().out.splitlines() if word]
 
     return ask
 
@@ -55,6 +56,17 @@ def test_directories_for_the_path(offers: Offers, home: Path) -> None:
     assert offers("quarterdeck ~/sho") == ["~/shop/"]
     assert offers("quarterdeck .h") == [".hidden/"]
     assert offers("quarterdeck nowhere/") == []
+
+
+def test_words_with_blanks_are_offered_as_bash_takes_them(
+    offers: Offers, engine: FakeEngine, state_dir: Path, home: Path
+) -> None:
+    (home / "my shop").mkdir()
+    engine.add("my plan")
+    line = f"quarterdeck --state-dir {state_dir} session show "
+    assert offers(f"{line}my") == offers(f"{line}my\\ pl") == ["my\\ plan"]
+    assert offers(f'{line}"my') == ["my plan"]
+    assert offers("quarterdeck my") == ["my\\ shop/"]
 
 
 def test_names_of_sessions(offers: Offers, engine: FakeEngine, state_dir: Path) -> None:

@@ -129,7 +129,7 @@ def test_check_looks_at_the_environment_profiles_and_agents_too(
     (home / "quarterdeck.toml").write_text('[agents.mine]\ncommand = ["x"]\ntransprot = "pty"\n')
     done = qd("config", "check", "--json")
     assert done.code == 1
-    assert "transprot" in done.json["faults"][0]["message"]
+    assert done.json["faults"][0]["key"] == "agents.mine.transprot"
     monkeypatch.setenv("QUARTERDECK_ENGINE__WORKER_COUNT", "x")
     assert "QUARTERDECK_ENGINE__WORKER_COUNT" in qd("config", "check").out
 
@@ -148,12 +148,46 @@ def test_a_broken_file_is_told_by_every_command_that_needs_it(
     assert capsys.readouterr().err.startswith("quarterdeck: settings_invalid: ")
 
 
-def test_a_fault_in_an_agents_table_names_file_and_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_faults_of_agents_are_told_with_all_others_each_with_its_place(
+    home: Path, qd: CommandLine
 ) -> None:
-    file = tmp_path / "quarterdeck.toml"
-    file.write_text('[agents.one]\ncommand = 7\n\n[agents.two]\ncommand = ["x"]\ntitel = "x"\n')
-    assert run(["--config", str(file), "config", "check"]) == 1
-    said = capsys.readouterr().out
-    assert f"{file}, [agents.one], line 2: command" in said
-    assert f"{file}, [agents.two], line 6: titel: unknown key" in said
+    agents = home / ".config" / "quarterdeck" / "agents"
+    agents.mkdir(parents=True)
+    (agents / "own.toml").write_text('command = ["own"]\ntitel = "x"\n')
+    (agents / "broken.toml").write_text("title = [\n")
+    file = home / "quarterdeck.toml"
+    file.write_text(
+        "[engine]\nworker_cuont = 3\n\n[agents.one]\ncommand = 7\n\n"
+        '[agents.two]\ntitle = "no command"\n\n[[agents.two.screen_rules]]\nid = "r"\nany = ["x"]\n'
+        '[[agents.two.screen_rules]]\nid = "s"\nany = ["("]\nactivity = "idle"\n'
+    )
+    done = qd("config", "check", "--json")
+    found = {(one["file"], one["line"], one["key"]) for one in done.json["faults"]}
+    assert done.code == 1
+    assert found == {
+        (str(file), 2, "engine.worker_cuont"),
+        (str(file), 5, "agents.one.command"),
+        (str(file), 7, "agents.two.command"),
+        (str(file), 10, "agents.two.screen_rules.0"),
+        (str(file), 15, "agents.two.screen_rules.1.any.0"),
+        (f"{agents}/own.toml", 2, "titel"),
+        (f"{agents}/broken.toml", 1, ""),
+    }
+    (titel,) = [one for one in done.json["faults"] if one["key"] == "titel"]
+    assert titel["text"] == f"{agents}/own.toml:2: titel: Unknown key. Did you mean title?"
+    assert f"{file}:5: agents.one.command: " in qd("config", "check").out
+
+
+def test_a_key_of_an_agent_has_the_place_where_it_was_said_last(
+    home: Path, qd: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, given = home / "quarterdeck.toml", home / "given.toml"
+    rule = '[[agents.one.screen_rules]]\nid = "r"\nactivity = "idle"\n'
+    project.write_text(f'[agents.one]\ncommand = ["x"]\ntitel = "x"\n{rule}any = ["("]\n')
+    given.write_text(f"\n\n{rule}any = 3\n")
+    monkeypatch.setenv("QUARTERDECK_AGENTS__ONE__TITEL", "y")
+    faults = qd("config", "check", "--config", str(given), "--json").json["faults"]
+    assert {(one["file"], one["line"], one["key"]) for one in faults} == {
+        ("QUARTERDECK_AGENTS__ONE__TITEL", None, "agents.one.titel"),
+        (str(given), 6, "agents.one.screen_rules.0.any"),
+    }

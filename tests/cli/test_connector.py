@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck.cli.compose import session_environment
 from quarterdeck.cli.connector import EngineConnector
+from quarterdeck.cli.inheriting import inherit
 from quarterdeck.cli.outfit import configured_keys
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.base.retry import RetryPolicy
@@ -136,6 +137,44 @@ async def test_a_parting_host_stops_its_sessions_whatever_is_asked(
     (session,) = (await other.call(ListSessions()))["sessions"]
     assert session["lifecycle"] not in {"running", "starting", "lost"}
     await other.close()
+
+
+async def test_who_takes_over_goes_on_with_the_store_that_the_other_had(
+    state_dir: Path, tmp_path: Path
+) -> None:
+    """A dashboard that was given ``--store`` handed over to one that was not: its workflows were gone."""
+    plain = Settings(state=StateSettings(dir=state_dir))
+    url = f"sqlite://{tmp_path}/other.db"
+    chosen = plain.model_copy(update={"state": StateSettings(dir=state_dir, url=url)})
+    host = EngineConnector(state_dir, lambda: chosen, patience=QUICK)
+    heir = EngineConnector(state_dir, lambda: plain, patience=QUICK)
+    first, second = await client_of(host), await client_of(heir)
+    await first.call(SetPreference(key="minimal", value=True))
+    await first.close()
+    await second.close()
+    await host.release()
+    third = await client_of(heir)
+    assert heir.hosting
+    assert heir.inherited == {"state.url": url}
+    assert third.view.engine is not None
+    assert third.view.engine.store == url
+    assert (await third.call(GetPreferences()))["preferences"]["minimal"] is True
+    await third.close()
+    await heir.release(stop_sessions=True)
+
+
+def test_an_address_with_a_password_has_to_be_given_anew() -> None:
+    settings = Settings()
+    own = {"state.url": settings.store_url, "workflows.executor": "local://"}
+    assert inherit(settings, own) == (settings, {})
+    assert inherit(settings, {}) == (settings, {})
+    other, differs = inherit(settings, {"workflows.executor": "dask://host:1"})
+    assert (other.workflows.executor, list(differs)) == ("dask://host:1", ["workflows.executor"])
+    with pytest.raises(
+        QuarterdeckError, match="Start again with that address as --store"
+    ) as caught:
+        inherit(settings, {"state.url": "postgresql://ann:[redacted]@host/db"})
+    assert caught.value.code == "engine_differs"
 
 
 async def test_a_lock_whose_holder_is_silent_is_told_in_the_end(

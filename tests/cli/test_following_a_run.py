@@ -81,9 +81,9 @@ async def test_only_what_this_engine_drives_goes_on_beside_it() -> None:
 def test_what_is_said_of_them_names_each_and_how_to_go_on() -> None:
     views = [workflow(f"flow{n}") for n in range(MOST_TOLD + 2)]
     for words in (taken_up, left):
-        told = list(words(views, " --state-dir /x"))
+        told = list(words(views, lambda one: f"qd run --resume {one}"))
         assert len(told) == MOST_TOLD + 1
         assert "flow0 (flow0-id), 1 of 3 tasks running." in told[0]
-        assert told[0].endswith("quarterdeck run --resume flow0-id --state-dir /x")
+        assert told[0].endswith(" with: qd run --resume flow0-id")
         assert told[-1] == "... and 2 more workflows that run."
-        assert list(words([], "")) == []
+        assert list(words([], str)) == []

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.cli.faults import CliFault
+from quarterdeck.cli.invocation import Invocation
 from quarterdeck.cli.place import copied, entered_socket, load, locate, setting
 from quarterdeck.core.engine.lock import Holder, StateLock, read_holder
 from quarterdeck.core.settings import SettingsInvalid, config_files
@@ -122,3 +123,18 @@ def test_a_lock_that_was_copied_with_its_directory_names_no_engine(
     moved = state_dir.rename(tmp_path / "moved")
     assert entered_socket(moved) == "/run/s.sock"
     lock.release()
+
+
+def test_the_way_back_names_all_that_was_given_but_no_password() -> None:
+    values = {
+        "state_dir": "my state", "config": "a.toml", "profile": None, "executor": None,
+        "store": "postgresql://ann:hush-hush@host/db",
+    }  # fmt: skip
+    found = Invocation(values)
+    places = "--state-dir 'my state' --config a.toml"
+    assert found.again("run", "--resume", "X", hosted=False) == (
+        f"quarterdeck run --resume X {places}"
+    )
+    assert found.again("shop", hosted=True) == (
+        f"quarterdeck shop {places} --store 'postgresql://ann:[redacted]@host/db'"
+    )

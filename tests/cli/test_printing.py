@@ -92,6 +92,10 @@ def test_clean_text_can_t_drive_a_terminal(text: str) -> None:
     )
 
 
+def test_text_is_shown_in_the_order_in_which_it_is_written() -> None:
+    assert clean_lines("rm \u202egpj.a\u202c\u2066 \u200f!\tb\nc") == "rm gpj.a !\tb\nc"
+
+
 def test_styles_become_sequences() -> None:
     assert styled_line([["plain", -1, -1, 0]]) == "plain"
     assert styled_line([["a\x1bb", 9, -1, 1 | 32]]) == "\x1b[1;7;38;5;9mab\x1b[0m"

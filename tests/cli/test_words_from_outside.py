@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.cli.fake_engine import FakeEngine
 
 EVIL = "\x1b]0;owned\x07\x9b31m\r\nred\u202e"
+PAYLOAD = "01M800MVTJFWVAPYQ1XC3CW169"
 DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
@@ -83,6 +84,53 @@ def test_nothing_from_outside_reaches_the_terminal(
     assert done.out or done.err or words[0] == "events"
     as_json = qd(*words, "--json")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", as_json.out + as_json.err)
+
+
+@pytest.mark.parametrize("words", [("payload", PAYLOAD), ("show", "shop")])
+def test_what_handlers_and_triggers_say_drives_no_terminal(
+    engine: FakeEngine, qd: CommandLine, words: tuple[str, ...]
+) -> None:
+    run = {"handler": EVIL, "attempt": 1, "status": "dead", "error": EVIL, "has_result": False}
+    detail = {"payload": payload(PAYLOAD), "data": EVIL, "causes": [payload("CAUSE")], "runs": [run],
+              "effects": [payload("EFFECT")]}  # fmt: skip
+    trigger = {
+        "kind": "folder",
+        "what": EVIL,
+        "event": EVIL,
+        "error": EVIL,
+        "count": 0,
+        "next_at": None,
+    }
+    pipeline = dict.fromkeys(("name", "description", "file", "error"), EVIL)
+    whole = {"pipeline": {**pipeline, "paused": False, "loaded_at": None, "lanes": []},
+             "inputs": {}, "groups": {}, "handlers": [], "triggers": [trigger]}  # fmt: skip
+    engine.handlers |= {
+        "pipeline.payload": lambda _: {"detail": detail},
+        "pipeline.payloads": lambda _: {"payloads": [payload(PAYLOAD)]},
+        "pipeline.show": lambda _: {"whole": whole},
+    }
+    done = qd("pipeline", *words)
+    assert (done.code, DRIVING.findall(done.out)) == (0, [])
+
+
+def payload(name: str) -> dict[str, Any]:
+    stamps = dict.fromkeys(("deadline", "created_at", "ended_at", "next_attempt_at"))
+    said = dict.fromkeys(("pipeline", "event", "reason", "error"), EVIL)
+    return {"id": name, "status": "dead", "priority": 2, "hops": 0, "cause": f"workflow/w/{EVIL}",
+            **stamps, **said}  # fmt: skip
+
+
+def test_a_refused_hook_and_a_copied_lock_drive_no_terminal(
+    engine: FakeEngine, qd: CommandLine, state_dir: Path
+) -> None:
+    engine.handlers["pipeline.show"] = refuse
+    fired = qd("pipeline", "hook", "fire", "lint", EVIL)
+    assert fired.err.startswith("quarterdeck: lint ")
+    lock = {"file": 1, "socket": "s", "state_dir": EVIL}
+    (state_dir / "engine.lock").write_text(json.dumps(lock))
+    verified = qd("events", "--verify")
+    assert "Its lock is a copy" in verified.err
+    assert DRIVING.findall(fired.err + verified.err) == []
 
 
 def refuse(payload: c.Payload) -> dict[str, Any]:

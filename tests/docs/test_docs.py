@@ -24,6 +24,8 @@ PAGES = sorted(
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CALL = re.compile(r"^\s*(?:quarterdeck|qd) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE)
+COMMAND = re.compile(r"`([^`]+)`")
+WITHOUT_OBJECT = {"session attach"}
 FENCE = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
 
 
@@ -65,3 +67,16 @@ def test_commands_in_the_examples_exist(page: Path) -> None:
             ):
                 unknown.append(f"{word} {second}".strip())
     assert unknown == []
+
+
+def test_the_object_of_every_command_is_described() -> None:
+    page = (DOCS / "command-line.md").read_text()
+    table = page.partition("| command | object |\n")[2].partition("\n\n")[0]
+    told = {name for line in table.splitlines()[1:] for name in COMMAND.findall(line.split("|")[1])}
+    words = {
+        " ".join(filter(None, (name, command.name if isinstance(entry, Group) else "")))
+        for name, entry in ENTRIES.items()
+        for command in (entry.commands if isinstance(entry, Group) else (entry,))
+    }
+    assert words - told == WITHOUT_OBJECT
+    assert told - words == {"events --verify", "--version"}

@@ -254,7 +254,8 @@ def test_what_is_gone_on_with_may_be_named_and_answered_ahead(machine: Machine) 
     resume = ("--resume", item["workflow_id"], "--approve", "all")
     other = machine.run("run", "other.yaml", *resume)
     assert (other.code, "leave out FILE" in other.err) == (2, True), other
-    ended = machine.run("run", file, *resume)
+    in_other_words = f"../{machine.work.name}/{file}"
+    ended = machine.run("run", in_other_words, *resume)
     assert ended.code == 0, ended
     assert not machine.living_tasks()
 

@@ -433,3 +433,22 @@ async def test_a_text_that_begins_with_its_title_is_not_said_twice(crew: Crew) -
         said = [line for line in hand.lines() if "Ship it?" in line and "ATTENTION" not in line]
         assert len([line for line in said if "! a" not in line]) == 1
         assert hand.shows("! Ship it?", "Tests: passed.")
+
+
+async def test_a_long_question_leaves_room_for_its_choices_field_and_keys(crew: Crew) -> None:
+    session = crew.add("a")
+    crew.draw(session, [f"line {number}" for number in range(30)])
+    many = tuple(Choice(key=str(number), label=f"choice {number}") for number in range(1, 10))
+    text = "\n".join(f"text {number}" for number in range(12))
+    crew.item(session, AttentionKind.QUESTION, "What?", text=text, choices=many, free_text=True)
+    async with aboard(crew, (80, 24)) as hand:
+        await hand.press("space")
+        assert hand.shows(
+            "? What?", "line 23", "1 choice 1", "9 choice 9", "your answer", "esc close", "read on"
+        )
+        assert not hand.shows("text 11")
+        await hand.press(*["down"] * 12)
+        assert hand.shows("text 11")
+        await hand.press(*["k"] * 12)
+        assert hand.shows("? What?")
+        assert answers(hand) == []

@@ -206,6 +206,25 @@ async def test_an_error_of_no_field_stands_under_the_form(crew: Crew, shop: Path
         assert hand.shows("Ten sessions run already.")
 
 
+async def test_a_long_error_leaves_the_keys_in_sight_at_80x24(crew: Crew, shop: Path) -> None:
+    crew.agents = tuple(agent(f"agent-{number}") for number in range(9))
+    full = (
+        "The disk that holds /home/ann/.local/state/quarterdeck/quarterdeck.db is full. Nothing that "
+        "was acknowledged is lost; free some space, and the store takes changes again by itself."
+    )
+    crew.refuse("session.create", "store_full", full)
+    async with aboard(crew, (80, 24), directory=str(shop)) as hand:
+        await hand.press("c")
+        await submit(hand)
+        assert hand.shows(
+            "The disk that holds", "again by itself.", "enter create", "in a git worktree"
+        )
+        assert hand.shows("agent-0")
+        crew.refusals.clear()
+        await submit(hand)
+        assert len(created(hand)) == 2
+
+
 async def test_enter_twice_creates_one(crew: Crew, shop: Path) -> None:
     crew.held.add("session.create")
     async with aboard(crew, directory=str(shop)) as hand:

@@ -53,6 +53,13 @@ async def test_in_little_room_agents_of_the_crew_are_told_apart(crew: Crew) -> N
         assert hand.shows(" approver ", " worker ")
 
 
+async def test_in_the_narrowest_list_names_have_as_much_room_as_agents(crew: Crew) -> None:
+    crew.add("planning", agent="practice-approver")
+    crew.preferences["list_width"] = 20
+    async with aboard(crew) as hand:
+        assert hand.shows("│· pla… ap… idle")
+
+
 async def test_without_sessions_the_deck_says_how_to_begin(crew: Crew) -> None:
     async with aboard(crew) as hand:
         assert hand.shows("No session yet.", "c creates one", "nothing needs you", "no sessions")

@@ -6,6 +6,7 @@ from tests.tui.crew import Crew
 from tests.tui.fleet import R, hundred, task
 from tests.tui.flows_hand import at, screen, ship
 from tests.tui.hand import aboard
+from tests.tui.lanes import debate
 
 from quarterdeck.core.protocol import commands as c
 from quarterdeck.core.protocol import workflow_commands as w
@@ -13,6 +14,7 @@ from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.protocol.workflow_views import AttemptView
 from quarterdeck.tui.model.flow.desk import Mode
 from quarterdeck.tui.screens.deck import DeckScreen
+from quarterdeck.tui.screens.pipelines import PipelinesScreen
 
 # ---- the list
 
@@ -333,3 +335,14 @@ async def test_a_task_leads_to_its_session_or_its_nested_workflow(fleet: Crew) -
         flows.desk.point("lint")
         await hand.press("d")
         assert flows.desk.flow_id == waits.id
+
+
+async def test_a_task_whose_nested_workflow_is_gone_leads_to_its_payload(crew: Crew) -> None:
+    debate(crew)
+    payload = next(iter(crew.lanes.payloads))
+    nested = task("lint", kind="workflow", status=R.COMPLETED, child_workflow="GONE")
+    crew.fleet.add("feature", [nested], parent=f"payload/{payload}/pack")
+    async with aboard(crew, (120, 36)) as hand:
+        await hand.press("2", "enter", "d")
+        assert isinstance(hand.screen, PipelinesScreen)
+        assert hand.screen.desk.payload_id == payload

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tui.crew import Crew
+from tests.tui.hand import aboard
 from textual.events import Key
 
+from quarterdeck import tui
 from quarterdeck.tui.keys.actions import ACTIONS, PRESETS, SWALLOWED_BY_VSCODE, Context
 from quarterdeck.tui.keys.keymap import clashes, resolve
 from quarterdeck.tui.keys.names import is_key, name_of, parse_keys, plain_name, wire_name
@@ -233,3 +239,24 @@ def test_a_different_key_between_resets_the_hold() -> None:
     assert repeats.press("S", 1.05)
     repeats.forget()
     assert not repeats.press("S", 1.1)
+
+
+def test_texts_name_only_actions_that_there_are() -> None:
+    named = [
+        name
+        for file in Path(tui.__path__[0]).rglob("*.py")
+        for name in re.findall(r"<([a-z_]+\.[a-z_]+)>", file.read_text())
+    ]
+    assert len(named) > 10
+    assert set(named) <= set(ACTIONS)
+
+
+async def test_what_to_press_instead_is_said_with_the_keys_in_force(crew: Crew) -> None:
+    keys = {"flow.run": "f9", "nav.next_actionable": ""}
+    async with aboard(crew, keys=keys) as hand:
+        await hand.press("y", "2", "p")
+        assert hand.toasts() == [
+            "Nothing here needs you; nav.next_actionable goes to what does.",
+            "There is no workflow here; f9 runs a file.",
+        ]
+        assert hand.bridge.keymap.told("a <b.c> d") == "a <b.c> d"

@@ -210,6 +210,27 @@ async def test_health_is_asked_for_and_followed(busy: Crew) -> None:
         assert hand.shows("degraded", "disk: almost full", "loop lag 8.0 ms ▂█")
 
 
+async def test_the_engines_age_goes_on_while_nothing_happens(busy: Crew) -> None:
+    async with aboard(busy, (120, 40)) as hand:
+        hand.bridge.view.health = busy.healthy(uptime_seconds=58.99)
+        busy.refuse("system.health", "busy", "Not now.")
+        await hand.press("5")
+        assert hand.shows("up 58s")
+        busy.clock.advance(1)
+        await hand.until(lambda: hand.shows("up 59s"))
+
+
+async def test_without_a_link_the_log_is_opened_without_a_complaint(busy: Crew) -> None:
+    async with aboard(busy, (120, 40)) as hand:
+        await hand.press("5", "1")
+        busy.goodbye(asked=True)
+        await hand.until(lambda: not hand.bridge.link.state.up)
+        told = hand.toasts()
+        await hand.press("5")
+        assert hand.toasts() == told
+        assert hand.shows("4 of 10 sessions")
+
+
 async def test_with_room_the_detail_stands_beside_the_events(told: Crew) -> None:
     async with aboard(told, (200, 60)) as hand:
         await hand.press("5")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,7 @@ from quarterdeck.tui.model.words import (
     sign,
     wrapped,
 )
+from quarterdeck.tui.widgets.panel import _notice
 
 
 @given(st.text())
@@ -101,6 +103,24 @@ def test_an_exit_is_shown_with_its_code(crew: Crew) -> None:
     assert (short_status(bad), sign(bad)) == ("exit 3", ("□", "muted"))
     assert (short_status(fine), sign(fine)) == ("exit 0", ("□", "muted"))
     assert short_status(unknown) == "exited"
+    stopped = crew.add("stopped", lifecycle=Lifecycle.EXITED, exit_code=143)
+    assert short_status(stopped) == "exit143", "a code is never cut in its column of eight"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"exit_code": 0, "reason": "exited with code 0"}, "exited with code 0"),
+        ({"exit_code": 1, "reason": "No API key was found"}, "exited with code 1: No API key was found"),
+        ({"exit_code": 1}, "exited with code 1"),
+        ({"lifecycle": Lifecycle.CRASHED, "exit_code": 3, "reason": "exited with code 3"}, "crashed: exited with code 3"),
+        ({"lifecycle": Lifecycle.CRASHED, "exit_signal": 9, "reason": "ended by signal 9"}, "crashed: ended by signal 9"),
+        ({"lifecycle": Lifecycle.LOST, "reason": "its keeper is gone"}, "lost: its keeper is gone"),
+    ],
+)  # fmt: skip
+def test_an_ending_is_said_once(crew: Crew, changes: dict[str, Any], told: str) -> None:
+    session = crew.add("old", **{"lifecycle": Lifecycle.EXITED, **changes})
+    assert row_text(_notice(session)).endswith(f" {told}")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         self.bridge = bridge
         self._title = title
         self._asked = float("inf")
+        self._offered: dict[str, str] = {}
         self.frame = Vertical(id=f"{kind}-dialog", classes="dialog")
         self.key_line = KeyLine()
 
@@ -68,30 +69,35 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         return Offer(("escape",), text, self.give_up)
 
     def drafted(self) -> Sequence[Input | TextArea]:
-        """The fields whose text is kept when the dialog is given up, until it is opened again."""
+        """The fields whose text is kept when the dialog is given up, until it is opened again for the same."""
         return ()
 
+    def opened_for(self) -> str:
+        """What of its kind the form is about: drafts of one are not offered for another."""
+        return ""
+
     def give_up(self) -> None:
-        """Leave without a result; what was written is kept."""
-        for field in self.drafted():
-            text = field.value if isinstance(field, Input) else field.text
-            if text.strip():
-                self.bridge.drafts[self._draft_of(field)] = text
+        """Leave without a result; if something was written, all that stands in the form is kept."""
+        texts = {self._draft_of(field): _text_of(field) for field in self.drafted()}
+        if any(text.strip() and text != self._offered.get(key) for key, text in texts.items()):
+            self.bridge.drafts |= texts
         self.dismiss(None)
 
     def _take_drafts(self) -> None:
         for field in self.drafted():
+            self._offered[self._draft_of(field)] = _text_of(field)
             text = self.bridge.drafts.pop(self._draft_of(field), None)
             if text is None:
                 continue
             if isinstance(field, Input):
                 field.value = text
+                field.select_on_focus = False  # what is typed goes on with it
             else:
                 field.load_text(text)
                 field.move_cursor(field.document.end)
 
     def _draft_of(self, field: Widget) -> str:
-        return f"{self._title} #{field.id}"
+        return f"{self._title} {self.opened_for()} #{field.id}"
 
     def compose(self) -> ComposeResult:
         """Frame, body, keys."""
@@ -182,3 +188,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             if event.name in offer.keys:
                 offer.run()
                 return
+
+
+def _text_of(field: Input | TextArea) -> str:
+    return field.value if isinstance(field, Input) else field.text

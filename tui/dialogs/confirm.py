@@ -20,7 +20,7 @@ class ConfirmDialog(Dialog[bool]):
         super().__init__(bridge, title, kind="confirm")
         asked_with = bridge.keymap.keys[action]
         self.sure_key = next(key for key in SURE_KEYS if key not in asked_with)
-        self._text = text
+        self._text = bridge.keymap.told(text)
         self._verb = verb
 
     def body(self) -> Iterable[Widget]:

@@ -27,6 +27,9 @@ from ..widgets.prompt_area import PromptArea
 from ..widgets.tick import Tick
 from .base import Dialog, Offer
 
+MOST_AGENTS, LEAST_AGENTS = 7, 2
+"""Agents that are seen at once; the list scrolls."""
+
 FIELD_OF_CODE = {
     "cwd": "directory",
     "no": "directory",
@@ -113,7 +116,8 @@ class CreateDialog(Dialog[str]):
 
     def drafted(self) -> Sequence[Input | TextArea]:
         """What a person wrote."""
-        return (self.prompt,)
+        written = not self._suggested or self.name_field.value != self._suggested
+        return (self.prompt, self.directory, *((self.name_field,) if written else ()))
 
     def offers(self) -> Sequence[Offer]:
         """Create, move between fields, leave."""
@@ -196,6 +200,7 @@ class CreateDialog(Dialog[str]):
     async def _submit(self) -> None:
         for line in self.faults.values():
             line.say("")
+        self.agents.styles.max_height = MOST_AGENTS
         path = full_path(self.directory.value, self.bridge.directory)
         fault = await asyncio.to_thread(fault_of, path)
         if fault:
@@ -239,8 +244,15 @@ class CreateDialog(Dialog[str]):
             self.bridge.host.tell(text, "error")
             return
         self.faults[field].say(text)
+        self.call_after_refresh(self._make_room)
         places: dict[str, Widget] = {
             "agent": self.agents, "directory": self.directory, "name": self.name_field,
         }  # fmt: skip
         if field in places:
             places[field].focus()
+
+    def _make_room(self) -> None:
+        """In a small terminal a long error has its lines from the list of agents, so that the keys stay in sight."""
+        beyond = self.key_line.virtual_region.bottom - self.frame.content_size.height
+        if beyond > 0:
+            self.agents.styles.max_height = max(LEAST_AGENTS, self.agents.size.height - beyond)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from textual import events
 from textual.content import Content
@@ -25,10 +25,15 @@ from ..widgets.terminal import TerminalView
 from ..widgets.text_lines import Paragraphs, TextLines
 from .base import Dialog, Offer
 
+if TYPE_CHECKING:
+    from textual.widgets import TextArea
+
 CHOICES_SHOWN = 9
 WORD = 20
-LINES = 8
+LINES, LEAST = 8, 2
 """Lines of the question that are seen at once; it scrolls."""
+BORDERS, KEYS, GAP, FIELD, SCREEN = 2, 2, 1, 2, 5
+"""Lines that the rest takes, the session's screen at least."""
 GONE = "It is gone or was answered elsewhere."
 CHANGED = "It has changed: look again before you answer."
 
@@ -73,6 +78,14 @@ class PeekDialog(Dialog[None]):
         """Question, screen, choices, field."""
         return (self.text, self.terminal, self.choices, self.input)
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """The answer that was begun."""
+        return (self.input,)
+
+    def opened_for(self) -> str:
+        """The request: an answer is for no other."""
+        return f"{self.item.item_id}/{self.item.request_id}"
+
     def begin(self) -> None:
         """Watch the session's screen; an item of a workflow has none."""
         session_id = self.item.session_id
@@ -106,8 +119,24 @@ class PeekDialog(Dialog[None]):
         self.choices.styles.height = max(1, len(self._choices))
         self.choices.display = bool(self._choices)
         self.input.display = item.free_text
+        self._fit()
         if item.free_text and not self._choices:
             self.input.focus()
+
+    def on_resize(self) -> None:
+        """There is room for more of the question, or for less."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """The choices, the field and the keys stand whole; what is left is for the question and the screen."""
+        highest = self.frame.styles.height
+        room = self.app.size.height
+        if highest is not None and highest.is_cells:
+            room = min(room, int(highest.value))
+        screen = SCREEN if self.item.session_id else 0
+        field = FIELD if self.item.free_text else 0
+        room -= BORDERS + KEYS + GAP + len(self._choices) + field + screen
+        self.text.limit(max(LEAST, min(LINES, room)))
 
     @property
     def _choices(self) -> Sequence[Choice]:
@@ -143,6 +172,7 @@ class PeekDialog(Dialog[None]):
                 for number, choice in enumerate(self._choices, 1)
             ),
             *((Offer(("t",), "write", self._write),) if self.item.free_text else ()),
+            *self._scrolling(),
             *self._again(),
             Offer(label["attention.snooze"], "snooze", self._do(self._answers.snooze)),
             Offer(label["attention.resolve"], "take off", self._do(self._answers.resolve)),
@@ -158,6 +188,15 @@ class PeekDialog(Dialog[None]):
                 usual = meaning.replace("_", " ")
                 text = usual if self.item.session_id else clean(choice.label, WORD)
                 yield Offer(keys, text, partial(self._choose, choice, said), guarded=True)
+
+    def _scrolling(self) -> Iterable[Offer]:
+        """A question that is longer than its room."""
+        if self.text.overflows:
+            yield Offer(("down", "j"), "read on", partial(self._scroll, 1), repeatable=True)
+            yield Offer(("up", "k"), "", partial(self._scroll, -1), repeatable=True)
+
+    def _scroll(self, by: int) -> None:
+        self.text.scroll_relative(y=by, animate=False)
 
     def _again(self) -> Iterable[Offer]:
         """A session that has ended can be started from here."""
@@ -184,7 +223,7 @@ class PeekDialog(Dialog[None]):
         if self._choices:
             self.set_focus(None)
         else:
-            self.dismiss(None)
+            self.give_up()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send what was written."""
@@ -201,7 +240,7 @@ class PeekDialog(Dialog[None]):
     def _do(self, what: Callable[[], None]) -> Callable[[], None]:
         def done() -> None:
             what()
-            self.dismiss(None)
+            self.give_up()
 
         return done
 
@@ -214,7 +253,7 @@ class PeekDialog(Dialog[None]):
             self.ask()
 
     def _go(self) -> None:
-        self.dismiss(None)
+        self.give_up()
         if not self.item.session_id:
             show_item(self.bridge, self.item)
             return

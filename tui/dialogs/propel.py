@@ -68,6 +68,7 @@ class PropelDialog(Dialog[str]):
     def __init__(self, bridge: Bridge, pipeline: PipelineView, event: str) -> None:
         super().__init__(bridge, f"Propel into {clean(pipeline.name, 60)}", kind="propel")
         self._pipeline = pipeline.name
+        self._lane = event
         events = [lane.event for lane in pipeline.lanes]
         self.event = Input(
             event or next(iter(events), ""), id="propel-event", compact=True,
@@ -103,7 +104,11 @@ class PropelDialog(Dialog[str]):
 
     def drafted(self) -> Sequence[Input | TextArea]:
         """What a person wrote."""
-        return (self.data, self.priority, self.deadline)
+        return (self.event, self.data, self.priority, self.deadline)
+
+    def opened_for(self) -> str:
+        """The lane: what was written for one does not fit another."""
+        return self._lane
 
     def offers(self) -> Sequence[Offer]:
         """Propel, move between fields, leave."""

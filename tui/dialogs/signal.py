@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 from textual.widget import Widget
@@ -17,6 +17,9 @@ from ..bridge import Bridge
 from ..model.words import clean
 from ..widgets.fault_line import FaultLine
 from .base import Dialog, Offer
+
+if TYPE_CHECKING:
+    from textual.widgets import TextArea
 
 
 def value_of(text: str) -> JsonValue:
@@ -35,7 +38,7 @@ class SignalDialog(Dialog[None]):
 
     def __init__(self, bridge: Bridge, flow: WorkflowView, name: str = "") -> None:
         super().__init__(bridge, f"Signal to {clean(flow.name, 60)}", kind="signal")
-        self._flow_id = flow.id
+        self._flow_id, self._awaited = flow.id, name
         self.name_field = Input(name, id="signal-name", compact=True, select_on_focus=False)
         self.key_field = Input(
             id="signal-key", compact=True, placeholder="may stay empty: the first of a key counts"
@@ -59,13 +62,21 @@ class SignalDialog(Dialog[None]):
         """Its name first."""
         self.name_field.focus()
 
+    def drafted(self) -> Sequence[Input | TextArea]:
+        """What a person wrote."""
+        return (self.name_field, self.key_field, self.value)
+
+    def opened_for(self) -> str:
+        """The workflow, and what it waits for."""
+        return f"{self._flow_id}/{self._awaited}"
+
     def offers(self) -> Sequence[Offer]:
         """Send it, move between fields, leave."""
         return (
             Offer(("enter",), "send", self.submit),
             Offer(("tab", "down"), "next field", lambda: _move(self, 1), repeatable=True),
             Offer(("shift+tab", "up"), "", lambda: _move(self, -1), repeatable=True),
-            self.escape("give up"),
+            self.escape("keep for later"),
         )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -126,7 +126,9 @@ class Answers:
 
     def _no_item(self) -> str | None:
         return (
-            None if self._target() is not None else "Nothing here needs you; n goes to what does."
+            None
+            if self._target() is not None
+            else "Nothing here needs you; <nav.next_actionable> goes to what does."
         )
 
     def _way_out(self, item: AttentionItem) -> str:

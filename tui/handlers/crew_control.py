@@ -163,7 +163,7 @@ class CrewControl:
 
     def _cant_halt(self) -> str | None:
         halted = self._bridge.view.halt is not None
-        return "It is halted already; R ends the halt." if halted else None
+        return "It is halted already; <crew.reset_halt> ends the halt." if halted else None
 
     def _not_halted(self) -> str | None:
         return None if self._bridge.view.halt is not None else "Nothing is halted."

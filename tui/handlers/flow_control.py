@@ -27,7 +27,7 @@ from ..model.flow.words import ENDED
 from ..model.words import clean, plural
 from .base import Handler, Handlers
 
-NO_FLOW = "There is no workflow here; c runs a file."
+NO_FLOW = "There is no workflow here; <flow.run> runs a file."
 UNDONE = (TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.LOST)
 
 
@@ -120,7 +120,7 @@ class FlowControl:
         """Stop what runs, and end, once confirmed."""
         self._confirm(
             "flow.cancel", "Cancel",
-            "What runs is stopped, nothing else begins but its final tasks; r begins anew from there.",
+            "What runs is stopped, nothing else begins but its final tasks; <flow.retry> begins anew from there.",
             lambda line: CancelWorkflow(workflow_id=line.id), "Cancelling",
         )  # fmt: skip
 
@@ -217,7 +217,7 @@ class FlowControl:
 
     def _cant_start(self) -> str | None:
         wanted = frozenset((WorkflowStatus.PENDING, WorkflowStatus.PAUSED))
-        return self._unless(wanted, "It is {} already; r begins anew from what failed.")
+        return self._unless(wanted, "It is {} already; <flow.retry> begins anew from what failed.")
 
     def _cant_pause(self) -> str | None:
         return self._unless(
@@ -244,7 +244,7 @@ class FlowControl:
         problem = self._unless(ENDED, "It is {}; when it has ended it can begin anew.")
         line = self._desk.line
         if problem is None and line is not None and not any(line.counts.get(s) for s in UNDONE):
-            return "Nothing failed and nothing was cancelled; t begins anew from a task."
+            return "Nothing failed and nothing was cancelled; <flow.rerun> begins anew from a task."
         return problem
 
     def _cant_rerun(self) -> str | None:
@@ -261,7 +261,7 @@ class FlowControl:
         return "This is how it stands now." if chosen.version >= line.version else None
 
     def _cant_delete(self) -> str | None:
-        return self._unless(ENDED, "It is {}; S cancels it first.")
+        return self._unless(ENDED, "It is {}; <flow.cancel> cancels it first.")
 
 
 def _stands(line: WorkflowView) -> str:

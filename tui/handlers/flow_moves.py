@@ -240,8 +240,8 @@ class FlowMoves:
         if task.session_id in deck.view.sessions:
             deck.select_session(task.session_id or "", jump=True)
             self._switch("deck")
-        elif task.child_workflow is not None:
-            self.look_at(task.child_workflow, None)
+        elif (child := task.child_workflow) is not None and child in deck.view.workflows:
+            self.look_at(child, None)
         elif payload := self._payload(task):
             show_about(self._bridge, f"payload/{payload}")
         self._bridge.moved()

@@ -195,7 +195,11 @@ class FlowViews:
     # ---- why not
 
     def _no_flow(self) -> str | None:
-        return None if self._desk.line is not None else "There is no workflow here; c runs a file."
+        return (
+            None
+            if self._desk.line is not None
+            else "There is no workflow here; <flow.run> runs a file."
+        )
 
     def _nothing_to_search(self) -> str | None:
         history = self._desk.mode is Mode.HISTORY and not self._desk.detail

@@ -27,8 +27,8 @@ from ..model.words import clean, plural
 from .base import Handler, Handlers
 from .sure import Question, make_sure
 
-NO_PIPELINE = "There is no pipeline here; c loads a file."
-NO_PAYLOAD = "There is no payload here; i propels one."
+NO_PIPELINE = "There is no pipeline here; <pipeline.load> loads a file."
+NO_PAYLOAD = "There is no payload here; <pipeline.propel> propels one."
 
 
 class LaneControl:
@@ -133,7 +133,7 @@ class LaneControl:
         if payload is not None:
             question = Question(
                 "pipeline.discard", f"Discard {_name(payload)}?",
-                "It goes with its data and its attempts, for good; t would replay it.", "discard it",
+                "It goes with its data and its attempts, for good; <pipeline.replay> would replay it.", "discard it",
             )  # fmt: skip
             wish, gone = DiscardPayload(payload_id=payload.id), partial(self._gone, payload.id)
             said = f"Discarded {_name(payload)}."

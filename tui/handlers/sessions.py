@@ -34,7 +34,7 @@ STANDS = {
 LEFTOVERS = frozenset({"worktree_dirty", "branch_unmerged"})
 """Why a session with a worktree is not deleted: a person may wish it all the same."""
 
-NO_SESSION = "There is no session here; c creates one."
+NO_SESSION = "There is no session here; <session.create> creates one."
 
 
 class Sessions:
@@ -179,7 +179,7 @@ class Sessions:
         problem = self._cant_start()
         session = self._deck.session
         if problem is None and session is not None and not session.resumable:
-            return f"{clean(session.name)} has no conversation to resume; s starts it anew."
+            return f"{clean(session.name)} has no conversation to resume; <agent.start> starts it anew."
         return problem
 
 

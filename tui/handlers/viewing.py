@@ -88,7 +88,11 @@ class Viewing:
         session = self._deck.session
         if session is None:
             return NO_SESSION
-        return None if session.living else f"{clean(session.name)} is not running; s starts it."
+        return (
+            None
+            if session.living
+            else f"{clean(session.name)} is not running; <agent.start> starts it."
+        )
 
     def _cant_fit(self) -> str | None:
         problem = self._cant_enter()

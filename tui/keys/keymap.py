@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .actions import ACTIONS, PRESETS, Context
 from .names import is_key, parse_keys
 
+_NAMED = re.compile(r"<([a-z_]+\.[a-z_]+)>")
 _NEIGHBOURS = {
     Context.DECK: (Context.BOARD, Context.APP),
     Context.FLOWS: (Context.BOARD, Context.APP),
@@ -44,6 +46,13 @@ class Keymap:
         """The first key of ``action``; empty if it has none."""
         keys = self.keys[action]
         return keys[0] if keys else ""
+
+    def told(self, text: str) -> str:
+        """``text`` with the key of each action that it names as ``<action>``; one without a key is named itself."""
+        return _NAMED.sub(lambda found: self._key_or_name(found[1]), text)
+
+    def _key_or_name(self, name: str) -> str:
+        return self.label(name) or name if name in ACTIONS else f"<{name}>"
 
     def find(self, context: Context, key: str) -> str | None:
         """The action that ``key`` stands for in ``context``."""

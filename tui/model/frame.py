@@ -25,6 +25,9 @@ LAST_HINT = "ui.help"
 LEAST = (80, 24)
 NARROWEST, WIDEST = 34, 60
 SHARE = 0.28
+LEAST_LIST, MOST_LIST, LEAST_PANEL = 20, 120, 40
+LEFT_OVER = 20
+"""What a width that was kept in a larger terminal leaves for the panel."""
 GAP = 2
 
 
@@ -42,6 +45,11 @@ def small_text(width: int, height: int) -> str:
 def list_width(kept: int, width: int) -> int:
     """The left column's width in a terminal of ``width`` cells: the ``kept`` one, or its share."""
     return kept or max(NARROWEST, min(WIDEST, int(width * SHARE)))
+
+
+def fitting_width(wanted: int, width: int, panel: int = LEAST_PANEL) -> int:
+    """``wanted`` cells for the left column, as far as they leave so many for the panel."""
+    return min(max(wanted, LEAST_LIST), max(LEAST_LIST, min(MOST_LIST, width - panel)))
 
 
 def tab_text(key: str, name: str, *, current: bool) -> str:

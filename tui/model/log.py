@@ -305,6 +305,12 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(BARS[min(len(BARS) - 1, int(value / top * len(BARS)))] for value in shown)
 
 
+def span_lasts(seconds: float) -> float:
+    """The seconds until a span is written in another way."""
+    unit = 1.0 if seconds < 60 else 60.0
+    return unit - seconds % unit
+
+
 def _span(seconds: float) -> str:
     minutes = int(seconds) // 60
     if not minutes:

@@ -81,7 +81,8 @@ def short_status(session: SessionView) -> str:
     """The word for a session's state in a list, with the exit code where there is one."""
     word = session.shown
     if session.lifecycle is Lifecycle.EXITED and session.exit_code is not None:
-        return f"exit {session.exit_code}"
+        code = str(session.exit_code)
+        return f"exit {code}" if len(code) < 3 else f"exit{code}"  # as wide as its column
     return SHORT.get(word, word)
 
 

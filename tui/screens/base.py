@@ -172,7 +172,7 @@ class MainScreen(KeyTaker, Screen[None], Kept, inherit_bindings=False):  # pyrig
         handler = self.handlers[name]
         problem = handler.why_not()
         if problem is not None:
-            self.bridge.host.tell(problem, "warning")
+            self.bridge.host.tell(self.bridge.keymap.told(problem), "warning")
             return
         handler.run()
         self.show_hints()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 from textual.widget import Widget
 
@@ -21,7 +20,7 @@ from ..handlers.viewing import Viewing
 from ..keys.actions import Context
 from ..keys.strokes import Stroke
 from ..model.ages import age_of, age_text
-from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE, list_width
+from ..model.frame import ATTENTION_TITLE, SESSIONS_TITLE
 from ..model.query import SESSIONS, parse
 from ..model.words import clean, is_quiet, plural
 from ..widgets.asked import item_note, item_titles
@@ -32,15 +31,13 @@ from ..widgets.lines import Lines
 from ..widgets.panel import SessionPanel
 from ..widgets.session_list import SessionList
 from ..widgets.terminal import TerminalView
-from .base import MainScreen
+from .beside import BesideScreen
 
 STEPS = frozenset(("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.first", "nav.last"))
 LEAST_TO_TYPE = 80
-WIDTH_STEP = 4
-LEAST_PANEL = 40
 
 
-class DeckScreen(MainScreen):
+class DeckScreen(BesideScreen):
     """Sessions and attention at the left, the focused session at the right."""
 
     NAME = "deck"
@@ -87,8 +84,7 @@ class DeckScreen(MainScreen):
             "ui.filter": Handler(self.open_filter),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
             "ui.toggle_idle": Handler(self.toggle_idle, self._none_quiet),
-            "ui.narrower": Handler(partial(self.widen, -WIDTH_STEP), repeatable=True),
-            "ui.wider": Handler(partial(self.widen, WIDTH_STEP), repeatable=True),
+            **self.width_handlers(),
         }
 
     def begin(self) -> None:
@@ -248,19 +244,14 @@ class DeckScreen(MainScreen):
             return ()
         return super().ending() if self.deck.lone_item else ("session.enter", *super().ending())
 
-    @property
-    def list_width(self) -> int:
-        """The left column's width: the person's own, or its share of the terminal's."""
-        return list_width(int(self.bridge.preferences["list_width"]), self.app.size.width)
-
     def rearrange(self) -> None:
         """Lay out for the mode: all panels, minimal, or one session that is typed into."""
-        self._lay_out()
+        self.lay_out()
         if not self.terminal.entered and (self.deck.minimal or not self.attention.has_focus):
             self.sessions.focus()
         self.bridge.changed()
 
-    def _lay_out(self) -> None:
+    def lay_out(self) -> None:
         """Hide the lists while the person types, where the session would have no room beside them."""
         entered, width = self.terminal.entered, self.size.width
         left = self.list_width
@@ -306,7 +297,7 @@ class DeckScreen(MainScreen):
 
     def on_resize(self) -> None:
         """The panel may have another size."""
-        self._lay_out()
+        self.lay_out()
         self.bridge.changed()
 
     def on_input_bar_typed(self, event: InputBar.Typed) -> None:
@@ -361,10 +352,3 @@ class DeckScreen(MainScreen):
     def _none_quiet(self) -> str | None:
         quiet = any(is_quiet(session) for session in self.deck.listed())
         return None if quiet else "No session is idle or done."
-
-    def widen(self, cells: int) -> None:
-        """Change the width of the left column; it is kept."""
-        most = max(20, min(120, self.size.width - LEAST_PANEL))
-        width = min(max(self.list_width + cells, 20), most)
-        self.bridge.prefer("list_width", width)
-        self._lay_out()

@@ -23,7 +23,7 @@ from ..handlers.flow_views import FlowViews
 from ..keys.actions import Context
 from ..model.flow.desk import Desk
 from ..model.flow.rows import flow_rows
-from ..model.frame import NARROWEST, SHARE, WIDEST, list_width
+from ..model.frame import NARROWEST, SHARE, WIDEST
 from ..model.words import clean
 from ..pace import Alarm
 from ..widgets.boxes import AcrossBox, DownBox
@@ -32,14 +32,12 @@ from ..widgets.flow_list import FlowList
 from ..widgets.flow_panel import FlowPanel
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
-from .base import MainScreen
+from .beside import BesideScreen
 
 STEPS = frozenset(("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.first", "nav.last"))
-WIDTH_STEP = 4
-LEAST_PANEL = 40
 
 
-class FlowsScreen(MainScreen):
+class FlowsScreen(BesideScreen):
     """Workflows at the left, the one under the cursor at the right."""
 
     NAME = "flows"
@@ -83,8 +81,7 @@ class FlowsScreen(MainScreen):
             **FlowControl(self.bridge, self.desk, self.feed).handlers(),
             "flow.alone": Handler(self.toggle_alone, self._no_flow),
             "ui.toggle_minimal": Handler(self.toggle_minimal),
-            "ui.narrower": Handler(partial(self.widen, -WIDTH_STEP), repeatable=True),
-            "ui.wider": Handler(partial(self.widen, WIDTH_STEP), repeatable=True),
+            **self.width_handlers(),
         }
 
     def _switch(self, mode: str) -> object:
@@ -127,7 +124,7 @@ class FlowsScreen(MainScreen):
             self.desk.folded = self.bridge.deck.minimal
         self.desk.view = self.bridge.view
         self.desk.reconcile()
-        self._lay_out()
+        self.lay_out()
         self._show_list()
         self.panel.show_focus(any(part.has_focus for part in self.panel.parts))
         self.feed.look_at(self.desk.flow_id)
@@ -187,25 +184,16 @@ class FlowsScreen(MainScreen):
 
     # ---- layout
 
-    @property
-    def list_width(self) -> int:
-        """The left column's width: the person's own, or its share of the terminal's."""
-        return list_width(int(self.bridge.preferences["list_width"]), self.app.size.width)
-
-    def _lay_out(self) -> None:
+    def lay_out(self) -> None:
+        """Show the list in its width, or alone, or not at all."""
         minimal = self.bridge.deck.minimal
         self.set_class(minimal, "-minimal")
         self.set_class(self.desk.alone and not self.flows.has_focus, "-solo")
-        kept = int(self.bridge.preferences["list_width"])
+        kept = self.kept_width
         # Its share is worked out with the layout: a width set after a resize would have all drawn twice.
         self.left.styles.width = "1fr" if minimal else kept or f"{SHARE:.0%}"
         self.left.styles.min_width = None if minimal or kept else NARROWEST
         self.left.styles.max_width = None if minimal or kept else WIDEST
-
-    def widen(self, cells: int) -> None:
-        """Change the width of the left column; it is kept."""
-        most = max(20, min(120, self.size.width - LEAST_PANEL))
-        self.bridge.prefer("list_width", min(max(self.list_width + cells, 20), most))
 
     def toggle_alone(self) -> None:
         """Give the workflow all of the screen, or show the list beside it; the list's focus shows it, too."""
@@ -215,7 +203,11 @@ class FlowsScreen(MainScreen):
         self.bridge.moved()
 
     def _no_flow(self) -> str | None:
-        return None if self.desk.line is not None else "There is no workflow here; c runs a file."
+        return (
+            None
+            if self.desk.line is not None
+            else "There is no workflow here; <flow.run> runs a file."
+        )
 
     def toggle_minimal(self) -> None:
         """Minimal mode on or off; workflows that ended are folded in it."""
@@ -247,7 +239,7 @@ class FlowsScreen(MainScreen):
 
     def on_descendant_focus(self) -> None:
         """Other keys hold elsewhere; a list that was hidden is shown for as long as it has the focus."""
-        self._lay_out()
+        self.lay_out()
         self.bridge.changed()
         super().on_descendant_focus()
 

@@ -24,10 +24,12 @@ from ..model.log import (
     faults_cells,
     health_cells,
     session_of,
+    span_lasts,
     sparkline,
 )
 from ..model.query import events_vocabulary, parse
 from ..model.words import clean, plural
+from ..pace import Alarm
 from ..widgets.event_list import EventList
 from ..widgets.input_bar import InputBar
 from ..widgets.lines import Lines
@@ -66,6 +68,7 @@ class LogScreen(MainScreen):
         self._shown: Entry | None = None
         self._told: HealthView | None = None
         self._told_at = 0.0
+        self._alarm = Alarm(self.bring_up_to_date)
 
     def body(self) -> Iterable[Widget]:
         """Log, detail, health, and the bar that opens at the bottom."""
@@ -105,7 +108,11 @@ class LogScreen(MainScreen):
 
     def on_screen_resume(self) -> None:
         """Health is told when it changes; what else stands in its line is asked for."""
-        self.bridge.send(HealthCheck(), then=self._healthy)
+        self.bridge.send(HealthCheck(), then=self._healthy, failed=self._not_told)
+
+    def end(self) -> None:
+        """Leave no timer behind."""
+        self._alarm.set(None)
 
     def on_resize(self) -> None:
         """With room the detail stands beside the events."""
@@ -130,6 +137,9 @@ class LogScreen(MainScreen):
     def _healthy(self, result: dict[str, Any]) -> None:
         self.bridge.view.health = HealthView.model_validate(result["health"])
         self.bring_up_to_date()
+
+    def _not_told(self, _: QuarterdeckError) -> None:
+        """It was nobody's wish; that there is no link is told at the top."""
 
     # ---- showing
 
@@ -181,6 +191,8 @@ class LogScreen(MainScreen):
         age = now - self._told_at
         self.health.lay_out(lambda width: (cut(health_cells(health, width, age)[0], width), ()))
         if health is not None:
+            lasts = span_lasts(health.uptime_seconds + age)
+            self._alarm.set(lasts if self.bridge.link.state.up else None)
             lag = f"   loop lag {health.loop_lag_ms:.1f} ms "
             plot = Cell(f"{lag}{sparkline(tuple(self.log_model.lags), SPARK)}", "muted")
             checks = faults_cells(health)

@@ -108,10 +108,18 @@ def _notice(session: SessionView | None) -> Row:
     if session is None or session.lifecycle not in ENDED:
         return ()
     mark, tone = sign(session)
-    parts = [session.lifecycle.value]
+    return (Cell(f"{mark} ", tone), Cell(_ending(session), tone))
+
+
+def _ending(session: SessionView) -> str:
+    """How it ended, and its reason, which often says the code or the signal itself."""
+    word, reason = session.lifecycle.value, clean(session.reason)
+    ways = []
     if session.exit_code is not None:
-        parts.append(f"with code {session.exit_code}")
+        ways.append(f"with code {session.exit_code}")
     if session.exit_signal is not None:
-        parts.append(f"by signal {session.exit_signal}")
-    reason = f": {clean(session.reason)}" if session.reason else ""
-    return (Cell(f"{mark} ", tone), Cell(f"{' '.join(parts)}{reason}", tone))
+        ways.append(f"by signal {session.exit_signal}")
+    told = " ".join((word, *(way for way in ways if way not in reason)))
+    if not reason or reason.startswith(f"{told} "):
+        return reason or told
+    return f"{told}: {reason}"

@@ -86,7 +86,8 @@ def _session(row: SessionRow, width: int, longest: Widths) -> Row:
         shown, agent = row.agent, min(AGENT, room // 2)
     else:
         shown = _short(row.agent)
-        agent = max(LEAST, min(longest.agent + 1, room - longest.name, room // 2))
+        agent = max(LEAST, min(longest.agent + 1, room - longest.name))
+        agent = min(agent, room // 2)
     return arrange(
         (
             Column(row.sign, row.tone, SIGN),

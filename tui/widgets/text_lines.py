@@ -48,6 +48,16 @@ class Paragraphs(TextLines):
         self._said = paragraphs
         self._break()
 
+    def limit(self, most: int) -> None:
+        """Be at most so high."""
+        self._most = most
+        self._break()
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there are more lines than are seen at once."""
+        return len(self.rows) > self._most
+
     def on_resize(self) -> None:
         """Lines end elsewhere."""
         super().on_resize()

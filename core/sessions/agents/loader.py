@@ -7,20 +7,21 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ...base.errors import ValidationFault
-from ...base.toml_lines import KeyPath, line_map
+from ...base.toml_lines import KeyPath, line_map, line_of
 from ..practice import crew_path
 from .definition import AgentDefinition
-from .problems import AgentInvalid, Piece, describe
+from .problems import AgentInvalid, Home, Piece, Problem, Spot, problem_of
 
 RULE_LISTS = ("title_rules", "screen_rules")
 _MERGED_TABLES = frozenset({"env", "prompt", "resume", "meanings", "timing", "oneshot"})
+_SYNTAX_LINE = re.compile(r"\(at line (\d+)")
 _PLACEHOLDER = re.compile(r"\{(python|practice|shell)\}")
 
 
@@ -31,6 +32,7 @@ class AgentFileSyntax(ValidationFault):
 
 
 Places = Mapping[str, tuple[str, int | None]]
+UNKNOWN = "settings"
 
 
 class AgentFileUnreadable(ValidationFault):
@@ -46,6 +48,18 @@ class AgentCatalog:
     definitions: Mapping[str, AgentDefinition]
     faults: tuple[ValidationFault, ...] = ()
 
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, one by one."""
+        return [problem for fault in self.faults for problem in _problems_of(fault)]
+
+
+def _problems_of(fault: ValidationFault) -> Sequence[Problem]:
+    if isinstance(fault, AgentInvalid):
+        return fault.problems
+    file, line, what = (fault.details.get(key) for key in ("file", "line", "what"))
+    return (Problem(str(file), line, "", f"{what}.", "", fault.message),)
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -53,8 +67,7 @@ class Layer:
 
     name: str
     raw: Mapping[str, Any]
-    origin: str
-    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    home: Home
 
 
 def default_expansions(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -71,15 +84,24 @@ def _read_layer(path: Path, origin: str) -> Layer:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise AgentFileUnreadable(
-            f"{path}: can't be read ({error}); mend or remove the file.", file=str(path)
-        ) from error
+            f"{path}: can't be read ({error}); mend or remove the file.",
+            file=str(path), what=f"The file can't be read: {why}",
+        ) from error  # fmt: skip
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise AgentFileSyntax(f"{path}: no TOML: {error}.", file=str(path)) from error
-    name = raw.get("name", path.stem)
-    return Layer(str(name), raw, origin or str(path), line_map(text))
+        found = _SYNTAX_LINE.search(str(error))
+        # "(at end of document)": the last line is where the parser stood.
+        line = int(found[1]) if found else len(text.splitlines()) or 1
+        raise AgentFileSyntax(
+            f"{path}: no TOML: {error}.", file=str(path), line=line,
+            what=f"This is no TOML: {str(error).partition(' (at ')[0]}",
+        ) from error  # fmt: skip
+    name, lines = raw.get("name", path.stem), line_map(text)
+    home = Home(lambda at: Spot(origin or str(path), line_of(lines, at)))
+    return Layer(str(name), raw, home)
 
 
 def _read_folder(folder: Path, *, shipped: bool) -> tuple[list[Layer], list[ValidationFault]]:
@@ -117,7 +139,7 @@ def _rule_pieces(layer: Layer, key: str) -> list[Piece] | None:
     rules = layer.raw.get(key)
     if not isinstance(rules, list):
         return None
-    return [Piece(rule, layer.origin, layer.lines, (key, n)) for n, rule in enumerate(rules)]
+    return [Piece(rule, layer.home, (key, n)) for n, rule in enumerate(rules)]
 
 
 def _merge_rules(old: Sequence[Piece], new: list[Piece] | None, *, extend: bool) -> list[Piece]:
@@ -155,36 +177,33 @@ def build(layers: Sequence[Layer], expansions: Mapping[str, str]) -> AgentDefini
         if key not in raw:
             raw[key] = [piece.stamped() for piece in rules[key]]
     raw.setdefault("name", layers[-1].name)
-    raw["origin"] = layers[-1].origin
+    raw["origin"] = layers[-1].home.origin
     try:
         return AgentDefinition.model_validate(raw)
     except ValidationError as error:
-        places = [Piece(layer.raw, layer.origin, layer.lines, ()) for layer in layers]
-        raise AgentInvalid(
-            describe(error.errors(), places, rules), agent=layers[-1].name
-        ) from error
+        pieces = [Piece(layer.raw, layer.home, ()) for layer in layers]
+        found = [problem_of(one, pieces, rules) for one in error.errors()]
+        raise AgentInvalid(found, layers[-1].name) from error
 
 
 def _config_layers(config: Mapping[str, Any], places: Places) -> Iterable[Layer]:
     for name, raw in config.items():
         table = raw if isinstance(raw, Mapping) else {"command": raw}
-        file, lines = _place_of(name, table, places)
-        yield Layer(name, {**table, "name": name}, f"{file}, [agents.{name}]", lines)
+        yield Layer(name, {**table, "name": name}, _home_of(f"agents.{name}", places))
 
 
-def _place_of(
-    name: str, table: Mapping[str, Any], places: Places
-) -> tuple[str, dict[KeyPath, int]]:
-    """The file that the table stands in, and the lines of its keys there."""
-    file, lines = "", dict[KeyPath, int]()
-    for key in table:
-        start = f"agents.{name}.{key}"
-        found = [at for at in places if at == start or at.startswith(f"{start}.")]
-        place, line = places[found[0]] if found else ("", None)
-        file = file or place
-        if line is not None and place == file:
-            lines[key,] = line
-    return file or "settings", lines
+def _home_of(table: str, places: Places) -> Home:
+    """Where a table of the settings stands, and each of its keys: those of several files may make it up."""
+
+    def where(path: KeyPath) -> Spot:
+        for end in range(len(path), -1, -1):
+            key = ".".join((table, *map(str, path[:end])))
+            if key in places:
+                return Spot(*places[key])
+        inner = (place for key, place in places.items() if key.startswith(f"{table}."))
+        return Spot(next(inner, (UNKNOWN, None))[0], None)
+
+    return Home(where, table)
 
 
 def _stack(

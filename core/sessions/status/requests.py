@@ -80,10 +80,16 @@ def activity_of(claim: Claim, kind: DialogKind, dialog: Dialog | None) -> Activi
 
 
 def text_of(message: str, dialog: Dialog | None) -> str:
-    """What a person reads: the program's words, and the dialog's where they say more."""
-    if dialog is None or dialog.text in message:
+    """What a person reads: the program's words, and the dialog's where they say more.
+
+    A terminal breaks lines where it ends: that says nothing.
+    """
+    if dialog is None:
         return message
-    return f"{message}\n{dialog.text}" if message and message not in dialog.text else dialog.text
+    said, shown = " ".join(message.split()), " ".join(dialog.text.split())
+    if shown in said:
+        return message
+    return dialog.text if said in shown else f"{message}\n{dialog.text}"
 
 
 def _rearmed(held: Open | None, now: float) -> Open | None:

@@ -11,6 +11,7 @@ import pytest
 from quarterdeck.core.protocol.status import Activity
 from quarterdeck.core.sessions.agents.definition import AgentDefinition
 from quarterdeck.core.sessions.agents.loader import Layer, build
+from quarterdeck.core.sessions.agents.problems import Home, Spot
 from quarterdeck.core.sessions.status import inputs as i
 from quarterdeck.core.sessions.status.check import Recording, read_recording
 from quarterdeck.core.sessions.status.guard import (
@@ -95,7 +96,7 @@ def test_dialog_takes_the_keys_though_a_report_says_idle(
 
 def ruled(*rules: dict[str, Any]) -> AgentDefinition:
     table = {"name": "mine", "command": "x", "screen_rules": list(rules)}
-    return build([Layer("mine", table, "test")], {})
+    return build([Layer("mine", table, Home(lambda _: Spot("test", None)))], {})
 
 
 def test_modal_rule_leaves_the_activity_to_the_others(drive: Drive) -> None:

@@ -209,6 +209,15 @@ def test_text_is_the_programs_and_the_dialogs_where_that_says_more() -> None:
     assert text_of("approve", None) == "approve"
 
 
+def test_what_the_terminal_broke_into_lines_is_not_said_twice() -> None:
+    question = "Which colour should the warning have?"
+    broken = dialog("Which colour should the warning\nhave?", K.QUESTION)
+    assert text_of(question, broken) == question
+    longer = dialog("Which colour should\nthe warning have? It is seen\nat night.", K.QUESTION)
+    assert text_of(question, longer) == longer.text
+    assert text_of("rm a b", dialog("rm ab")) == "rm a b\nrm ab"
+
+
 def test_frame_of_a_dialog_without_its_command_is_none_yet(
     drive: Callable[..., Any], recording: Callable[[str], Recording]
 ) -> None:
