@@ -17,7 +17,6 @@ from ...core.client.client import Client
 from ...core.client.ports import LinkClosed
 from ...core.protocol import workflow_commands as w
 from ...core.protocol.workflow_status import WorkflowStatus
-from ...core.protocol.workflow_views import WorkflowView
 from ...core.settings import Settings
 from ...core.telemetry.redaction import Redactor
 from ...core.workflows.backends.registry import check_backend

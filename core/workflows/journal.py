@@ -82,7 +82,7 @@ class Journal:
     def _hand_over(self, flights: Sequence[list[Batch]], settled: Settled) -> None:
         try:
             futures = self._store.commit_each([_changes_of(flight) for flight in flights])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # told to all who wait for it
             # A fault that the store does not know as its own: whoever waits must learn of it.
             for flight in flights:
                 self._settle(flight, settled, error)

@@ -62,7 +62,9 @@ async def test_nothing_is_shown_behind_the_end() -> None:
     async def nobody() -> None:
         pass
 
-    runner = Runner(cast("Client", client), cast("Any", face), lines=None, reconnect=nobody)
+    runner = Runner(
+        cast("Client", client), cast("Any", face), lines=None, reconnect=nobody, again=str
+    )
     assert await runner.follow(ID) is Ending.OVER
     shown = list(face.said)
     client.on_event(SimpleNamespace(payload=SimpleNamespace(workflow_id=ID)))
