@@ -7,7 +7,7 @@ DIR ?= .
 COVERAGE ?= 90
 PYTEST_ARGS ?=
 ROUNDS ?= 30
-RERUNS ?= 1
+RERUNS ?= 2
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 JOBS ?= $(shell n=$(CORES); [ "$$n" -gt 4 ] && n=4; echo $$((n + 1)))
 
@@ -122,7 +122,7 @@ sizes: $(VENV)/.dev
 	$(PY) tests/gates/size_gate.py
 
 ## unit: all tests, with branch coverage of at least COVERAGE percent
-# Real processes and real clocks on a machine that others use, too: a test that failed is run once more. The closing
+# Real processes and real clocks on a machine that others use, too: a test that failed is run again, twice at most. The closing
 # line counts such tests and the lines before it name them; none is meant to be there. RERUNS=0 forbids it.
 # Tests start hundreds of programs: each would compile all that it imports where bytecode may not be written.
 .PHONY: unit
