@@ -306,6 +306,25 @@ async def test_pausing_and_loading_at_once_leave_it_as_it_says(tmp_path: Path) -
         await rig.ended(payload.id)
 
 
+async def test_a_pause_that_could_not_be_kept_is_none_and_may_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        keep = rig.service._keep
+
+        async def full(name: str, standing: Any) -> None:
+            raise OSError(f"{name}: no space left for {standing}")
+
+        rig.service._keep = full  # type: ignore[method-assign]  # a full disk
+        with pytest.raises(OSError, match="no space"):
+            await rig.service.pause("p", on=True)
+        assert not rig.service.view("p").paused
+        rig.service._keep = keep  # type: ignore[method-assign]  # there is room again
+        await rig.service.pause("p", on=True)
+        assert (await rig.propel("e", 1)).reason == "the pipeline is paused"
+
+
 async def test_triggers_go_on_where_a_pipeline_was_busy_after_all(tmp_path: Path) -> None:
     more = "triggers: [{schedule: {cron: '0 0 1 1 *'}, event: e}]"
     async with rigged(tmp_path, memory=FileMemory(tmp_path / "triggers")) as rig:
