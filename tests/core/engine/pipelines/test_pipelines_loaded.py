@@ -78,6 +78,20 @@ async def test_unloading_needs_force_while_payloads_wait(tmp_path: Path) -> None
             await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
 
 
+async def test_a_pipeline_that_is_loaded_again_after_an_unload_begins_at_nothing(
+    tmp_path: Path,
+) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        await rig.ended((await rig.propel("e", 1)).id)
+        (handler,) = rig.service.whole("p").handlers
+        assert (handler.succeeded, rig.service.view("p").lanes[0].completed) == (1, 1)
+        await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        await rig.load(one())
+        (handler,) = rig.service.whole("p").handlers
+        assert (handler.succeeded, rig.service.view("p").lanes[0].completed) == (0, 0)
+
+
 class Scanned(dict[Any, None]):
     """Counts how often it is gone through."""
 
