@@ -6,7 +6,7 @@ Nothing here waits or does I/O but for the log, which takes lines.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -152,11 +152,14 @@ class Book:
         self._remove(entry)
         return written
 
-    def forget_figures(self, pipeline: str, but: Collection[str] = ()) -> None:
-        """Drop the figures of a pipeline's lanes; not in the log: a fold leaves them out."""
-        for key in [one for one in self.lanes if one[0] == pipeline and one[1] not in but]:
+    def forget_figures(self, pipeline: str) -> None:
+        """Drop the figures of a pipeline's lanes and handlers; not in the log: a fold leaves them out."""
+        for key in [one for one in self.lanes if one[0] == pipeline]:
             if not self.lanes[key].open and not self.lanes[key].dead:
                 del self.lanes[key]
+        for key in [one for one in self.works if one[0] == pipeline]:
+            if not self.works[key].running and not self.works[key].waiting:
+                del self.works[key]
 
     # ---- the log -----------------------------------------------------------------------------
 

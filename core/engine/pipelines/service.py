@@ -288,7 +288,11 @@ class PipelineService:
             standing = self._standing(name)
             if standing.paused is not on:
                 standing.paused = on
-                await self._keep(name, standing)
+                try:
+                    await self._keep(name, standing)
+                except BaseException:
+                    standing.paused = not on
+                    raise
                 self.running.pause(name, on=on)
                 self._telling.stirred(name)
                 self._gates_moved()

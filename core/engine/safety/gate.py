@@ -33,7 +33,7 @@ Place = tuple[str, str]
 
 
 class WorkflowGate:
-    """The orchestrator's guard. ``busy`` says whether there is anything that work is held against."""
+    """The orchestrator's guard. ``rules`` says whether there is anything that work is held against."""
 
     def __init__(self, admissions: Admissions, errands: Errands) -> None:
         self._admissions = admissions

@@ -78,6 +78,20 @@ async def test_unloading_needs_force_while_payloads_wait(tmp_path: Path) -> None
             await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
 
 
+async def test_a_pipeline_that_is_loaded_again_after_an_unload_begins_at_nothing(
+    tmp_path: Path,
+) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        await rig.ended((await rig.propel("e", 1)).id)
+        (handler,) = rig.service.whole("p").handlers
+        assert (handler.succeeded, rig.service.view("p").lanes[0].completed) == (1, 1)
+        await rig.service.unload(c.UnloadPipeline(name="p"), NOBODY)
+        await rig.load(one())
+        (handler,) = rig.service.whole("p").handlers
+        assert (handler.succeeded, rig.service.view("p").lanes[0].completed) == (0, 0)
+
+
 class Scanned(dict[Any, None]):
     """Counts how often it is gone through."""
 
@@ -304,6 +318,25 @@ async def test_pausing_and_loading_at_once_leave_it_as_it_says(tmp_path: Path) -
         assert payload.reason == "the pipeline is paused"
         await rig.service.pause("p", on=False)
         await rig.ended(payload.id)
+
+
+async def test_a_pause_that_could_not_be_kept_is_none_and_may_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with rigged(tmp_path) as rig:
+        await rig.load(one())
+        keep = rig.service._keep
+
+        async def full(name: str, standing: Any) -> None:
+            raise OSError(f"{name}: no space left for {standing}")
+
+        rig.service._keep = full  # type: ignore[method-assign]  # a full disk
+        with pytest.raises(OSError, match="no space"):
+            await rig.service.pause("p", on=True)
+        assert not rig.service.view("p").paused
+        rig.service._keep = keep  # type: ignore[method-assign]  # there is room again
+        await rig.service.pause("p", on=True)
+        assert (await rig.propel("e", 1)).reason == "the pipeline is paused"
 
 
 async def test_triggers_go_on_where_a_pipeline_was_busy_after_all(tmp_path: Path) -> None:
