@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ...core.base.errors import QuarterdeckError
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
 from ...core.client.ports import LinkClosed
@@ -153,7 +154,7 @@ class _Run:
         """Tell what an engine of our own drives besides: it is there only as long as this runs."""
         if not self._connector.hosting:
             return
-        with suppress(LinkClosed):
+        with suppress(LinkClosed, QuarterdeckError):  # the workflow's own end is what counts
             found = await others(client, home_of(self._settings), workflow_id)
             for text in words(found, self._options()):
                 self._note(text)
