@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from ...core.base.errors import QuarterdeckError
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
-from ...core.client.ports import LinkClosed
 from ...core.protocol import workflow_commands as w
 from ...core.protocol.workflow_status import WorkflowStatus
 from ...core.protocol.workflow_views import WorkflowView
@@ -154,7 +153,7 @@ class _Run:
         """Tell what an engine of our own drives besides: it is there only as long as this runs."""
         if not self._connector.hosting:
             return
-        with suppress(LinkClosed, QuarterdeckError):  # the workflow's own end is what counts
+        with suppress(QuarterdeckError):  # the workflow's own end is what counts
             found = await others(client, home_of(self._settings), workflow_id)
             for text in words(found, self._options()):
                 self._note(text)
