@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...core.base.errors import QuarterdeckError
 from ...core.base.retry import RetryPolicy
 from ...core.client.client import Client
-from ...core.client.ports import LinkClosed
 from ...core.protocol import workflow_commands as w
 from ...core.protocol.workflow_status import WorkflowStatus
 from ...core.settings import Settings
@@ -150,7 +150,7 @@ class _Run:
         """Tell what an engine of our own drives besides: it is there only as long as this runs."""
         if not self._connector.hosting:
             return
-        with suppress(LinkClosed):
+        with suppress(QuarterdeckError):  # the workflow's own end is what counts
             found = await others(client, home_of(self._settings), workflow_id)
             for text in words(found, partial(self._again, hosted=hosted)):
                 self._note(text)

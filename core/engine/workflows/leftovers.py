@@ -17,7 +17,7 @@ async def end_leftovers(leftovers: Leftovers | None, journal: Journal) -> None:
         left = () if leftovers is None else await leftovers.end()
         if left:
             await journal.record([], [_unknown([one.pid for one in left if one.pid is not None])])
-    except QuarterdeckError as fault:
+    except (QuarterdeckError, OSError) as fault:
         _log.error("what former engines left could not be looked for", fault)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import socket
 import time
@@ -13,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...base.errors import QuarterdeckError
-from ...sessions.adoption import MOST_ABOUT
 from ...sessions.faults import DirectoryMissing
 from ...sessions.keeper.faults import (
     CommandNotExecutable,
@@ -52,6 +52,8 @@ LINGER_SECONDS = 2.0
 CANCELLED = "cancelled"
 WORKFLOW = "workflow"
 """Where a keeper notes whose attempt it holds."""
+MOST_ABOUT = 200
+"""Bytes of an id in JSON that it notes: ours have 28, and its record is one block on the disk."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long what an ended attempt left is kept where nobody forgot it."""
 
@@ -355,9 +357,9 @@ def _begun(places: KeeperPlaces) -> bool:
 
 
 def _about(leaf: Leaf) -> dict[str, str]:
-    """What its keeper notes, for whoever finds it: its record is one block on the disk."""
+    """What its keeper notes, for whoever finds it."""
     told = {"grace": str(leaf.grace)}
-    if len(leaf.workflow_id.encode()) <= MOST_ABOUT:
+    if len(json.dumps(leaf.workflow_id)) <= MOST_ABOUT:
         told[WORKFLOW] = leaf.workflow_id
     return told
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import QuarterdeckError
 from ...base.homes import expanded
+from ...protocol.commands import StopAgent
+from ...protocol.events import Cause
 from ..backends.faults import SupersededHere
 from ..context import AttemptLost, ConditionFalse, TaskExecutionContext
 from ..faults import ExecutionError
@@ -32,7 +35,7 @@ BIG = 16 * 1024
 
 
 class Attempt:
-    """An attempt under way."""
+    """An attempt under way; ``taken_up`` once what carries on an adopted child's work sees to its end."""
 
     def __init__(self, desk: Desk, context: TaskExecutionContext, scope: Scope) -> None:
         self.desk = desk
@@ -45,6 +48,7 @@ class Attempt:
         self.log = AttemptLog(self.folder / LOG_NAME, self.hide)
         self.given = Given(self.folder, self.hide)
         self.given.add({"env": dict(scope.env)} if scope.env else {})
+        self.taken_up = False
 
     # ---- what the file says ----------------------------------------------------------------
 
@@ -129,15 +133,14 @@ async def attempt_with(
 ) -> Any:
     """Carry out an attempt, with all that is the same for every kind around it.
 
-    ``child`` is that of an attempt that is adopted.
+    ``child`` is that of an attempt that is adopted; it is ended where this fails before it is taken up.
 
     :raises ConditionFalse: if the task is not wanted.
     """
     try:
         scope = await _scope(desk, context, child)
     except Exception:
-        if child is not None and child.kind is ChildKind.PROCESS:
-            await desk.surroundings.backend.cancel(child.place, GRACE)
+        await _end_child(desk, context, child)
         raise
     attempt = Attempt(desk, context, scope)
     try:
@@ -148,12 +151,29 @@ async def attempt_with(
         # Whoever drives it now records its end; nothing that is said here counts.
         raise CancelledError from error
     except Exception as error:  # noqa: BLE001  # whatever it is, it must not tell secrets
+        if not attempt.taken_up:
+            await _end_child(desk, context, child)
         raise hidden(error, attempt.hide) from None
     finally:
         attempt.given.keep()
         attempt.log.close()
         if attempt.log.size:
             attempt.tell()
+
+
+async def _end_child(desk: Desk, context: TaskExecutionContext, child: Child | None) -> None:
+    """End what a former engine began and this one can't go on with: nobody else would ever do so."""
+    driven = desk.orchestrator.drives(context.workflow_id, context.task_def.task_id)
+    if child is None or not driven:
+        return
+    sessions = desk.surroundings.sessions
+    with suppress(QuarterdeckError):  # it has ended by itself, as most have
+        if child.kind is ChildKind.PROCESS:
+            await desk.surroundings.backend.cancel(child.place, GRACE)
+        elif child.kind is ChildKind.SESSION and sessions is not None:
+            await sessions.stop(StopAgent(session_id=child.place), Cause())
+        elif child.kind is ChildKind.WORKFLOW:
+            await desk.orchestrator.cancel_workflow(child.place)
 
 
 async def _scope(desk: Desk, context: TaskExecutionContext, child: Child | None) -> Scope:

@@ -54,6 +54,7 @@ class NestedExecutor:
         return await attempt_with(self._desk, context, work, child)
 
     async def _see_through(self, attempt: Attempt, child: Child) -> Any:
+        attempt.taken_up = True
         if attempt.context.child != child.text:
             await attempt.context.keep_child(child.text)
         try:

@@ -111,6 +111,7 @@ class Process:
 
         :raises AttemptLost: if it is gone, and nothing tells how it ended.
         """
+        self.attempt.taken_up = True
         self.attempt.announce_log()
         try:
             await self._reconciled(child.place)

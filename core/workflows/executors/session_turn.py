@@ -53,6 +53,7 @@ class SessionTurn:
         :raises AgentFailed: if the agent says that it failed.
         """
         session = self._session
+        self._attempt.taken_up = True
         try:
             if child is not None and ANSWERED in child.more:
                 session.id = child.place

@@ -24,13 +24,14 @@ class Finding(NoBackend):
 class Failing(NoBackend):
     """Can't look."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
+        self.error = error
         self.asked = False
 
     async def left(self) -> Collection[Left]:
         self.asked = True
-        raise ResourceFault("no room")
+        raise self.error
 
 
 async def test_processes_that_only_another_store_knows_are_told(
@@ -44,10 +45,11 @@ async def test_processes_that_only_another_store_knows_are_told(
     assert "77, 78" in told.message
 
 
+@pytest.mark.parametrize("error", [ResourceFault("no room"), PermissionError("not yours")])
 async def test_an_engine_that_can_not_look_for_them_starts_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    backend = Failing()
+    backend = Failing(error)
     monkeypatch.setattr(flow_rig, "NoBackend", lambda: backend)
     async with rigged(tmp_path) as rig:
         await rig.until(lambda: backend.asked)

@@ -184,6 +184,32 @@ async def test_a_new_engine_takes_the_turn_up(
         await second.close()
 
 
+@pytest.mark.parametrize(
+    ("gone", "told"), [("variable", "TemplateFailed"), ("agent", "AgentUnusable")]
+)
+async def test_a_session_that_the_next_engine_can_not_go_on_with_is_ended(
+    new_stage: NewStage, rig: Rig, monkeypatch: pytest.MonkeyPatch, gone: str, told: str
+) -> None:
+    monkeypatch.setattr("tests.core.workflows.executors.stage.definitions", agents)
+    first = await new_stage(sessions=rig.manager, environment={"MINE": "x"})
+    workflow_id = await first.begin(
+        "tasks: {it: {agent: scripted, prompt: hang, env: {MINE: null}}}"
+    )
+    await until(rig.manager.views)
+    await until(lambda: rig.view("flow it").status.activity is Activity.WORKING)
+    await first.close()
+    assert rig.view("flow it").living
+    if gone == "agent":
+        others = {name: one for name, one in agents().items() if name != "scripted"}
+        monkeypatch.setattr("tests.core.workflows.executors.stage.definitions", lambda: others)
+    environment = {"MINE": "x"} if gone == "agent" else {}
+    second = await new_stage(sessions=rig.manager, environment=environment)
+    await second.orchestrator.recover()
+    state = await second.finish(workflow_id)
+    assert (state.status, state.tasks["it"].error_type) == ("failed", told)
+    assert not rig.view("flow it").living
+
+
 async def test_a_session_that_is_gone_loses_its_attempt(
     new_stage: NewStage, deck: Stage, rig: Rig
 ) -> None:
