@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -43,7 +42,9 @@ class Invocation:
 
         Passwords are left out of it.
         """
-        # Start-up time: only what ends needs it.
+        # Start-up time: only what ends needs them.
+        import shlex  # noqa: PLC0415
+
         from ..core.telemetry.redaction import Redactor  # noqa: PLC0415
 
         hide = Redactor().text

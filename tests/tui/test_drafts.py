@@ -79,3 +79,17 @@ async def test_a_signals_value_is_kept_for_its_workflow(crew: Crew) -> None:
         assert not hand.shows("approved")
         await hand.press("escape", "k", "i")
         assert hand.shows("approved")
+
+
+async def test_what_was_taken_after_the_form_was_left_is_no_draft(crew: Crew) -> None:
+    debate(crew)
+    crew.held.add("pipeline.propel")
+    async with aboard(crew) as hand:
+        await hand.press("3", "j", "i")
+        await hand.write('{"topic": "indexes"}')
+        await hand.press("enter", "escape")
+        assert hand.bridge.drafts
+        crew.answer_held()
+        await hand.until(lambda: not hand.bridge.drafts)
+        await hand.press("i")
+        assert not hand.shows("indexes")

@@ -64,3 +64,16 @@ async def test_a_width_from_a_larger_terminal_leaves_room_for_the_panel(busy: Cr
         await hand.pilot.resize_terminal(200, 60)
         await hand.settle()
         assert width(hand) == 110
+
+
+async def test_another_screen_ends_the_dragging(busy: Crew) -> None:
+    async with aboard(busy, (120, 30)) as hand:
+        start = width(hand)
+        await hand.pilot.mouse_down(offset=(start - 1, 5))
+        await hand.pilot.hover(offset=(start + 9, 7))
+        await hand.press("5")
+        await hand.pilot.click(offset=(20, 3))
+        assert hand.app.mouse_captured is None
+        await hand.press("1")
+        assert width(hand) == start
+        assert not hand.sent(c.SetPreference)

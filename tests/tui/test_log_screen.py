@@ -49,6 +49,14 @@ async def test_the_log_shows_what_was_before_and_what_comes(told: Crew) -> None:
         assert hand.shows("idle → working", "33 of 33 events")
 
 
+async def test_the_scrollbar_shows_where_the_log_is_from_the_beginning(told: Crew) -> None:
+    async with aboard(told) as hand:
+        await hand.press("5")
+        events = log_of(hand).events
+        assert events.scroll_y > 0
+        assert events.vertical_scrollbar.position == events.scroll_y
+
+
 async def test_events_are_not_shown_twice(told: Crew) -> None:
     async with aboard(told) as hand:
         event = told.tell(e.SystemInfo(code="twice", message="?"))

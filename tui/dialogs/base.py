@@ -83,6 +83,11 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             self.bridge.drafts |= texts
         self.dismiss(None)
 
+    def forget_drafts(self) -> None:
+        """What was written has been taken, perhaps after the form was left."""
+        for key in self._offered:
+            self.bridge.drafts.pop(key, None)
+
     def _take_drafts(self) -> None:
         for field in self.drafted():
             self._offered[self._draft_of(field)] = _text_of(field)

@@ -212,6 +212,7 @@ class CreateDialog(Dialog[str]):
         except QuarterdeckError as error:
             self._refuse(field_of(error.info()), f"{error.info().message}")
             return
+        self.forget_drafts()
         self.bridge.prefer("last_agent", wish.agent)
         if self.is_attached:
             self.dismiss(str(result["session"]["id"]))

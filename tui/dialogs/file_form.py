@@ -156,6 +156,7 @@ class FileForm(Dialog[str]):
             self.bridge.send(wish, then=self._made, failed=self._refused)
 
     def _made(self, result: dict[str, Any]) -> None:
+        self.forget_drafts()
         if self.is_attached:
             self.dismiss(self.made(result))
 

@@ -179,6 +179,7 @@ class PropelDialog(Dialog[str]):
         places[field].focus()
 
     def _taken(self, _result: dict[str, Any]) -> None:
+        self.forget_drafts()
         self.bridge.host.tell(f"Propelled into {clean(self.event.value, 60)}.")
         if self.is_attached:
             self.dismiss(self.event.value.strip())

@@ -98,6 +98,7 @@ class SignalDialog(Dialog[None]):
             self.bridge.send(wish, then=self._taken, failed=self._refused)
 
     def _taken(self, result: dict[str, Any]) -> None:
+        self.forget_drafts()
         awaited = bool(result.get("awaited", True))
         doubt = "" if awaited else " Nothing waits for it yet; it is kept."
         self.bridge.host.tell(f"Signalled.{doubt}")

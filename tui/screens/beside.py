@@ -66,6 +66,12 @@ class BesideScreen(MainScreen):
                 self.app.capture_mouse(self.middle)
         super()._forward_event(event)
 
+    def on_screen_suspend(self) -> None:
+        """Another screen came, or a dialog: the mouse is its own, whatever was dragged."""
+        if self.app.mouse_captured is self.middle:
+            self.app.capture_mouse(None)
+            self._dragged = None
+
     def on_across_box_dragged(self, event: AcrossBox.Dragged) -> None:
         """The edge follows the mouse; where that lets go, it stays."""
         event.stop()

@@ -224,6 +224,16 @@ class Lines(Styled, ScrollView, can_focus=True):
         if self.cursor is not None:
             self.show_line(self.cursor)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Textual moves the thumb with the list, but not of a scrollbar that comes after that."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
+    def watch_show_horizontal_scrollbar(self, shown: bool) -> None:
+        """The same sideways."""
+        if shown:
+            self.horizontal_scrollbar.position = self.scroll_x
+
     def watch_has_focus(self, focused: bool) -> None:
         """The cursor looks different in a list that has the focus."""
         super().watch_has_focus(focused)
