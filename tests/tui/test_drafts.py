@@ -29,11 +29,11 @@ async def test_data_for_one_lane_are_not_offered_for_another(crew: Crew) -> None
     debate(crew)
     async with aboard(crew) as hand:
         await hand.press("3", "j", "i")
-        await hand.write('{"topic": "indexes"}')
+        await hand.write('["x9z"]')
         await hand.press("escape", "j", "i")
-        assert not hand.shows("indexes")
+        assert not hand.shows("x9z")
         await hand.press("escape", "k", "i")
-        assert hand.shows('{"topic": "indexes"}')
+        assert hand.shows('["x9z"]')
 
 
 async def test_an_answer_that_was_begun_is_kept_for_its_question(crew: Crew) -> None:
@@ -41,14 +41,14 @@ async def test_an_answer_that_was_begun_is_kept_for_its_question(crew: Crew) -> 
     crew.item(crew.add("b"), AttentionKind.QUESTION, "Place?", choices=(), free_text=True)
     async with aboard(crew) as hand:
         await hand.press("space")
-        await hand.write("A long answ")
+        await hand.write("An answ")
         await hand.press("escape", "n", "space")
         assert hand.shows("Place?", "your answer")
-        assert not hand.shows("A long answ")
+        assert not hand.shows("An answ")
         await hand.press("escape", "b", "space")
         await hand.write("er")
         await hand.press("enter")
-        assert [sent.text for sent in hand.sent(c.Answer)] == ["A long answer"]
+        assert [sent.text for sent in hand.sent(c.Answer)] == ["An answer"]
 
 
 async def test_directory_and_name_of_a_new_session_are_kept_too(crew: Crew, tmp_path: Path) -> None:
@@ -74,11 +74,11 @@ async def test_a_signals_value_is_kept_for_its_workflow(crew: Crew) -> None:
         crew.fleet.add(name, waits)
     async with aboard(crew) as hand:
         await hand.press("2", "g", "i")
-        await hand.write("approved")
+        await hand.write("yes9")
         await hand.press("escape", "j", "i")
-        assert not hand.shows("approved")
+        assert not hand.shows("yes9")
         await hand.press("escape", "k", "i")
-        assert hand.shows("approved")
+        assert hand.shows("yes9")
 
 
 async def test_what_was_taken_after_the_form_was_left_is_no_draft(crew: Crew) -> None:
@@ -86,10 +86,10 @@ async def test_what_was_taken_after_the_form_was_left_is_no_draft(crew: Crew) ->
     crew.held.add("pipeline.propel")
     async with aboard(crew) as hand:
         await hand.press("3", "j", "i")
-        await hand.write('{"topic": "indexes"}')
+        await hand.write('["x9z"]')
         await hand.press("enter", "escape")
         assert hand.bridge.drafts
         crew.answer_held()
         await hand.until(lambda: not hand.bridge.drafts)
         await hand.press("i")
-        assert not hand.shows("indexes")
+        assert not hand.shows("x9z")
