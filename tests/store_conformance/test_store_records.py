@@ -70,4 +70,5 @@ async def test_who_follows_hears_of_every_change_and_of_no_refusal(store: Store)
     await kept.remove_kept("lock", "a")
     end()
     await kept.put_kept(Kept("lock", "a", 1, "{}"))
-    assert heard == [("lock", "a"), ("lock", "a")]
+    assert set(heard) == {("lock", "a")}
+    assert 2 <= len(heard) <= 3, "what stood there as it began to listen may be told once more"

@@ -157,6 +157,26 @@ async def test_while_the_screen_comes_up_keys_are_held() -> None:
     assert ship.delivered == ["a"]
 
 
+async def test_what_comes_up_with_the_screen_is_waited_for_too() -> None:
+    ship = Ship()
+    gate = Gate(ship)
+    ship.queues[0].waiting.append(lambda: None)  # its first focus, say
+    gate.take(keys("a"))
+    assert ship.delivered == []
+    while ship.turn():
+        pass
+    gate.take(keys("b"))
+    ship.rest = False
+    gate.take(keys("c"))
+    ship.rest = True
+    ship.queues[0].waiting.append(lambda: None)
+    gate.take(keys("d"))
+    assert ship.delivered == ["a", "b"]
+    while ship.turn():
+        pass
+    assert ship.delivered == ["a", "b", "c", "d"]
+
+
 async def test_a_queue_that_closes_is_passed_by() -> None:
     ship = Ship()
     ship.work["a"] = lambda: None

@@ -67,7 +67,7 @@ class Gate:
         self._turn = 0
         self._overdue = overdue
         self._settling = settling
-        self._settled = True
+        self._settled = False
         self._alarm = Alarm(self._arrived)  # something hangs: what is typed must not hang with it
         self._pause = Alarm(self._go_through)
 
