@@ -235,7 +235,14 @@ class Machine:
         assert not left, f"keepers were left: {left}"
 
     def _keepers_that_stay(self) -> list[int]:
-        """Keepers whose sessions were stopped end by themselves: those that don't."""
+        """Keepers whose sessions were stopped, and that don't end."""
+        left = self._keepers_after_a_while()
+        if left:  # an engine's time may be over before it has let go of all: the next one does
+            self._stop_sessions()
+            left = self._keepers_after_a_while()
+        return left
+
+    def _keepers_after_a_while(self) -> list[int]:
         end = time.monotonic() + PATIENCE
         while (left := self.living_keepers()) and time.monotonic() < end:
             time.sleep(0.05)
