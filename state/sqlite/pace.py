@@ -33,8 +33,8 @@ class Bounds:
 WRITES = Bounds(slow=4.0, quick=1.0)
 """A dashboard at 30 frames a second has 33 ms for everything."""
 
-SYNCS = Bounds(slow=1.0, quick=0.5)
-"""Each commit waits for the disk, and there is one in every turn: the thread is better sooner."""
+SYNCS = Bounds(slow=2.5, quick=1.0)
+"""Each commit waits for the disk, and there may be one in every turn: the thread takes over sooner."""
 
 
 class Mode(StrEnum):

@@ -79,9 +79,9 @@ def test_where_each_commit_waits_for_the_disk_the_thread_takes_over_sooner(
 ) -> None:
     pace = Pace(clock, bounds=SYNCS)
     assert note(pace, QUICK, 500) is Mode.INLINE
-    assert note(pace, MIDDLING, SLOW_IN_WINDOW) is Mode.THREAD
+    assert note(pace, 3.0, SLOW_IN_WINDOW) is Mode.THREAD
     clock.advance(DWELL_SECONDS)
-    assert note(pace, 0.7, 2 * QUICK_IN_ROW) is Mode.THREAD, "not slow, not quick"
+    assert note(pace, MIDDLING, 2 * QUICK_IN_ROW) is Mode.THREAD, "not slow, not quick"
     assert note(pace, QUICK, QUICK_IN_ROW) is Mode.INLINE
 
 

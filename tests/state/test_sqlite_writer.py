@@ -198,13 +198,13 @@ async def test_at_full_durability_a_quick_disk_is_written_once_a_turn_on_the_loo
 
 
 @pytest.mark.usefixtures("said_slow")
-async def test_at_full_durability_a_disk_that_takes_a_millisecond_is_left_to_the_thread(
+async def test_at_full_durability_a_disk_that_takes_three_milliseconds_is_left_to_the_thread(
     open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(durability="full")
     await store.commit([plain.save("S1", 1)])
     watch = Watch(monkeypatch)
-    watch.commit_ms = 1.5
+    watch.commit_ms = 3.0
     for number in range(1, 2 + SLOW_IN_WINDOW):
         await store.commit([plain.event(number)])
     assert watch.places == ["inline"] * SLOW_IN_WINDOW + ["thread"]
