@@ -238,30 +238,17 @@ class _Walk:
         return found
 
     def _no_key(self, node: Node, path: KeyPath) -> None:
-        mark = node.start_mark
-        self._document.faults.append(
-            Fault(
-                self._document.file,
-                mark.line + 1,
-                mark.column + 1,
-                shown_key(path),
-                "A key is a word, not a list or a mapping.",
-                FLOW_KEY,
-            )
-        )
+        self._fault(node, path, "A key is a word, not a list or a mapping.", FLOW_KEY)
 
     def _twice(self, path: KeyPath, key_node: Node) -> None:
         first = self._document.places[path]
-        mark = key_node.start_mark
+        told = f"This key stands here twice; the first is in line {first.line}."
+        self._fault(key_node, path, told, "Remove one of them.")
+
+    def _fault(self, node: Node, path: KeyPath, message: str, hint: str) -> None:
+        file, mark = self._document.file, node.start_mark
         self._document.faults.append(
-            Fault(
-                self._document.file,
-                mark.line + 1,
-                mark.column + 1,
-                shown_key(path),
-                f"This key stands here twice; the first is in line {first.line}.",
-                "Remove one of them.",
-            )
+            Fault(file, mark.line + 1, mark.column + 1, shown_key(path), message, hint)
         )
 
     def _merge(self, node: Node, path: KeyPath, found: dict[str, Any]) -> None:
