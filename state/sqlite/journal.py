@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +15,11 @@ from ...core.base.clock import Clock
 from ...core.base.errors import QuarterdeckError
 from .. import faults as f
 from . import translating
-from .opening import doubt
+from .opening import PAGE_BYTES, doubt
 from .rows import ADD_EVENT, ADD_TURN, REFUSALS, Statement
 from .texts import encodable
 from .turns import IS_JOURNALLED, Turns
+from .wal import journal_of, lay_down
 
 Job = Callable[[sqlite3.Connection], Any]
 
@@ -138,6 +140,11 @@ class Journal:
     def post(self, _: sqlite3.Connection) -> bool:
         """A job: post some of the turns; whether more may be there."""
         return self._turns.post_some()
+
+    def lay_down(self, pages: float) -> float:
+        """Write zeros ahead of so many pages in use; how many may be in use before the next time."""
+        limit = lay_down(journal_of(self._path), round(pages * PAGE_BYTES))
+        return math.inf if limit is None else limit / PAGE_BYTES
 
     def give_up(self, fault: f.StoreCorrupt) -> None:
         """Take no more changes, since the database is damaged; the next start checks all of it.

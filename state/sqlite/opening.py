@@ -19,7 +19,7 @@ from ..stamps import for_file_name
 from . import translating
 from .migrating import Migrations, migrate, schema_of
 from .statements import load_statements
-from .wal import committed_frames, journal_of, size_of
+from .wal import JOURNAL_BYTES, committed_frames, journal_of, size_of
 
 PAGE_BYTES = 2048
 """Of a new database. A commit copies and checksums whole pages, and most touch few bytes of each."""
@@ -183,7 +183,7 @@ def _configure(connection: sqlite3.Connection, terms: Terms) -> None:
     # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this does nothing.
     connection.execute(f"PRAGMA fullfsync = {int(terms.full)}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints never run on the loop
-    connection.execute("PRAGMA journal_size_limit = 16777216")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.create_function("audit_link", 4, kept_link, deterministic=True)
 

@@ -7,6 +7,7 @@ a thread it is whatever came while the last group was written. Neither waits for
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
 from collections import deque
@@ -108,7 +109,8 @@ class Writer:
     """The loop's side of the journal. Belongs to the running loop; not for other threads.
 
     ``thread`` runs one call at a time. Where each commit ``syncs``, it waits for the disk, so all that
-    one turn of the loop brings goes into one. ``unfolded`` estimates the pages in the journal; when it is
+    one turn of the loop brings goes into one, and the journal's file is made larger beforehand, for the
+    sync to be quick. ``unfolded`` estimates the pages in the journal; when it is
     large, ``grown`` is called after every group.
     """
 
@@ -138,6 +140,7 @@ class Writer:
         self._room = asyncio.Event()
         self._room.set()
         self._header_unwritten = True
+        self._laid = math.inf
         self.unfolded = 0.0
         self.tally = Tally()
 
@@ -285,7 +288,7 @@ class Writer:
         return group
 
     def _fits_loop(self, group: Sequence[Transaction]) -> bool:
-        if self._pace.mode is Mode.THREAD or self._header_unwritten:
+        if self._pace.mode is Mode.THREAD or self._header_unwritten or self.unfolded > self._laid:
             return False
         for one in group:  # a generator would cost more than the whole check
             if one.weight >= HEAVY_BYTES or one.changes > INLINE_CHANGES:
@@ -317,6 +320,8 @@ class Writer:
 
     def _work(self, group: Sequence[Transaction]) -> None:
         self._write(group, patient=True)
+        if self._syncs:
+            self._laid = self._journal.lay_down(self.unfolded)
         self._loop.call_soon_threadsafe(self._back)
 
     def _back(self) -> None:
