@@ -128,6 +128,18 @@ class WorkflowOrchestrator(Driving):
             )
         self._changed()
 
+    async def carry_on(self, workflow_id: str) -> None:
+        """Drive an instance from here, as it stands: one that is paused waits, one that has ended is left.
+
+        :raises WorkflowUnknown: if it is not kept.
+        :raises WorkflowBusy: if another engine drives it.
+        """
+        instance = await self._open(workflow_id)
+        if instance.run.status is WorkflowStatus.PENDING:
+            self._machine.start(instance.run, self._now())
+        self._changed()
+        await self._let_go_ended(instance)
+
     async def wait(self, workflow_id: str) -> None:
         """Wait until an instance that this engine drives has ended.
 

@@ -177,24 +177,20 @@ class HandlerRuns:
     async def _carried_out(
         self, definition: WorkflowDefinition, workflow_id: str, *, parent: str, file: str = ""
     ) -> WorkflowState:
-        """The workflow, once it has ended, whichever engine drives it."""
+        """The workflow, once it has ended, whichever engine drives it; what a person paused is waited for."""
+        orchestrator = self._workflows.orchestrator
         while True:
             try:
                 await self._workflows.begin(definition, workflow_id, parent=parent, file=file)
-                return await self._ended(workflow_id)
+                await orchestrator.wait(workflow_id)
             except (WorkflowBusy, LeaseGone):
                 if not self._workflows.neighbours.there:
                     raise
-            await self._workflows.neighbours.looked()
-
-    async def _ended(self, workflow_id: str) -> WorkflowState:
-        """The workflow, once it has ended; one that a person paused is waited for."""
-        orchestrator = self._workflows.orchestrator
-        state = await orchestrator.get_workflow_status(workflow_id)
-        if state.status is WorkflowStatus.PAUSED:
-            await orchestrator.pause_workflow(workflow_id)  # it is driven from here, and waits
-        await orchestrator.wait(workflow_id)
-        return await orchestrator.get_workflow_status(workflow_id)
+                await self._workflows.neighbours.looked()
+                continue
+            state = await orchestrator.get_workflow_status(workflow_id)
+            if state.status in ENDED:  # else it was rolled back meanwhile
+                return state
 
 
 def _chosen(task: TaskDefinition, order: Order) -> TaskDefinition:

@@ -299,7 +299,7 @@ class WorkflowService:
         parent: str,
         file: str = "",
     ) -> None:
-        """Begin what another part of the engine needs done, or go on with it; one that has ended is left.
+        """Begin what another part of the engine needs done, or go on with it as it stands.
 
         With a ``file`` people are told of it, as of any other.
         """
@@ -313,15 +313,13 @@ class WorkflowService:
                 parent=parent,
             )
         except WorkflowExists:
-            state = await self.orchestrator.get_workflow_status(workflow_id)
-            if state.status in ENDED or state.status is WorkflowStatus.PAUSED:
-                return
+            pass  # begun by a former engine
         else:
             if file:
                 view = await self.reading.line(workflow_id)
                 self._book.put(view)
                 await self._journal.record([], [WorkflowCreated(workflow=view)])
-        await self.orchestrator.start_workflow(workflow_id)
+        await self.orchestrator.carry_on(workflow_id)
 
     async def load_file(
         self, file: str, inputs: Mapping[str, Any], cwd: str | None

@@ -18,15 +18,13 @@ from ..files.executing import fan_out
 from ..files.loading import load_workflow
 from ..state_faults import WorkflowUnknown
 from ..states import WorkflowState
-from ..statuses import TaskStatus, WorkflowStatus
+from ..statuses import ENDED, TaskStatus, WorkflowStatus
 from .approve import AHEAD
 from .attempt import Attempt, attempt_with
 from .children import Child, ChildKind, kept_child
 from .desk import Desk, named
 from .faults import NestedFailed
 from .unbroken import unbroken
-
-_OVER = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
 
 
 class NestedExecutor:
@@ -71,22 +69,17 @@ class NestedExecutor:
             await self._begin(attempt, workflow_id)
             await self._desk.orchestrator.wait(workflow_id)
             state = await self._desk.orchestrator.get_workflow_status(workflow_id)
-            if state.status in _OVER:
+            if state.status in ENDED:
                 return state
 
     async def _begin(self, attempt: Attempt, workflow_id: str) -> None:
         """Create it if it is not kept yet, and let it run."""
         orchestrator = self._desk.orchestrator
         try:
-            state = await orchestrator.get_workflow_status(workflow_id)
+            await orchestrator.carry_on(workflow_id)
         except WorkflowUnknown:
             await unbroken(self._create(attempt, workflow_id))
-            await orchestrator.start_workflow(workflow_id)
-            return
-        if state.status is WorkflowStatus.PAUSED:
-            await orchestrator.pause_workflow(workflow_id)  # it is driven from here, and waits
-        elif state.status not in _OVER:
-            await orchestrator.start_workflow(workflow_id)
+            await orchestrator.carry_on(workflow_id)
 
     async def _create(self, attempt: Attempt, workflow_id: str) -> None:
         given = attempt.rendered("inputs")
@@ -113,7 +106,7 @@ class NestedExecutor:
         """Cancel it, and wait until all of it has ended; one that has, or never began, is left."""
         orchestrator = self._desk.orchestrator
         with suppress(QuarterdeckError):
-            if (await orchestrator.get_workflow_status(workflow_id)).status not in _OVER:
+            if (await orchestrator.get_workflow_status(workflow_id)).status not in ENDED:
                 await orchestrator.cancel_workflow(workflow_id)
 
 

@@ -26,7 +26,11 @@ from quarterdeck.core.workflows import (
 )
 from quarterdeck.core.workflows.faults import ExecutorMissing
 from quarterdeck.core.workflows.machine.control import NothingFailed
-from quarterdeck.core.workflows.state_faults import StateNotFoundError, TasksRunning
+from quarterdeck.core.workflows.state_faults import (
+    StateNotFoundError,
+    TasksRunning,
+    WorkflowUnknown,
+)
 
 PLENTY = 400
 
@@ -52,6 +56,32 @@ async def test_results_of_direct_dependencies_are_handed_on(engine: WorkflowOrch
         [{"task_id": "b", "agent_id": "agent-b", "result": {"data": "b"}}], {"v": 1}, {"i": [2]},
     )  # fmt: skip
     assert state.tasks["c"].result == "c"
+
+
+async def test_one_is_carried_on_as_it_stands(
+    engine: WorkflowOrchestrator, states: StateManager
+) -> None:
+    """Whatever became of it since it was looked at: whoever wants it done need not know."""
+    gate = Gate()
+    engine.register_executor("x", gate)
+    with pytest.raises(WorkflowUnknown):
+        await engine.carry_on("nobody")
+    workflow_id = await engine.create_workflow([task("a"), task("b", "a")])
+    await engine.carry_on(workflow_id)
+    await gate.arrived.wait()
+    await engine.carry_on(workflow_id)
+    await engine.pause_workflow(workflow_id)
+    gate.open.set()
+    await reached(states, workflow_id, "a", S.COMPLETED)
+    await engine.carry_on(workflow_id)
+    assert (await engine.get_workflow_status(workflow_id)).status is W.PAUSED
+    await engine.resume_workflow(workflow_id)
+    await engine.wait(workflow_id)
+    await engine.carry_on(workflow_id)
+    await engine.wait(workflow_id)
+    assert not engine.drives(workflow_id)
+    assert (await engine.get_workflow_status(workflow_id)).status is W.COMPLETED
+    assert gate.begun == ["a", "b"]
 
 
 async def test_what_execute_returns_is_what_is_kept(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.core.engine.pipelines.pipe_rig import Crew, rigged
 from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
@@ -13,6 +14,8 @@ from tests.core.engine.workflows.flow_rig import NOBODY
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.priority import Priority
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.core.workflows import WorkflowOrchestrator
+from quarterdeck.core.workflows.states import WorkflowState
 from quarterdeck.state.memory import MemoryStore
 
 
@@ -80,6 +83,60 @@ async def test_what_a_former_engine_began_counts_before_anything_else_begins(
         await rig.quiet()
         assert [told for _, told in rig.crew.began] == ["first", "urgent"]
         assert rig.crew.most == 1
+    await store.close()
+
+
+async def test_an_attempt_whose_workflow_ended_as_the_engine_came_up_counts_as_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A former engine's process may end at any moment, also between a look at its workflow and the next step."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "now")
+        await rig.until(lambda: rig.crew.began)
+    look = WorkflowOrchestrator.get_workflow_status
+
+    async def late(engine: WorkflowOrchestrator, workflow_id: str) -> WorkflowState:
+        state = await look(engine, workflow_id)
+        await engine.wait(workflow_id)
+        return state
+
+    monkeypatch.setattr(WorkflowOrchestrator, "get_workflow_status", late)
+    crew = Crew(held={"h": asyncio.Event()})
+    async with rigged(tmp_path, store, crew=crew) as rig:
+        await rig.until(lambda: crew.began and rig.payload(payload.id).status is S.RUNNING)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        crew.held["h"].set()
+        (done,) = await rig.ended(payload.id)
+        assert (done.status, done.error) == (S.COMPLETED, None)
+    await store.close()
+
+
+async def test_a_payload_waits_for_its_workflow_that_a_person_sets_back(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        rig.crew.held["h"] = asyncio.Event()
+        payload = await rig.propel("e", "now")
+        await rig.until(lambda: rig.crew.began)
+        flow = (await rig.service.payload(payload.id)).runs[0].workflow_id
+        assert flow is not None
+        engine = rig.workflows.orchestrator
+        await engine.pause_workflow(flow, interrupt=True)
+        await rig.until(lambda: not engine.is_at_work(flow))
+        await engine.settled()
+        await engine.rollback_workflow(flow, 2)
+        await rig.until(lambda: engine.drives(flow))
+        assert rig.payload(payload.id).status is S.RUNNING
+        rig.crew.held["h"].set()
+        await engine.resume_workflow(flow)
+        (done,) = await rig.ended(payload.id)
+        assert (done.status, done.error) == (S.COMPLETED, None)
     await store.close()
 
 
