@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.batches import BatchLog, BatchStore
 from ..base.clock import SYSTEM_CLOCK, Clock
+from ..base.errors import QuarterdeckError
 from ..base.priority import Priority
 from ..propulsion.gated import GatedEngine
 from ..propulsion.hooks import HookManager
@@ -31,6 +32,7 @@ from .together import Together
 QUEUE_LOG = "pipelines.queue"
 BOOK_LOG = "pipelines.book"
 MAX_PENDING = 100_000
+NOT_KEPT = "It could not be kept as it was propelled, and whoever did was told so."
 AT_WORK = 1_000
 """How many handlers may be under way, those included that wait for people."""
 
@@ -259,6 +261,7 @@ class Pipelines(Handling):
         :raises EventUnknown: if it has no such event type.
         :raises PayloadDataInvalid: if the data do not fit what the event type says.
         :raises PayloadsFull: if as many wait as there may.
+        :raises QuarterdeckError: if it can't be kept; it is cancelled then.
         """
         known = self.book.get(payload_id)
         if known is not None:
@@ -285,7 +288,11 @@ class Pipelines(Handling):
             above=None if before is None else before.id,
         )
         entry = self._enter(definition, told, origin)
-        await self.settled()
+        try:
+            await self.settled()
+        except QuarterdeckError:  # whoever is told that it failed propels it again
+            self._cancel([entry], NOT_KEPT)
+            raise
         return entry
 
     def find(self, payload_id: str) -> Entry:
@@ -316,7 +323,7 @@ class Pipelines(Handling):
         await self.settled()
         return entry
 
-    def _cancel(self, entries: Sequence[Entry]) -> None:
+    def _cancel(self, entries: Sequence[Entry], why: str = CANCELLED) -> None:
         fresh = [entry for entry in entries if not entry.cancelling]
         for entry in fresh:
             self.book.cancel(entry)
@@ -325,7 +332,7 @@ class Pipelines(Handling):
         for entry in fresh:
             for name in list(entry.open_handlers()):
                 if entry.running(name) is None:
-                    self.book.close(entry, name, PayloadStatus.CANCELLED, now, CANCELLED)
+                    self.book.close(entry, name, PayloadStatus.CANCELLED, now, why)
 
     def _heed_deadline(self, entry: Entry) -> None:
         if entry.origin.deadline is not None:
@@ -360,12 +367,15 @@ class Pipelines(Handling):
 
         :raises PayloadUnknown: if none of this id is kept.
         :raises PayloadNotRetrying: if it waits for no attempt.
+        :raises PipelineUnknown: if its pipeline is not loaded.
         """
         entry = self.find(payload_id)
         now = self._clock.now()
         before, entry.due = entry.due, dict.fromkeys(entry.due, now)
         if not self._engine.hurry(payload_id):
             entry.due = before
+            if entry.status is PayloadStatus.RETRYING:
+                self.get(entry.origin.pipeline)
             raise f.PayloadNotRetrying(
                 f"Payload {payload_id} is {entry.status}, and waits for no attempt.",
                 payload_id=payload_id,

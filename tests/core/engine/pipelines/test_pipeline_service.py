@@ -19,6 +19,7 @@ from quarterdeck.core.protocol import workflow_commands as w
 from quarterdeck.core.protocol.attention import AttentionKind
 from quarterdeck.core.protocol.pipeline_events import PayloadDied
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
+from quarterdeck.state.memory import MemoryStore
 
 CHAIN = """
 name: p
@@ -186,6 +187,22 @@ async def test_what_failed_is_tried_again_sooner_if_wanted(tmp_path: Path) -> No
         assert len({run.workflow_id for run in detail.runs}) == 2
         with pytest.raises(f.PayloadNotRetrying):
             await rig.service.retry(payload.id)
+
+
+async def test_a_retry_whose_pipeline_is_gone_says_so(tmp_path: Path) -> None:
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one("retry: {attempts: 3, initial: 600, max: 600}"))
+        rig.crew.failing["h"] = 1
+        payload = await rig.propel("e", "x")
+        await rig.until(lambda: rig.payload(payload.id).status is S.RETRYING)
+    (tmp_path / "pipeline.yaml").unlink()
+    async with rigged(tmp_path, store) as rig:
+        with pytest.raises(f.PipelineUnknown, match="load FILE"):
+            await rig.service.retry(payload.id)
+        assert rig.payload(payload.id).status is S.RETRYING
+    await store.close()
 
 
 @pytest.mark.parametrize("hurried", [False, True])

@@ -12,10 +12,13 @@ from tests.core.engine.pipelines.test_pipeline_service import CHAIN, one
 from tests.core.engine.workflows.flow_rig import NOBODY
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
+from quarterdeck.core.base.ids import new_id
 from quarterdeck.core.base.priority import Priority
+from quarterdeck.core.pipelines.running import NOT_KEPT
 from quarterdeck.core.protocol.pipeline_views import PayloadStatus as S
 from quarterdeck.core.workflows import WorkflowOrchestrator
 from quarterdeck.core.workflows.states import WorkflowState
+from quarterdeck.state.faults import StoreFull
 from quarterdeck.state.memory import MemoryStore
 
 
@@ -186,6 +189,33 @@ async def test_a_question_that_a_crash_prevented_is_asked_by_the_next_engine(
         for _ in range(20):
             await asyncio.sleep(0)
         assert rig.desk.items() == [], "what a person put away stays so"
+    await store.close()
+
+
+async def test_what_could_not_be_kept_is_done_neither_now_nor_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    """Whoever was told that it failed propels it once more."""
+    store = MemoryStore(clock=SYSTEM_CLOCK)
+    await store.open()
+    async with rigged(tmp_path, store) as rig:
+        await rig.load(one())
+        await rig.service.pause("p", on=True)
+        store.fail_next(StoreFull("The disk is full."))
+        with pytest.raises(StoreFull):
+            await rig.propel("e", "once", payload_id=new_id())
+        (refused,) = rig.all()
+        assert (refused.status, refused.error) == (S.CANCELLED, NOT_KEPT)
+        await rig.service.pause("p", on=False)
+        again = await rig.propel("e", "again")
+        await rig.ended(again.id)
+        assert rig.crew.began == [("h", "again")]
+    async with rigged(tmp_path, store) as rig:
+        await rig.quiet()
+        assert {one_of.id: one_of.status for one_of in rig.all()} == {
+            refused.id: S.CANCELLED, again.id: S.COMPLETED,
+        }  # fmt: skip
+        assert rig.crew.began == []
     await store.close()
 
 
