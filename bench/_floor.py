@@ -10,8 +10,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from quarterdeck.state.sqlite.journal import Journal
+from quarterdeck.state.sqlite.wal import journal_of, lay_down
 
 BYTES = 450
 """What an end and a start take in the journal, about."""
@@ -42,8 +47,11 @@ def rounds_of(graphs: Sequence[Needs], limit: int) -> list[Counter[int]]:
     return rounds
 
 
-def floor_seconds(rounds: Sequence[Counter[int]], file: Path) -> float:
-    """Seconds for one synced commit of each round, a row for each graph in it."""
+def floor_seconds(rounds: Sequence[Counter[int]], file: Path, *, laid: bool = False) -> float:
+    """Seconds for one synced commit of each round, a row for each graph in it.
+
+    ``laid``: into a journal that was laid down beforehand, as ours is.
+    """
     connection = sqlite3.connect(file, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -52,6 +60,8 @@ def floor_seconds(rounds: Sequence[Counter[int]], file: Path) -> float:
         connection.execute(
             "CREATE TABLE turns (place INTEGER PRIMARY KEY, graph INTEGER, lines TEXT)"
         )
+        if laid:
+            lay_down(journal_of(file), 0)
         insert = "INSERT INTO turns (graph, lines) VALUES (?, ?)"
         started = time.perf_counter()
         for ends in rounds:
@@ -62,3 +72,23 @@ def floor_seconds(rounds: Sequence[Counter[int]], file: Path) -> float:
         return time.perf_counter() - started
     finally:
         connection.close()
+
+
+@contextmanager
+def sleeping(seconds: float) -> Iterator[None]:
+    """Each commit of turns sleeps in place of a sync: what a wait costs besides itself.
+
+    A core that slept goes on with cold caches, and slower.
+    """
+    append = Journal.append
+
+    def wait(journal: Journal, turns: Sequence[Sequence[Any]]) -> bool:
+        done = append(journal, turns)
+        time.sleep(seconds)
+        return done
+
+    Journal.append = wait  # type: ignore[method-assign]  # for a measurement
+    try:
+        yield
+    finally:
+        Journal.append = append  # type: ignore[method-assign]  # as it was

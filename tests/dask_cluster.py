@@ -31,7 +31,7 @@ from quarterdeck.core.workflows.backends.ports import (
 from quarterdeck.core.workflows.backends.registry import backend_for
 
 PATIENCE = 60.0
-LEASE, GRACE = 1.0, 0.5
+LEASE, GRACE = 3.0, 0.5
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ T = TypeVar("T")
 BIN = Path(sys.executable).parent
 PROGRAM = str(BIN / "quarterdeck")
 PATIENCE = 60.0
+A_WHILE = 20.0
 PROMPT = "ready> "
 
 
@@ -236,14 +237,15 @@ class Machine:
 
     def _keepers_that_stay(self) -> list[int]:
         """Keepers whose sessions were stopped, and that don't end."""
-        left = self._keepers_after_a_while()
-        if left:  # an engine's time may be over before it has let go of all: the next one does
-            self._stop_sessions()
-            left = self._keepers_after_a_while()
+        left = self._keepers_after(A_WHILE)
+        for _ in range(3):  # an engine's time may be over before it has let go of all: the next one does
+            if left:
+                self._stop_sessions()
+                left = self._keepers_after(A_WHILE)
         return left
 
-    def _keepers_after_a_while(self) -> list[int]:
-        end = time.monotonic() + PATIENCE
+    def _keepers_after(self, seconds: float) -> list[int]:
+        end = time.monotonic() + seconds
         while (left := self.living_keepers()) and time.monotonic() < end:
             time.sleep(0.05)
         return left

@@ -75,5 +75,5 @@ async def test_another_screen_ends_the_dragging(busy: Crew) -> None:
         await hand.pilot.click(offset=(20, 3))
         assert hand.app.mouse_captured is None
         await hand.press("1")
-        assert width(hand) == start
+        await hand.until(lambda: width(hand) == start)
         assert not hand.sent(c.SetPreference)

@@ -54,7 +54,7 @@ async def test_the_scrollbar_shows_where_the_log_is_from_the_beginning(told: Cre
         await hand.press("5")
         events = log_of(hand).events
         assert events.scroll_y > 0
-        assert events.vertical_scrollbar.position == events.scroll_y
+        await hand.until(lambda: events.vertical_scrollbar.position == events.scroll_y)
 
 
 async def test_events_are_not_shown_twice(told: Crew) -> None:
