@@ -21,6 +21,8 @@ settings.register_profile("quarterdeck", deadline=None)  # machines may be busy
 settings.load_profile("quarterdeck")
 STAGE = "QUARTERDECK_TEST_STAGE"
 WAITING = ("tests/e2e/", "tests/chaos/", "tests/docs/")
+COVERED = (*WAITING, "tests/simulator/", "tests/snapshots/", "tests/tui/test_every_key.py")
+"""What they run in this process others have run before; to note every line again takes half as long as running it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +53,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that wait for programs come first: others compute beside them, and none is left over at the end."""
+    for item in items:
+        if item.nodeid.startswith(COVERED):
+            item.add_marker(pytest.mark.no_cover)
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 

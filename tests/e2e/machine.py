@@ -238,7 +238,9 @@ class Machine:
     def _keepers_that_stay(self) -> list[int]:
         """Keepers whose sessions were stopped, and that don't end."""
         left = self._keepers_after(A_WHILE)
-        for _ in range(3):  # an engine's time may be over before it has let go of all: the next one does
+        for _ in range(
+            3
+        ):  # an engine's time may be over before it has let go of all: the next one does
             if left:
                 self._stop_sessions()
                 left = self._keepers_after(A_WHILE)

@@ -14,7 +14,7 @@ import pytest
 from tests.simulator.world import World
 
 BLOCK = 170
-BLOCKS = [pytest.param(n, marks=[pytest.mark.no_cover] if n > 1 else []) for n in range(12)]
+BLOCKS = range(12)
 """What lines they come by, the first two say: tracing them would take as long as running them."""
 
 
@@ -42,7 +42,6 @@ def test_nothing_is_lost_or_done_twice_wherever_it_is_cut_off(block: int, tmp_pa
         simulate(seed, tmp_path)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(5))
 def test_a_crash_at_every_turn_of_one_run(seed: int, tmp_path: Path) -> None:
     for turns in range(1, 90):
