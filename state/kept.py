@@ -10,6 +10,9 @@ from ..core.base.kept import Followers, Kept
 
 Rows = Sequence[Sequence[Any]]
 
+OF_HOME = frozenset({"pipeline"})
+"""Kinds of which every engine's home has its own: other engines on the store don't see them."""
+
 
 class KeptRows(Followers):
     """A ``KeptStore`` over statements, each a transaction of its own."""
@@ -21,7 +24,7 @@ class KeptRows(Followers):
     async def get_kept(self, kind: str, key: str) -> Kept | None:
         """One record."""
         rows = await self._do("get_kept", {"kind": kind, "key": key})
-        return _record(rows[0]) if rows else None
+        return _record(kind, rows[0]) if rows else None
 
     async def put_kept(self, record: Kept) -> bool:
         """Keep a record if its version is the next one."""
@@ -45,9 +48,9 @@ class KeptRows(Followers):
     async def all_kept(self, kind: str, *, open_only: bool = False) -> list[Kept]:
         """Every record of a kind, by key."""
         rows = await self._do("open_kept" if open_only else "all_kept", {"kind": kind})
-        return [_record(row) for row in rows]
+        return [_record(kind, row) for row in rows]
 
 
-def _record(row: Sequence[Any]) -> Kept:
-    kind, key, version, body, open_ = row
+def _record(kind: str, row: Sequence[Any]) -> Kept:
+    key, version, body, open_ = row
     return Kept(kind, key, version, body, bool(open_))

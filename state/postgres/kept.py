@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.base.clock import Clock
 from ...core.base.kept import Heard
-from ..kept import KeptRows, Rows
+from ..kept import OF_HOME, KeptRows, Rows
 from .connecting import Connection, Terms
 from .listening import Listener
 from .statements import load_named
@@ -20,14 +20,15 @@ _SQL = load_named("kept")
 class PostgresKept(KeptRows):
     """A ``KeptStore`` beside the rest of a store; ``run`` queues a job for its writer.
 
-    Followers hear of what other engines on the database change, too.
+    Followers hear of what other engines on the database change, too. ``home`` is the engine's place.
     """
 
     def __init__(
-        self, run: Callable[[Job], asyncio.Future[Any]], terms: Terms, clock: Clock
+        self, run: Callable[[Job], asyncio.Future[Any]], terms: Terms, clock: Clock, home: str
     ) -> None:
         super().__init__()
         self._run = run
+        self._home = home
         self._terms = terms
         self._clock = clock
         self._listener: Listener | None = None
@@ -61,6 +62,8 @@ class PostgresKept(KeptRows):
 
     async def _do(self, name: str, values: Mapping[str, Any]) -> Rows:
         statement = _SQL[name]
+        if values.get("kind") in OF_HOME:
+            values = {**values, "kind": f"{values['kind']}@{self._home}"}
 
         async def job(connection: Connection) -> Rows:
             rows: Rows = await connection.fetch(statement.sql, *statement.values(values))

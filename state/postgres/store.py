@@ -100,6 +100,7 @@ class PostgresStore(Reads):
             lambda job: self._parts.writer.run(job),  # noqa: PLW0108  # open only later
             self._terms,
             clock,
+            self.home,
         )
 
     async def open(self) -> None:

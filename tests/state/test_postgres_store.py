@@ -19,8 +19,10 @@ from tests.store_conformance.workflow_make import MakeFlow, at
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.base.kept import Kept
+from quarterdeck.core.engine.pipelines.service import KIND
 from quarterdeck.core.workflows.state_manager import StateManager
 from quarterdeck.core.workflows.statuses import WorkflowStatus
+from quarterdeck.state.kept import OF_HOME
 from quarterdeck.state.postgres.batching import Batcher, tables_of
 from quarterdeck.state.postgres.rows import ALL
 from quarterdeck.state.postgres.statements import numbered
@@ -329,6 +331,20 @@ async def test_other_engines_changes_of_small_records_are_heard_live(opened: Ope
                 missed.discard(await heard.get())
     finally:
         await ours.close()
+
+
+async def test_each_home_has_its_own_pipelines(opened: Opened) -> None:
+    """Else a machine would read another one's files, and both would propel what one schedule says."""
+    assert frozenset({KIND}) == OF_HOME
+    here, there = await opened(home="here"), await opened(home="there")
+    assert await here.kept.put_kept(Kept(KIND, "chain", 1, '"ours"'))
+    assert await there.kept.put_kept(Kept(KIND, "chain", 1, '"theirs"'))
+    again = await opened(home="there")
+    assert await again.kept.put_kept(Kept(KIND, "chain", 2, '"again"'))
+    await here.kept.remove_kept(KIND, "chain")
+    assert await here.kept.all_kept(KIND) == []
+    (found,) = await there.kept.all_kept(KIND)
+    assert found == await there.kept.get_kept(KIND, "chain") == Kept(KIND, "chain", 2, '"again"')
 
 
 async def _end_listeners(store: PostgresStore) -> None:

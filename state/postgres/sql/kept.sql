@@ -1,7 +1,7 @@
 -- Small records, each changed only from the version that was read. Whoever listens hears of changes.
 
 -- name: get_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind AND key = :key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind AND key = :key;
 
 -- name: begin_kept
 WITH done AS (
@@ -32,10 +32,10 @@ SELECT version, pg_notify(
 ) FROM done;
 
 -- name: all_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind ORDER BY key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind ORDER BY key;
 
 -- name: keys_kept
 SELECT kind, key FROM kept;
 
 -- name: open_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind AND open = 1 ORDER BY key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind AND open = 1 ORDER BY key;

@@ -1,7 +1,7 @@
 -- Small records, each changed only from the version that was read.
 
 -- name: get_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind AND key = :key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind AND key = :key;
 
 -- name: begin_kept
 INSERT INTO kept (kind, key, version, body, open) VALUES (:kind, :key, :version, :body, :open)
@@ -17,7 +17,7 @@ RETURNING version;
 DELETE FROM kept WHERE kind = :kind AND key = :key RETURNING version;
 
 -- name: all_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind ORDER BY key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind ORDER BY key;
 
 -- name: open_kept
-SELECT kind, key, version, body, open FROM kept WHERE kind = :kind AND open = 1 ORDER BY key;
+SELECT key, version, body, open FROM kept WHERE kind = :kind AND open = 1 ORDER BY key;
