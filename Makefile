@@ -128,7 +128,7 @@ sizes: $(VENV)/.dev
 .PHONY: unit
 unit soak: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.dev
-	$(BIN)/pytest -n $(JOBS) --dist worksteal --reruns $(RERUNS) --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal --reruns $(RERUNS) -raR --cov --cov-report=term --cov-fail-under=$(COVERAGE) $(PYTEST_ARGS)
 
 ## soak: the chaos tests with ROUNDS random rounds each, every round with a seed of its own
 .PHONY: soak

@@ -33,11 +33,15 @@ Place = tuple[Run, int]
 
 
 class Lock:
-    """A gate that is shut for some agents, and knows who waits before it for whom, and who is inside."""
+    """A gate that is shut for some agents, and knows who waits before it for whom, and who is inside.
+
+    ``told`` are those that it told to wait, also while they are being asked about again.
+    """
 
     def __init__(self) -> None:
         self.shut: set[str] = set()
         self.inside: set[Place] = set()
+        self.told: set[Place] = set()
         self.before: dict[Place, set[str]] = {}
 
     def admits(self, run: Run, task: int) -> bool:
@@ -46,8 +50,10 @@ class Lock:
         assert agent not in refused
         if agent in self.shut:
             refused.add(agent)
+            self.told.add((run, task))
             return False
         del self.before[run, task]
+        self.told.discard((run, task))
         assert (run, task) not in self.inside
         self.inside.add((run, task))
         return True
@@ -59,7 +65,8 @@ class Lock:
         self.inside.remove((run, task))
 
     def withdrawn(self, run: Run, task: int) -> None:
-        del self.before[run, task]
+        self.told.remove((run, task))
+        self.before.pop((run, task), None)
 
 
 class GatedPlaces(RuleBasedStateMachine):
@@ -156,7 +163,7 @@ class GatedPlaces(RuleBasedStateMachine):
         ready = set(self._with(READY))
         barred = [(entry[4], entry[5]) for entry in self.machine.barred()]
         assert len(barred) == len(set(barred))
-        assert set(barred) <= set(self.lock.before) <= ready
+        assert set(barred) <= set(self.lock.before) <= self.lock.told <= ready
         for run, task in set(self.lock.before) - set(barred):
             assert self.harbour.places.avoids(run, task)
         for run, task in barred:
@@ -183,6 +190,7 @@ class GatedPlaces(RuleBasedStateMachine):
             self.harbour.take()
             self.slots_and_places_are_what_runs()
         assert not self.lock.before
+        assert not self.lock.told
         assert all(run.status in ENDED for run in self.machine.runs.values())
 
     # ---- parts ---------------------------------------------------------------------------------
