@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rich.style import Style
+from textual.css.styles import RenderStyles
+from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -35,12 +37,29 @@ class Kept(Widget):
 
 
 class Styled(Kept):
-    """Keeps the style that its background and colour make.
+    """Keeps the style that its background and colour make, and works out only those of tones that it shows.
 
     Only for widgets with a background of their own: then nothing above them changes it.
     """
 
     _own_style: Style | None = None
+    _shown: frozenset[str] = frozenset()
+
+    def _get_component_classes(self) -> frozenset[str]:  # type: ignore[override]  # Textual's own are of the class
+        # Each is a node of its own to Textual, for which it goes through the style sheets whenever a
+        # style may have changed: a dozen for every line and list, of which most are never seen.
+        return self._shown
+
+    def get_component_styles(self, *names: str) -> RenderStyles:
+        """The styles of tones, worked out when they are first asked for."""
+        for name in names:
+            if name not in self._component_styles and name in self.COMPONENT_CLASSES:
+                self._shown |= {name}
+                node = DOMNode(classes=name)
+                node._attach(self)  # noqa: SLF001  # as Textual does it for all of them
+                self.app.stylesheet.apply(node)
+                self._component_styles[name] = node.styles
+        return super().get_component_styles(*names)
 
     @property
     def own_style(self) -> Style:
