@@ -76,10 +76,14 @@ class Hand:
     async def settle(self) -> None:
         """Let everything under way come to its end, and have it painted."""
         await self.pilot._wait_for_screen()
-        await calm(lambda: not self.app.gate.held)
+        await calm(lambda: self._painting() and not self.app.gate.held)
         self.screen._on_timer_update()
         await self.pilot._wait_for_screen()  # what was to be done after that painting
-        await calm(lambda: True)
+        await calm(self._painting)
+
+    def _painting(self) -> bool:
+        """Whether what changes is painted: Textual waits with that for 50 ms when another screen comes."""
+        return not self.app._batch_count or self.app._exit
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, unhurried."""

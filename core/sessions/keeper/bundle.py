@@ -9,6 +9,7 @@ import importlib.util
 import marshal
 import secrets
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,21 @@ PARTS = ("frames", "ring", "tree", "child", "connection", "keeper")
 HEADER = importlib.util.MAGIC_NUMBER + bytes(12)
 
 
-@cache
+_MAKING = threading.Lock()
+"""Sessions start in threads: two that parse at the same time fail on Python 3.11 (gh-106905)."""
+
+
 def keeper_program() -> bytes:
     """The parts as one compiled module without imports of each other.
 
     Compiled, it saves every keeper the time and the memory of compiling.
     """
+    with _MAKING:
+        return _made()
+
+
+@cache
+def _made() -> bytes:
     body = [node for part in PARTS for node in _statements(part)]
     future = ast.parse("from __future__ import annotations").body
     module = ast.Module(body=[*future, *body], type_ignores=[])

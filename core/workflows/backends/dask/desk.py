@@ -92,7 +92,7 @@ class Desk:
             self._runs.pop(place, None)
             self._leases.pop(place, None)
         if attempt.living:
-            attempt.lost = "its worker was cut off from the scheduler and ended it"
+            attempt.lost = _why_lost(run)
         await self._tell_end(place, attempt)
         await self._thin()
         return "ended"
@@ -206,6 +206,14 @@ class Desk:
         for place in list(self._attempts):
             self._waiting.wake()
             self._attempts[place].spool.erase()
+
+
+def _why_lost(run: Task[None]) -> str:
+    """Why an attempt was let go before its end."""
+    fault = None if run.cancelled() else run.exception()
+    if fault is None:
+        return "its worker was cut off from the scheduler and ended it"
+    return f"its worker failed: {type(fault).__name__}: {fault}"
 
 
 def worker_folder(local_directory: str) -> Path:

@@ -6,8 +6,12 @@ import ast
 import marshal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,3 +129,33 @@ def test_a_damaged_program_is_written_anew(tmp_path: Path) -> None:
 def test_a_program_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         install_program(tmp_path / "gone")
+
+
+def test_it_is_made_once_by_one_thread_however_many_sessions_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On Python 3.11 two threads that parse at the same time fail."""
+    making, begin = threading.Lock(), threading.Barrier(8)
+    overlaps = []
+    parse = ast.parse
+
+    def alone(*given: Any) -> ast.AST:
+        overlaps.append(not making.acquire(blocking=False))
+        try:
+            time.sleep(0.001)
+            found: ast.AST = parse(*given)
+            return found
+        finally:
+            if not overlaps[-1]:
+                making.release()
+
+    def make(_: int) -> bytes:
+        begin.wait()
+        return keeper_program()
+
+    bundle._made.cache_clear()
+    monkeypatch.setattr(ast, "parse", alone)
+    with ThreadPoolExecutor(8) as threads:
+        programs = set(threads.map(make, range(8)))
+    assert len(programs) == 1
+    assert (len(overlaps), any(overlaps)) == (len(PARTS) + 1, False)

@@ -28,13 +28,24 @@ async def left(stage: Stage, workflow_id: str, task_id: str = "lost") -> int:
     return found
 
 
+async def running_process(stage: Stage) -> int:
+    """The one process that an attempt runs; its keeper writes itself down after it was begun."""
+    async with asyncio.timeout(60):
+        while True:
+            found = [one.pid for one in await stage.backend.left() if one.pid is not None]
+            if found:
+                (pid,) = found
+                return pid
+            await asyncio.sleep(0.01)
+
+
 async def test_what_no_attempt_that_runs_tells_of_is_ended_and_what_is_not_known_is_told(
     new_stage: NewStage, stage: Stage, folder: Path
 ) -> None:
     over = await stage.run("tasks: {it: {run: [echo, hi]}}")
     running = await stage.begin("tasks: {it: {run: 'echo > begun; sleep 600', shell: true}}")
     await until((folder / "begun").exists)
-    (mine,) = [one.pid for one in await stage.backend.left() if one.pid is not None]
+    mine = await running_process(stage)
     await stage.close()  # it goes on, and nobody drives it
     later = await new_stage()
     ours, same = await left(later, over.workflow_id), await left(later, running)

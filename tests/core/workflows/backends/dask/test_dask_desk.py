@@ -12,6 +12,7 @@ from tests.dask_cluster import leaf, lives, shell, until
 
 from quarterdeck.core.base.clock import SYSTEM_CLOCK
 from quarterdeck.core.base.ids import new_id
+from quarterdeck.core.workflows.backends.dask import attempt as attempts
 from quarterdeck.core.workflows.backends.dask import desk as desks
 from quarterdeck.core.workflows.backends.dask.desk import Desk
 from quarterdeck.core.workflows.backends.dask.register import Register, State
@@ -144,6 +145,18 @@ async def test_what_the_register_does_not_confirm_is_ended(bench: Bench, how: st
     await until(lambda: not lives(started.pid))
     assert "cut off" in bench.desk._attempts[place].lost
     assert await bench.desk.read("engine", {place: (0, True)}, 0.0) == {}
+
+
+async def test_a_fault_of_the_worker_is_told_as_what_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise SystemError("out of its depth")
+
+    monkeypatch.setattr(attempts, "spawn_keeper", fail)
+    place, task = bench.begin(leaf(new_id(), "true"))
+    assert await task == "ended"
+    assert bench.desk._attempts[place].lost == "its worker failed: SystemError: out of its depth"
 
 
 async def test_only_so_many_ended_ones_are_kept(
