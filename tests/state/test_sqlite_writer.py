@@ -19,13 +19,12 @@ from quarterdeck.core.base.errors import QuarterdeckError
 from quarterdeck.core.engine.records import Retention
 from quarterdeck.core.workflows.records import SaveWorkflow, WorkflowRecord
 from quarterdeck.core.workflows.statuses import WorkflowStatus
-from quarterdeck.state.sqlite import pruning, wal, writer
+from quarterdeck.state.sqlite import pruning, writer
 from quarterdeck.state.sqlite import store as store_module
 from quarterdeck.state.sqlite.journal import Journal, Transaction
-from quarterdeck.state.sqlite.opening import PAGE_BYTES
 from quarterdeck.state.sqlite.pace import DWELL_SECONDS, QUICK_IN_ROW, SLOW_IN_WINDOW, Mode
 from quarterdeck.state.sqlite.store import SqliteStore
-from quarterdeck.state.sqlite.wal import LAID_BYTES, journal_of, size_of
+from quarterdeck.state.sqlite.wal import journal_of, size_of
 
 if TYPE_CHECKING:
     from tests.state.conftest import OpenStore, Plain
@@ -196,41 +195,6 @@ async def test_at_full_durability_a_quick_disk_is_written_once_a_turn_on_the_loo
     assert watch.groups == [], "the turn may bring more"
     await asyncio.gather(*futures)
     assert (watch.groups, watch.places) == ([5], ["inline"])
-
-
-@pytest.mark.parametrize(("durability", "laid"), [("normal", 0), ("full", LAID_BYTES)])
-async def test_a_journal_whose_commits_are_synced_is_laid_down_beforehand(
-    open_store: OpenStore, plain: Plain, durability: str, laid: int
-) -> None:
-    store = await open_store(durability=durability)
-    await store.commit([plain.save("S1", 1)])
-    assert size_of(journal_of(store.path)) // LAID_BYTES == laid // LAID_BYTES
-
-
-async def test_more_of_it_is_laid_down_on_the_thread_when_it_is_nearly_used_up(
-    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = await open_store(durability="full")
-    await store.commit([plain.save("S1", 1)])
-    watch = Watch(monkeypatch)
-    grow(store, LAID_BYTES // PAGE_BYTES)
-    await store.commit([plain.event(1)])
-    await store.commit([plain.event(2)])
-    assert watch.places == ["thread", "inline"]
-    assert size_of(journal_of(store.path)) >= 2 * LAID_BYTES
-
-
-async def test_where_nothing_can_be_laid_down_commits_stay_on_the_loop(
-    open_store: OpenStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wal, "_FREE_AT_LEAST", 2**62)
-    store = await open_store(durability="full")
-    await store.commit([plain.save("S1", 1)])
-    watch = Watch(monkeypatch)
-    grow(store, LAID_BYTES // PAGE_BYTES)
-    await store.commit([plain.event(1)])
-    assert watch.places == ["inline"]
-    assert size_of(journal_of(store.path)) < LAID_BYTES
 
 
 @pytest.mark.usefixtures("said_slow")

@@ -50,7 +50,7 @@ class KeyTaker:
     """A screen that looks up every key of its lists itself."""
 
 
-class Lines(Styled, ScrollView, can_focus=True):
+class Lines(Styled, ScrollView, can_focus=True):  # pyright: ignore[reportIncompatibleVariableOverride]  # see Styled
     """Rows of any kind over ``compose_row``; only lines that changed are painted anew.
 
     Rows are compared by value and painted once: they must be hashable.
