@@ -22,7 +22,7 @@ settings.load_profile("quarterdeck")
 STAGE = "QUARTERDECK_TEST_STAGE"
 WAITING = ("tests/e2e/", "tests/chaos/", "tests/docs/")
 COVERED = (*WAITING, "tests/simulator/", "tests/snapshots/", "tests/tui/test_every_key.py")
-"""What they run in this process others have run before; to note every line again takes half as long as running it."""
+"""Not counted: to note every line takes half as long again. They alone reach some 700 lines (96 %, 95 without them)."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

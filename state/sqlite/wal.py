@@ -77,18 +77,18 @@ def lay_down(journal: Path, used: int) -> int | None:
     over them. They are appended, so that no frame of it can be written over here. ``None``: there is
     nothing more to do, as the journal is as large as it should become, or the disk is nearly full.
     """
-    size = size_of(journal)
-    if size < _HEADER.size:
-        return 0
-    if size - used < SPARE_BYTES:
-        wanted = min(used + LAID_BYTES, JOURNAL_BYTES)
-        try:
+    try:
+        size = size_of(journal)
+        if size < _HEADER.size:
+            return 0
+        if size - used < SPARE_BYTES:
+            wanted = min(used + LAID_BYTES, JOURNAL_BYTES)
             if wanted <= size or shutil.disk_usage(journal).free < _FREE_AT_LEAST:
                 return None
             _append_zeros(journal, wanted - size)
-        except OSError:
-            return None  # the journal grows by itself, too
-        size = wanted
+            size = wanted
+    except OSError:
+        return None  # the journal grows by itself, too
     return size - SPARE_BYTES
 
 

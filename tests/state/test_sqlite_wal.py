@@ -174,6 +174,12 @@ def test_nothing_is_laid_down_on_a_disk_that_is_nearly_full(
     assert size_of(journal) == before
 
 
+def test_a_journal_that_cannot_be_looked_at_is_left_as_it_is(tmp_path: Path) -> None:
+    """Whoever commits must be answered all the same."""
+    (tmp_path / "file").touch()
+    assert lay_down(tmp_path / "file" / "x.db-wal", 0) is None
+
+
 def test_a_disk_that_fails_meanwhile_is_no_fault_of_the_journal(
     database: tuple[sqlite3.Connection, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

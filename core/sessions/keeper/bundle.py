@@ -19,7 +19,7 @@ HEADER = importlib.util.MAGIC_NUMBER + bytes(12)
 
 
 _MAKING = threading.Lock()
-"""Sessions start in threads: two that parse at the same time fail on Python 3.11 (gh-106905)."""
+"""Sessions start in threads: two that parse at the same time may fail on Python 3.11 (seen on 3.11.7)."""
 
 
 def keeper_program() -> bytes:
