@@ -164,6 +164,11 @@ class MemoryWorkflows(ABC):
         """The version of an instance's newest change; 0 if it is not kept."""
         return len(self._check_open().flows.changes.get(workflow_id, []))
 
+    async def unchanged(self, workflow_id: str, version: int) -> bool:
+        """Whether ``version`` is an instance's newest, and nothing was signalled to it."""
+        same = await self.version(workflow_id) == version
+        return same and not await self.signals(workflow_id)
+
     async def whole_version(self, workflow_id: str, upto: int) -> int:
         """The newest version up to ``upto`` whose body holds the whole state; 0 if none does."""
         lines = await self.changes(workflow_id, upto=upto)

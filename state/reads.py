@@ -196,6 +196,11 @@ class Reads(ABC):
         """The version of an instance's newest change; 0 if it is not kept."""
         return int((await self._rows("version", {"workflow": workflow_id}))[0][0])
 
+    async def unchanged(self, workflow_id: str, version: int) -> bool:
+        """Whether ``version`` is an instance's newest, and nothing was signalled to it."""
+        values = {"workflow": workflow_id, "version": version}
+        return bool((await self._rows("unchanged", values))[0][0])
+
     async def whole_version(self, workflow_id: str, upto: int) -> int:
         """The newest version up to ``upto`` whose body holds the whole state; 0 if none does."""
         rows = await self._rows("whole_version", {"workflow": workflow_id, "upto": upto})

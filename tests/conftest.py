@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import gc
 import os
@@ -13,12 +14,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 from tests import postgres_server
 from tests.leftovers import WATCH
 
 settings.register_profile("quarterdeck", deadline=None)  # machines may be busy
 settings.load_profile("quarterdeck")
+HANGING = 4
+"""Times its limit, and a test's setting up, calling or tearing down hangs."""
+
 STAGE = "QUARTERDECK_TEST_STAGE"
 WAITING = ("tests/e2e/", "tests/chaos/", "tests/docs/")
 COVERED = (*WAITING, "tests/simulator/", "tests/snapshots/", "tests/tui/test_every_key.py")
@@ -86,6 +91,42 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     with ExitStack() as held:
         with _lock("door", fcntl.LOCK_EX):
             held.enter_context(_lock("stage", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        return (yield)
+
+
+@contextmanager
+def _ended_some_time(item: pytest.Item) -> Iterator[None]:
+    """What hangs ends its worker, which says where; the run goes on with another one.
+
+    The time limit of a test holds for its first try alone, and can't break off every wait.
+    """
+    limit = float(item.config.getoption("timeout", None) or item.config.getini("timeout"))
+    if marker := item.get_closest_marker("timeout"):
+        limit = max(limit, float(marker.args[0]))
+    faulthandler.dump_traceback_later(
+        HANGING * limit, file=item.config.stash[fault_handler_stderr_fd_key], exit=True
+    )
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    with _ended_some_time(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with _ended_some_time(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    with _ended_some_time(item):
         return (yield)
 
 

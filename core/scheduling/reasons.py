@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.listed import listed
 from .items import Agent, Group, Item, Need
 from .machine import Machine
 from .model import ENDED, TaskState
@@ -47,9 +48,7 @@ def _taken(need: Need, alive: list[Agent]) -> str:
         return ""
     if len(alive) == 1:
         return _why(alive[0])
-    shown = [f"{agent.id} {_load(agent)}" for agent in alive[:SHOWN]]
-    more = f" and {len(alive) - SHOWN} more" if len(alive) > SHOWN else ""
-    return f"all are taken: {', '.join(shown)}{more}"
+    return f"all are taken: {listed([f'{agent.id} {_load(agent)}' for agent in alive], SHOWN)}"
 
 
 def _why(agent: Agent) -> str:
@@ -96,8 +95,5 @@ def _nobody(placing: Placing, need: Need) -> str:
 
 
 def _some(names: list[str], kind: str) -> str:
-    shown = ", ".join(names[:SHOWN])
     plural = {"capability": "capabilities"}.get(kind, f"{kind}s")
-    if len(names) > SHOWN:
-        return f"{plural} {shown} and {len(names) - SHOWN} more"
-    return f"{kind if len(names) == 1 else plural} {shown}"
+    return f"{kind if len(names) == 1 else plural} {listed(names, SHOWN)}"

@@ -240,7 +240,13 @@ class Driving:
             workflow_id, self.engine_id, until=self._leases.until(), now=now
         )
         made = self._made.take(workflow_id)
-        found = await self._found(workflow_id, made)
+        if (
+            made is not None
+            and lease is not None
+            and await self._store.unchanged(workflow_id, made.record.version)
+        ):
+            return self._take_in(replace(made.record, lease=lease), [], lease, [], made)
+        found = await self._store.instance(workflow_id)
         if found is None:
             raise WorkflowUnknown.of(workflow_id)
         if lease is None:
@@ -249,20 +255,7 @@ class Driving:
                 workflow_id=workflow_id,
             )
         record, rows = found
-        if rows is None:
-            record, rows = replace(record, lease=lease), []
-        else:
-            made = None
-        signals = await self._store.signals(workflow_id)
-        return self._take_in(record, rows, lease, signals, made)
-
-    async def _found(
-        self, workflow_id: str, made: Made | None
-    ) -> tuple[WorkflowRecord, list[TaskRecord] | None] | None:
-        """What is kept of an instance; no tasks, if nobody has changed it since it was ``made``."""
-        if made is not None and await self._store.version(workflow_id) == made.record.version:
-            return made.record, None
-        return await self._store.instance(workflow_id)
+        return self._take_in(record, rows, lease, await self._store.signals(workflow_id))
 
     def _take_in(
         self,

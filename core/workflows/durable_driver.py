@@ -29,7 +29,7 @@ class Keeps(Protocol):
     away: int
 
     def keep(self, batches: Collection[Batch], settled: Settled) -> None:
-        """Make batches durable; ``settled`` is told of each when it is, or why it is not.
+        """Make batches durable; ``settled`` is told of those that are, or why they are not.
 
         That may be before this returns.
         """
@@ -144,7 +144,8 @@ class DurableDriver(Driver):
         return bool(self.machine.runs) and not self.closing
 
     def _after(self, now: float, *, whole: bool = False) -> None:
-        self._schedule()
+        if not (self._scheduled and self._turning):
+            self._schedule()
 
     def _schedule(self) -> None:
         self._scheduled = True
@@ -178,10 +179,15 @@ class DurableDriver(Driver):
         if self._watchers:
             self._pulse()
 
-    def _settled(self, batch: Batch, error: BaseException | None) -> None:
-        self._under_way.discard(batch)
+    def _settled(self, batches: Sequence[Batch], error: BaseException | None) -> None:
+        self._under_way.difference_update(batches)
         try:
-            self._follow(batch, error)
+            for batch in batches:
+                self._follow(batch, error)
+            if not self._parking:
+                self._wake()
+            if not self._needed():
+                self._dismiss()
         finally:
             if self._scheduled:
                 self._schedule()  # after those who were woken: what they bring goes with it
@@ -201,10 +207,6 @@ class DurableDriver(Driver):
             self._end_attempts(batch.stops)
         if batch.ended:
             self._durable.instance_ended(instance)
-        if not self._parking:
-            self._wake()
-        if not self._needed():
-            self._dismiss()
 
     def _refill(self) -> bool:
         if not self._scheduled or self._busy or self._journal.away:

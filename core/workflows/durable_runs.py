@@ -121,7 +121,8 @@ class DurableRuns:
             return _come(json.loads(instance.signals[signal]))
         context = self._context(instance, task, attempt)
         adopted = task in instance.adopted
-        instance.adopted.discard(task)
+        if adopted:
+            instance.adopted.discard(task)
         guard = self.guard
         found = None if guard is None else guard.begins(run, task, adopted=adopted)
         if guard is None or found is None:

@@ -51,6 +51,7 @@ class Instance:
     """
 
     def __init__(self, record: WorkflowRecord, lease: Lease, made: Made | None = None) -> None:
+        self.id = record.id
         self.record = record
         self.lease = lease
         self.version = record.version
@@ -75,22 +76,11 @@ class Instance:
         self.ended: list[Ended] = []
         self.context = _context(record)
         self.done: Future[None] = asyncio.get_running_loop().create_future()
-        self._run: Run | None = None
-
-    @property
-    def id(self) -> str:
-        """The workflow's id."""
-        return self.record.id
-
-    @property
-    def run(self) -> Run:
-        """The machine's run."""
-        assert self._run is not None  # noqa: S101  # it is set as soon as the machine has it
-        return self._run
+        self.run: Run  # it is set as soon as the machine has it
 
     def attach(self, run: Run) -> None:
         """Belong to ``run``."""
-        self._run = run
+        self.run = run
 
     def load(self, rows: Mapping[str, TaskRecord], due: Due) -> list[TaskState]:
         """Take over the tasks as they are kept, children of fan-outs included; their states.

@@ -41,11 +41,11 @@ class Batch:
     tries: int = 0
 
 
-Settled = Callable[[Batch, BaseException | None], None]
+Settled = Callable[[Sequence[Batch], BaseException | None], None]
 
 
 class Journal:
-    """Hands batches to the store; ``settled`` is told each one's end, in order for each instance.
+    """Hands batches to the store; ``settled`` is told their ends, in order for each instance.
 
     Of one instance one transaction is under way at a time, and what comes meanwhile is the next one:
     so none can be kept while one before it was refused. ``away`` counts transactions that the store
@@ -67,8 +67,10 @@ class Journal:
     def keep(self, batches: Collection[Batch], settled: Settled) -> None:
         """Make batches durable, each by itself; on a quick disk all of them are on return."""
         going: list[list[Batch]] = []
+        at = self._clock.now()
+        stamp = stamp_text(at)
         for batch in batches:
-            batch.changes = self._changes(batch)
+            batch.changes = self._changes(batch, at, stamp)
             waiting = self._waiting.get(batch.instance)
             if waiting is None:
                 self._waiting[batch.instance] = []
@@ -81,20 +83,27 @@ class Journal:
 
     def _hand_over(self, flights: Sequence[list[Batch]], settled: Settled) -> None:
         try:
-            futures = self._store.commit_each([_changes_of(flight) for flight in flights])
+            futures = self._store.commit_each(
+                [
+                    flight[0].changes if len(flight) == 1 else _changes_of(flight)
+                    for flight in flights
+                ]
+            )
         except Exception as error:  # noqa: BLE001  # told to all who wait for it
             # A fault that the store does not know as its own: whoever waits must learn of it.
-            for flight in flights:
-                self._settle(flight, settled, error)
+            self._settle(flights, settled, error)
             return
+        kept: list[list[Batch]] = []
         for flight, future in zip(flights, futures, strict=True):
             if not future.done():
                 self.away += 1
                 future.add_done_callback(partial(self._landed, flight, settled))
             elif not future.cancelled() and future.exception() is None:
-                self._settle(flight, settled, None)
+                kept.append(flight)
             else:
                 self._ended(flight, settled, future)
+        if kept:
+            self._settle(kept, settled, None)
 
     def _landed(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
         self.away -= 1
@@ -103,23 +112,27 @@ class Journal:
     def _ended(self, flight: list[Batch], settled: Settled, future: Future[None]) -> None:
         error = CutOff() if future.cancelled() else future.exception()
         if error is None or not self._can_mend(flight, error):
-            self._settle(flight, settled, error)
+            self._settle([flight], settled, error)
             return
         task = asyncio.get_running_loop().create_task(self._mend(flight, settled))
         self._mending.add(task)
         task.add_done_callback(self._mending.discard)
 
     def _settle(
-        self, flight: Sequence[Batch], settled: Settled, error: BaseException | None
+        self, flights: Sequence[list[Batch]], settled: Settled, error: BaseException | None
     ) -> None:
-        instance = flight[0].instance
-        for batch in flight:
-            self.pending -= 1
-            settled(batch, error)
-        waiting = self._waiting.pop(instance)
-        if waiting:
-            self._waiting[instance] = []
-            self._hand_over([waiting], settled)
+        batches = flights[0] if len(flights) == 1 else [one for flight in flights for one in flight]
+        self.pending -= len(batches)
+        settled(batches, error)
+        following: list[list[Batch]] = []
+        for flight in flights:
+            instance = flight[0].instance
+            waiting = self._waiting.pop(instance)
+            if waiting:
+                self._waiting[instance] = []
+                following.append(waiting)
+        if following:
+            self._hand_over(following, settled)
 
     # ---- numbering anew --------------------------------------------------------------------
 
@@ -136,7 +149,7 @@ class Journal:
         try:
             instance.version = await self._store.version(instance.id)
         except QuarterdeckError as fault:
-            self._settle(flight, settled, fault)
+            self._settle([flight], settled, fault)
             return
         instance.shared = True
         for batch in (*flight, *self._waiting[instance]):
@@ -145,10 +158,8 @@ class Journal:
 
     # ---- what is written -------------------------------------------------------------------
 
-    def _changes(self, batch: Batch) -> list[WorkflowChange]:
+    def _changes(self, batch: Batch, at: datetime, stamp: str) -> list[WorkflowChange]:
         instance = batch.instance
-        at = self._clock.now()
-        stamp = stamp_text(at)
         ends = instance.take_ends(stamp) if instance.ended else ()
         lines = instance.lines_of(batch.tasks, stamp, self._stamp_due)
         version = instance.version + 1
@@ -189,8 +200,6 @@ class Journal:
 
 
 def _changes_of(flight: Sequence[Batch]) -> Sequence[WorkflowChange]:
-    if len(flight) == 1:
-        return flight[0].changes
     return [change for batch in flight for change in batch.changes]
 
 

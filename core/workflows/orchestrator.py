@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from ..base.errors import QuarterdeckError
+from ..base.listed import listed
 from ..base.undisturbed import undisturbed
 from .definition import TaskDefinition, WorkflowDefinition
 from .driving import Driving
@@ -365,8 +366,11 @@ class WorkflowOrchestrator(Driving):
     def _check_executors(self, tasks: Sequence[TaskDefinition]) -> None:
         missing = [task for task in tasks if task.agent_type not in self._runs.executors]
         if missing:
-            told = ", ".join(f"{task.agent_type!r} (task {task.task_id!r})" for task in missing)
-            raise ExecutorMissing(f"No executor is registered for {told}.")
+            by_type: dict[str, list[str]] = {}
+            for task in missing:
+                by_type.setdefault(task.agent_type, []).append(task.task_id)
+            told = [f"{kind!r} (tasks {listed(names)})" for kind, names in by_type.items()]
+            raise ExecutorMissing(f"No executor is registered for {listed(told)}.")
         for task in tasks:
             self._checks[task.agent_type](task)
 

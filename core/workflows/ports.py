@@ -147,6 +147,10 @@ class WorkflowStore(Protocol):
         """The version of an instance's newest change; 0 if it is not kept."""
         ...
 
+    async def unchanged(self, workflow_id: str, version: int) -> bool:
+        """Whether ``version`` is an instance's newest, and nothing was signalled to it."""
+        ...
+
     async def whole_version(self, workflow_id: str, upto: int) -> int:
         """The newest version up to ``upto`` whose body holds the whole state; 0 if there is none."""
         ...

@@ -18,10 +18,15 @@ from . import translating
 from .opening import PAGE_BYTES, doubt
 from .rows import ADD_EVENT, ADD_TURN, REFUSALS, Statement
 from .texts import encodable
-from .turns import IS_JOURNALLED, Turns
+from .turns import IS_JOURNALLED, Refused, Turns
 from .wal import journal_of, lay_down
 
 Job = Callable[[sqlite3.Connection], Any]
+
+SERIES_SECONDS = 0.0001
+"""Turns that come within so much of each other are a series."""
+
+SOME_ROWS = "SELECT 1 FROM sqlite_schema"
 
 _FAILURES = (QuarterdeckError, sqlite3.Error, ValueError, OverflowError)
 
@@ -78,6 +83,9 @@ class Journal:
         self._patience_ms = round(patience * 1000)
         self._patient: bool | None = None
         self._broken: f.StoreCorrupt | None = None
+        self._monotonic = clock.monotonic
+        self._appended_at = -math.inf
+        self._held: sqlite3.Cursor | None = None
         self.commit_ms: float | None = None
 
     @property
@@ -93,6 +101,7 @@ class Journal:
         one must try.
         """
         self.commit_ms = None
+        self.release()
         self._set_patience(patient)
         fault: QuarterdeckError | None = self._broken or self._attempt(group, self._apply)
         if fault is not None and not isinstance(fault, f.StoreFault):
@@ -106,32 +115,51 @@ class Journal:
         return True
 
     def append(self, turns: Sequence[Sequence[Any]]) -> bool:
-        """Make turns durable, without waiting for anybody; ``False``: nothing was done."""
+        """Make turns durable, without waiting for anybody; ``False``: nothing was done.
+
+        The second in a row opens a read, under which the next need not look for the journal's end: that
+        saves a quarter of a commit. None of them goes through if another process has written since.
+        """
         if self._broken is not None:
             return False
         self._set_patience(False)
         several = len(turns) > 1
-        started = self._clock.monotonic()
+        started = self._monotonic()
         try:
+            if self._held is None and started - self._appended_at < SERIES_SECONDS:
+                self._held = self._connection.execute(SOME_ROWS)
             if several:
                 self._cursor.execute("BEGIN IMMEDIATE")
-            for row in turns:
-                self._turns.add(row)
+            self._turns.add_all(turns)
             if several:
                 self._cursor.execute("COMMIT")
             self._turns.keep()
         except BaseException as error:
             self._turns.undo()
             self._roll_back()
-            if not isinstance(error, _FAILURES):
+            self.release()
+            if not isinstance(error, (*_FAILURES, Refused)):
                 raise
             return False
-        self.commit_ms = (self._clock.monotonic() - started) * 1000
+        self._appended_at = ended = self._monotonic()
+        self.commit_ms = (ended - started) * 1000
         return True
+
+    @property
+    def held(self) -> bool:
+        """Whether a read is open, which keeps the journal from being folded: ``release`` it soon."""
+        return self._held is not None
+
+    def release(self) -> None:
+        """End the read that ``append`` has opened."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def run_alone(self, transaction: Transaction) -> None:
         """Run a job outside of any transaction; it ends with result or fault."""
         self.commit_ms = None
+        self.release()
         try:
             transaction.result = transaction.job and transaction.job(self._connection)
         except _FAILURES as error:
@@ -157,6 +185,7 @@ class Journal:
 
     def close(self) -> None:
         """Fold all of the journal into the main file, and close it."""
+        self.release()
         # All is on disk already: what can't be folded now is taken up at the next start.
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -86,16 +86,17 @@ class Pace:
 
     def note(self, milliseconds: float) -> None:
         """Take in how long a commit took."""
-        if self.mode is Mode.INLINE:
-            self._note_inline(milliseconds)
-        else:
+        if self.mode is not Mode.INLINE:
             self._note_thread(milliseconds)
-
-    def _note_inline(self, milliseconds: float) -> None:
+            return
         self._commits += 1
         if self.watching:
             self.watching -= 1
-        if milliseconds <= self._bounds.slow or not self._was_disk():
+        if milliseconds > self._bounds.slow:
+            self._note_slow()
+
+    def _note_slow(self) -> None:
+        if not self._was_disk():
             return
         self._slow.append(self._commits)
         if len(self._slow) == SLOW_IN_WINDOW and self._commits - self._slow[0] < WINDOW:

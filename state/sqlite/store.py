@@ -42,7 +42,7 @@ _READS = {
     **load_statements("batch_reads"),
     **load_statements("audit_reads"),
 }
-_CHECKED = {name: checked(_READS[name]) for name in ("workflow", "version")}
+_CHECKED = {name: checked(_READS[name]) for name in ("workflow", "version", "unchanged")}
 """Reads of one row, which tell before it whether turns are to be posted: one trip instead of two."""
 _OF_TURNS = _WORKFLOW_READS.keys() - {"handoffs", "artifacts", "signals", "schedules"}
 """The statements that read what turns of workflows change."""

@@ -46,6 +46,10 @@ def checked(read: str) -> str:
     )
 
 
+class Refused(Exception):
+    """One of several turns is refused: each is to be looked at by itself."""
+
+
 class Turns:
     """The journal's newest versions, and its way into the tables.
 
@@ -81,6 +85,27 @@ class Turns:
         if workflow_id in self._heads:
             self._heads[workflow_id] = max(head, self._kept_version(workflow_id))
         raise f.StaleVersion.of_workflow(workflow_id, version)
+
+    def add_all(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Append turns in order.
+
+        :raises Refused: if one of them is; then all are to be undone.
+        """
+        heads, undo = self._heads, self._undo
+        count = 0
+        for row in rows:
+            workflow_id, version, upto = row[:3]
+            head = heads.get(workflow_id)
+            if head is None:
+                head = self._find_head(workflow_id)
+            if version != head + 1:
+                raise Refused
+            undo.append((workflow_id, heads.get(workflow_id)))
+            heads[workflow_id] = upto
+            count += upto - version + 2
+        if self._cursor.executemany(ADD_TURN, rows).rowcount != len(rows):
+            raise Refused
+        self.pending += count
 
     def mark(self) -> int:
         """Where ``undo`` may go back to."""
@@ -133,11 +158,13 @@ class Turns:
 
     def _find_head(self, workflow_id: str) -> int:
         """The newest version. Rows of the journal that aren't in ``_heads`` came from others."""
-        kept = self._kept_version(workflow_id)
-        if self._seen is not None and self._seen == self._others():
-            return kept
-        row = self._cursor.execute(_SQL["journal_version"], (workflow_id,)).fetchone()
-        return kept if row is None else max(kept, row[0])
+        seen = self._others()
+        if self._seen != seen:
+            # All at once: to look for each of many workflows in a long journal takes far longer.
+            for name, upto in self._cursor.execute(_SQL["journal_versions"]):
+                self._heads[name] = max(upto, self._heads.get(name, upto))
+            self._seen = seen
+        return max(self._kept_version(workflow_id), self._heads.get(workflow_id, 0))
 
     def _kept_version(self, workflow_id: str) -> int:
         found: int = self._cursor.execute(_SQL["kept_version"], (workflow_id,)).fetchone()[0]

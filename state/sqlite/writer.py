@@ -108,9 +108,8 @@ class Tally:
 class Writer:
     """The loop's side of the journal. Belongs to the running loop; not for other threads.
 
-    ``thread`` runs one call at a time. Where each commit ``syncs``, it waits for the disk, so all that
-    one turn of the loop brings goes into one, and the journal's file is made larger beforehand, for the
-    sync to be quick. ``unfolded`` estimates the pages in the journal; when it is
+    ``thread`` runs one call at a time. Where each commit ``syncs``, it waits for the disk, and the
+    journal's file is made larger beforehand, for that to be quick. ``unfolded`` estimates the pages in the journal; when it is
     large, ``grown`` is called after every group.
     """
 
@@ -136,6 +135,7 @@ class Writer:
         self._queue: deque[Transaction] = deque()
         self._away: Sequence[Transaction] = ()
         self._scheduled = False
+        self._holding = False
         self._pending = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -163,7 +163,7 @@ class Writer:
     ) -> Sequence[asyncio.Future[None]]:
         """Queue each as a transaction; where that can be, all are on disk on return."""
         busy = self._queue or self._away or self._scheduled
-        if busy or self._syncs or self._pace.mode is not Mode.INLINE:
+        if busy or self._pace.mode is not Mode.INLINE:
             return self._queue_up(transactions)
         if self._append(transactions):
             return [self._done] * len(transactions)
@@ -174,7 +174,7 @@ class Writer:
 
     def _append(self, transactions: Sequence[Sequence[Change]]) -> bool:
         """Write transactions that are a turn each, the shortest way; ``False``: nothing was done."""
-        if self._header_unwritten:
+        if self._header_unwritten or self.unfolded > self._laid:
             return False
         rows, weight = [], 0
         for changes in transactions:
@@ -189,11 +189,20 @@ class Writer:
             self._pace.begin()
         if not self._journal.append(rows):
             return False
+        if self._journal.held and not self._holding:
+            self._holding = True
+            self._loop.call_soon(self._release)
         self.tally.commits += len(rows)
         self.tally.changes += len(rows)
         self.unfolded += PAGES_PER_TURN + weight / PAGE_BYTES
         self._note_commit()
         return True
+
+    def _release(self) -> None:
+        """The loop's turn is over: nothing may keep the journal from being folded for long."""
+        self._holding = False
+        if not self._away:  # else the thread has the connection, and did it first of all
+            self._journal.release()
 
     def run(
         self, job: Job, *, alone: bool = False, posts: bool = False, quick: int = 0

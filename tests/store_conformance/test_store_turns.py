@@ -94,6 +94,7 @@ async def test_only_the_next_version_is_taken(
 ) -> None:
     lease = await held(store, flow, commit)
     await commit(turn(1, lease, flow.task_record(), flow.task_record("T2")))
+    assert [await store.unchanged("W1", number) for number in (0, 2)] == [False, True]
     with pytest.raises(QuarterdeckError) as caught:
         await commit(turn(version, lease, flow.task_record("T9")))
     assert caught.value.code == "stale_version"

@@ -223,6 +223,17 @@ async def test_each_workflow_counts_its_own_versions(
     assert [await store.version(name) for name in ("W1", "W2", "W9")] == [3, 3, 0]
 
 
+async def test_an_instance_is_unchanged_until_a_change_or_a_signal(
+    store: Store, flow: MakeFlow, commit: Commit
+) -> None:
+    await commit(flow.save(), flow.line(1), flow.line(2))
+    assert await store.unchanged("W1", 2)
+    assert not await store.unchanged("W1", 1)
+    assert await store.unchanged("W2", 0)
+    await commit(flow.signal())
+    assert not await store.unchanged("W1", 2)
+
+
 async def test_history_can_be_paged_through(store: Store, flow: MakeFlow, commit: Commit) -> None:
     whole = {1: "created", 7: "rollback", 12: "rollback"}
     await commit(*(flow.line(n, kind=whole.get(n, "task")) for n in range(1, 31)))

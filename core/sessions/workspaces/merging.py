@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...base.listed import listed
 from ...coordination.layer import CoordinationLayer
 from ...coordination.locks import Grant
 from ...protocol.workspace import WorkspaceView
@@ -21,7 +22,7 @@ from .faults import (
 )
 from .git import Git
 from .model import WorktreeOptions
-from .repository import Repository, listed
+from .repository import Repository
 
 TRIES = 3
 UP_TO_DATE, FAST_FORWARD, MERGED = "up_to_date", "fast_forward", "merged"

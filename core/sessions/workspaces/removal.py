@@ -6,11 +6,12 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from ...base.listed import listed
 from ...protocol.workspace import WorkspaceState, WorkspaceView
 from .faults import BranchUnmerged, WorktreeDirty
 from .git import Git
 from .model import tether_of
-from .repository import Repository, listed
+from .repository import Repository
 
 _WAYS = "keep it with --keep-worktree, or throw it away with --discard"
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from .faults import BranchExists, BranchInUse, BranchUnmerged, GitFailed, NoRepository, RefUnknown
 from .git import CHECKOUT_SECONDS, Git
 
-SHOWN = 8
-"""Paths that a message names at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -196,9 +193,3 @@ def branch_in_use(branch: str, place: str) -> BranchInUse:
         branch=branch,
         path=place,
     )
-
-
-def listed(paths: list[str]) -> str:
-    """Paths for a message, at most some of them."""
-    rest = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + rest

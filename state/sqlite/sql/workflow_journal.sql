@@ -19,9 +19,9 @@ SELECT 1 FROM leases WHERE workflow_id = ? AND engine_id = ? AND epoch = ?;
 -- name: kept_version
 SELECT coalesce(max(version), 0) FROM workflow_state_history WHERE workflow_id = ?;
 
--- name: journal_version
--- A walk through the journal, from its end.
-SELECT upto FROM workflow_journal WHERE workflow_id = ? ORDER BY place DESC LIMIT 1;
+-- name: journal_versions
+-- A walk through the journal.
+SELECT workflow_id, max(upto) FROM workflow_journal GROUP BY workflow_id;
 
 -- name: is_journalled
 SELECT EXISTS (SELECT 1 FROM workflow_journal);

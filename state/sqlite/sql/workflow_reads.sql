@@ -95,6 +95,11 @@ ORDER BY version LIMIT :limit;
 -- name: version
 SELECT coalesce(max(version), 0) FROM workflow_state_history WHERE workflow_id = :workflow;
 
+-- name: unchanged
+SELECT (
+    SELECT coalesce(max(version), 0) FROM workflow_state_history WHERE workflow_id = :workflow
+) = :version AND NOT EXISTS (SELECT 1 FROM signals WHERE workflow_id = :workflow);
+
 -- name: whole_version
 SELECT coalesce(max(version), 0) FROM workflow_state_history
 WHERE workflow_id = :workflow AND version <= :upto AND kind IN ('created', 'rollback');

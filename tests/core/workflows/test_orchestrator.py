@@ -256,6 +256,11 @@ async def test_what_can_not_be_run_is_refused_at_creation(engine: WorkflowOrches
         await engine.create_workflow([task("a", "gone")])
     with pytest.raises(ExecutorMissing, match="'y'"):
         await engine.create_workflow([task("a", kind="y")])
+    many = [task(f"a{number}", kind="yz"[number % 2]) for number in range(1000)]
+    with pytest.raises(
+        ExecutorMissing, match=r"'y' \(tasks a0, a2.* a14 and 492 more\), 'z' .*\.$"
+    ):
+        await engine.create_workflow(many)
     with pytest.raises(StateNotFoundError):
         await engine.execute_workflow("none")
     with pytest.raises(TypeError, match="no executor"):

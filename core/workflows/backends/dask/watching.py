@@ -36,6 +36,7 @@ class Watch:
         self._followers: dict[str, Follower] = {}
         self._readers: dict[str, Reader] = {}
         self._task: Task[None] | None = None
+        self._closing = False
 
     def start(self) -> None:
         """Follow from now on; the cluster is connected."""
@@ -44,6 +45,7 @@ class Watch:
 
     async def close(self) -> None:
         """Stop following; nothing on the cluster ends."""
+        self._closing = True
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -55,7 +57,7 @@ class Watch:
 
     async def _run(self) -> None:
         tries = 0
-        while True:
+        while not self._closing:  # Dask passes over a cancellation while it closes what is left
             try:
                 if not self.connected.is_set():
                     await self._cluster.connect()
@@ -71,12 +73,14 @@ class Watch:
                 _log.exception("The cluster said what it should not; it is connected to again.")
             self.connected.clear()
             await self._cluster.lost()
+            if self._closing:
+                return
             tries += 1
             await asyncio.sleep(AGAIN.delay(tries))
 
     async def _listen(self) -> None:
         serial = 0
-        while True:
+        while not self._closing:
             given: dict[str, Any] = {"owner": self.owner, "since": serial, "seconds": WAIT}
             answer = await self._cluster.on_scheduler(scheduler_side.changes, wait=WAIT, **given)
             serial = answer["serial"]

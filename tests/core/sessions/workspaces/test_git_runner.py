@@ -15,7 +15,6 @@ from tests.core.sessions.workspaces.gitrepo import GitRepo
 from quarterdeck.core.sessions.workspaces import git as module
 from quarterdeck.core.sessions.workspaces.faults import GitFailed, GitSlow, WorktreeBusy
 from quarterdeck.core.sessions.workspaces.git import Git, free
-from quarterdeck.core.sessions.workspaces.repository import SHOWN, listed
 
 
 @pytest.fixture
@@ -108,11 +107,6 @@ async def test_whoever_waits_for_the_tether_waits_for_the_command_also_of_an_eng
     await work
     await waiting
     assert repo.tip("new") == repo.tip("main")
-
-
-def test_messages_name_some_paths_and_count_the_rest() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed([str(n) for n in range(SHOWN + 3)]).endswith(f"{SHOWN - 1} and 3 more")
 
 
 async def test_whoever_gives_up_while_it_takes_the_tether_does_not_keep_it(
