@@ -26,7 +26,8 @@ IS_JOURNALLED = _SQL["is_journalled"]
 HAS_TURNS = _SQL["has_turns"]
 
 SLICE = 500
-"""Turns that are posted in one transaction: so much keeps commits waiting at a time."""
+SLICE_LINES = 1_000
+"""Turns, and about how many lines of them, that are posted in one transaction (20 ms): commits wait so long."""
 
 Row = tuple[Any, ...]
 
@@ -135,13 +136,14 @@ class Turns:
 
     def post_some(self) -> bool:
         """Take the oldest turns into the tables; whether more may be there."""
-        rows = self._cursor.execute(_SQL["journalled"], (SLICE,)).fetchall()
+        found = self._cursor.execute(_SQL["journalled"], (SLICE,)).fetchall()
+        rows = _first(found)
         if rows:
             self._posted = True
             with undisturbed():
                 self._post(rows)
             self._cursor.execute(_SQL["posted"], (rows[-1][0],))
-        if len(rows) == SLICE:
+        if len(found) == SLICE or len(rows) < len(found):
             return True
         self._forget(self._others())
         self.pending = 0
@@ -204,6 +206,16 @@ class Turns:
         odd = any(_SURROGATE in row[5] or _SURROGATE in row[6] for row in rows)
         for name, found in written.items():
             self._cursor.executemany(_SQL[name], map(encodable, found) if odd else found)
+
+
+def _first(rows: Sequence[Row]) -> Sequence[Row]:
+    """As many of them as hold so many lines, but one at least."""
+    count = 0
+    for place, row in enumerate(rows, 1):
+        count += row[5].count("\n") + 1
+        if count >= SLICE_LINES:
+            return rows[:place]
+    return rows
 
 
 def _task(workflow_id: str, line: str) -> Row:

@@ -226,10 +226,11 @@ async def test_closing_posts_and_opening_posts_what_a_crash_left(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("bound", [("SLICE", 3), ("SLICE_LINES", 3), ("SLICE_LINES", 1)])
 async def test_many_turns_are_posted_in_slices_and_nothing_is_lost_between(
-    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, bound: tuple[str, int]
 ) -> None:
-    monkeypatch.setattr(turns_module, "SLICE", 3)
+    monkeypatch.setattr(turns_module, *bound)
     store = await open_store()
     lease = await lease_of(store)
     ends = [end_line("T1", Ended(0, 1, TaskStatus.FAILED, "no", "Oops"), AT, "log")]

@@ -212,7 +212,8 @@ class RustGrid:
 
     def tab_stops(self) -> list[int]:
         """The columns of the tab stops."""
-        return self._terminal.get_tab_stops()
+        stops: list[int] = self._terminal.get_tab_stops()
+        return stops
 
     def pending_wrap(self, tail: bytes) -> bool:
         """Whether the next character goes to the next line.
@@ -255,11 +256,13 @@ class RustGrid:
 
     def damage(self) -> int:
         """A number that grows with every change of cells."""
-        return self._terminal.damage_generation()
+        generation: int = self._terminal.damage_generation()
+        return generation
 
     def damaged_since(self, damage: int) -> Sequence[int]:
         """The lines whose cells may have changed since ``damage`` was read."""
-        return self._terminal.dirty_rows_since(damage)
+        lines: Sequence[int] = self._terminal.dirty_rows_since(damage)
+        return lines
 
     def history_length(self) -> int:
         """How many lines have scrolled off and are kept."""
@@ -288,4 +291,5 @@ class RustGrid:
 
     def width(self, char: str) -> int:
         """The cells that ``char`` takes."""
-        return char_width(char)
+        cells: int = char_width(char)
+        return cells
