@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from par_term_emu_core_rust import Terminal, char_width
+from par_term_emu_core_rust import Terminal, char_width  # pyright: ignore[reportMissingImports]  # no wheel for 3.11
 
 from ...protocol.screen import Row
 from .clusters import SUSPECT

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from par_term_emu_core_rust import Terminal, char_width
+from par_term_emu_core_rust import Terminal, char_width  # pyright: ignore[reportMissingImports]  # no wheel for 3.11
 
 from ...protocol.screen import DEFAULT_COLOUR, RGB, Attr, Row, Run
 from .clusters import SUSPECT, fold
