@@ -24,6 +24,9 @@ settings.load_profile("quarterdeck")
 HANGING = 4
 """Times its limit, and a test's setting up, calling or tearing down hangs."""
 
+TOLD = 4_000
+"""Characters of what failed, from its end, that are told of a test which was run again."""
+
 STAGE = "QUARTERDECK_TEST_STAGE"
 WAITING = ("tests/e2e/", "tests/chaos/", "tests/docs/")
 COVERED = (*WAITING, "tests/simulator/", "tests/snapshots/", "tests/tui/test_every_key.py")
@@ -138,6 +141,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.failed and _sendable(report.longreprtext) != report.longreprtext:
         report.longrepr = _sendable(report.longreprtext)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What failed at first is told, too: that it passed another time does not say why."""
+    again: list[pytest.TestReport] = terminalreporter.stats.get("rerun", [])
+    if again:
+        terminalreporter.section("why tests were run again")
+    for report in again:
+        terminalreporter.line(f"{report.nodeid} ({report.when})")
+        terminalreporter.line(report.longreprtext[-TOLD:])
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
