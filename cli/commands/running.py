@@ -23,6 +23,7 @@ from ...core.workflows.backends.registry import check_backend
 from ..connector import EngineConnector
 from ..exits import DONE, FAILED, INTERRUPTED
 from ..failing import fault
+from ..faults import CliFault
 from ..homes import home_of
 from ..invocation import Invocation
 from ..naming import by_prefix
@@ -125,7 +126,11 @@ class _Run:
                 await one.close()
             await self._connector.release()
         if detached and hosted:
-            await leave_engine(self._invocation.place, self._settings)
+            try:
+                await leave_engine(self._invocation.place, self._settings)
+            except CliFault:
+                self._note(f"Go on with: {self._again(workflow_id, hosted=True)}")
+                raise
             self._tell_detached(workflow_id)
         return code
 

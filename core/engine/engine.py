@@ -255,8 +255,9 @@ class Engine:
             self.phase = Phase.RUNNING
             await self._announce_start()
             self._check_failure()
-        except BaseException:
-            self._begin_stop(Stop("it did not start"))
+        except BaseException as error:
+            why = error.message if isinstance(error, QuarterdeckError) else type(error).__name__
+            self._begin_stop(Stop(f"it did not start: {why}"))
             await self.shutdown()
             raise
 

@@ -72,6 +72,7 @@ class Pipelines(Handling):
             engine, hooks, runner, book=book or Book(), clock=clock, max_pending=max_pending
         )
         engine.held_back = self._held_back
+        self._log: BatchLog | None = None
         self._registered: dict[str, list[Callable[[], None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -131,7 +132,8 @@ class Pipelines(Handling):
 
     async def settled(self) -> None:
         """Wait until all that happened is on disk."""
-        await self._log.settled()
+        if self._log is not None:  # else nothing was loaded, and nothing can have happened
+            await self._log.settled()
 
     async def close(self) -> None:
         """Cut off what is under way; the next engine begins it again."""

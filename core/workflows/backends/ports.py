@@ -150,7 +150,7 @@ class TellsWaiting(Protocol):
     """A back end on which submitted attempts may wait, and that knows why."""
 
     def waiting(self) -> Mapping[str, str]:
-        """Why attempts that have not begun wait, by their places."""
+        """Why attempts have not begun, or nothing is heard of them, by their places."""
         ...
 
 

@@ -173,6 +173,5 @@ class DaskBackend:
             await self._cluster.on_scheduler(scheduler_side.ask, what="forget", place=place)
 
     def waiting(self) -> Mapping[str, str]:
-        """Why attempts that have not begun wait, by their places."""
-        seen = self._watch.seen
-        return {place: one.reason for place, one in seen.items() if one.state is State.WAITING}
+        """See ``TellsWaiting.waiting``."""
+        return self._watch.reasons()

@@ -87,6 +87,14 @@ class Watch:
             for told in answer["heads"]:
                 self.note(Seen.parse(told))
 
+    def reasons(self) -> dict[str, str]:
+        """Why attempts have not begun, or nothing is heard of them, by their places."""
+        told = {place: one.reason for place, one in self.seen.items() if one.state is State.WAITING}
+        if not self.connected.is_set():
+            silence = f"the cluster at {self._cluster.options.address} doesn't answer"
+            told |= dict.fromkeys(self._followers, silence)
+        return told
+
     def note(self, seen: Seen) -> None:
         """Keep how an attempt stands, and tell its follower; an answer that was overtaken is passed over."""
         former = self.seen.get(seen.place)
