@@ -70,7 +70,11 @@ def _alone(engine: subprocess.Popen[bytes], said: IO[bytes]) -> CliFault:
         return fault("detached_alone", f"{told}; wait for it with: quarterdeck health --wait 5m")
     said.seek(0)
     lines = said.read().decode(errors="replace").strip().splitlines()
-    cause = f": {lines[-1]}" if lines else f" (exit code {engine.returncode})."
+    cause = (
+        f": {lines[-1].removeprefix('quarterdeck: ')}"
+        if lines
+        else f" (exit code {engine.returncode})."
+    )
     return fault("detached_alone", f"No engine came up in the background{cause}")
 
 

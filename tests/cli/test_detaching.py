@@ -55,7 +55,10 @@ async def test_one_that_can_not_start_is_told_with_the_cause(state_dir: Path) ->
     with pytest.raises(CliFault) as caught:
         await detaching.leave_engine(*given(state_dir, "dask://127.0.0.1:9?timeout=0.5"))
     assert caught.value.code == "detached_alone"
-    assert "127.0.0.1:9 doesn't answer" in caught.value.message
+    assert (
+        "background: cluster_unreachable: The cluster at tcp://127.0.0.1:9 doesn't"
+        in caught.value.message
+    )
     log = (state_dir / "quarterdeck.log").read_text()
     assert "it did not start: The cluster at" in log
     assert "a step of the stop failed" not in log
